@@ -2,3 +2,4 @@
 //! must decide alike.
 
 pub mod ids;
+pub mod position;
