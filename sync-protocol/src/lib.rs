@@ -1,5 +1,29 @@
 //! The language that Gridcrew's server and handheld speak, and the rules that both ends
-//! must decide alike.
+//! must decide alike. No I/O, no clock, no randomness: everything is passed in.
+//!
+//! The way of one record through these modules:
+//!
+//! 1. A person does a step. [`workflow`] says what the step asks for and what is missing.
+//! 2. A [`record`] is made of it, with [`time`] as evidence and a [`position`] with its
+//!    datum, and appended to the handheld's [`journal`], which chains and signs it.
+//! 3. [`push`] carries it to the server, [`feed`] brings it to other handhelds; its photos
+//!    go by the second lane, [`media`].
+//! 4. Both ends fold the [`order`] from the same records and come to the same state.
+//!
+//! [`wire`] is how all of it is written as bytes, [`digest`] how it is hashed, [`code`] the
+//! register of everything that can be wrong.
 
+pub mod code;
+pub mod digest;
+pub mod enrol;
+pub mod feed;
 pub mod ids;
+pub mod journal;
+pub mod media;
+pub mod order;
 pub mod position;
+pub mod push;
+pub mod record;
+pub mod time;
+pub mod wire;
+pub mod workflow;

@@ -1,0 +1,83 @@
+//! Enrolment of a handheld: a one-time code for a journal and tokens, in JSON.
+
+use crate::{
+    ids::{Epoch, JournalId, PersonId},
+    time::UnixMillis,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// `POST /api/v1/handhelds/enrol`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolRequest {
+    /// The one-time code that a station gave out.
+    pub code: String,
+    /// The Ed25519 public key of the new journal, 64 hexadecimal digits.
+    pub public_key: String,
+    /// Signature over `gridcrew enrol 1\0` and the code by that key, 128 hexadecimal
+    /// digits: proves that the handheld holds the key.
+    pub proof: String,
+    /// What the handheld calls itself, such as its model.
+    pub device_name: String,
+}
+
+impl EnrolRequest {
+    /// What the proof is made over.
+    #[must_use]
+    pub fn proof_text(code: &str) -> Vec<u8> {
+        [&b"gridcrew enrol 1\0"[..], code.as_bytes()].concat()
+    }
+}
+
+/// The handheld is enrolled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EnrolReply {
+    /// The installation's journal.
+    pub journal: JournalId,
+    /// Whose it is.
+    pub person: PersonId,
+    /// The person's name.
+    pub person_name: String,
+    /// The server's epoch.
+    pub epoch: Epoch,
+    /// The server's time.
+    pub server_time: UnixMillis,
+    /// The server's Ed25519 public key, which signs receipts: 64 hexadecimal digits.
+    pub server_key: String,
+    /// The first tokens.
+    pub tokens: Tokens,
+}
+
+/// `POST /api/v1/auth/refresh`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefreshRequest {
+    /// The refresh token.
+    pub refresh_token: String,
+}
+
+/// An access token and its refresh token.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Tokens {
+    /// Sent as `Authorization: Bearer`; short-lived.
+    pub access_token: String,
+    /// When the access token ends.
+    pub expires_at: UnixMillis,
+    /// Exchanged for new tokens once; using it twice ends the session.
+    pub refresh_token: String,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokens")
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for RefreshRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RefreshRequest").finish_non_exhaustive()
+    }
+}

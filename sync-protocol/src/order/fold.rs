@@ -1,0 +1,347 @@
+//! The fold: records in, state out.
+//!
+//! Assignments are ordered by their term, which only the server hands out, everything else
+//! by trusted time. A record by someone who was never given the order, by a previous owner
+//! after his term, or after the work was closed, is kept as evidence and changes nothing
+//! (DOMAIN section 7, row 9), except that a step which counts from a previous owner (the
+//! arrival) counts from whoever was there first.
+
+use super::state::{
+    Assignment, Deadline, DeadlineOutcome, DoneStep, Evidence, EvidenceReason, OrderState, Status,
+};
+use crate::{
+    journal::EntryId,
+    record::{Accepted, Assigned, Event, Owner, Record, StepDone, Term},
+    time::{Sureness, TrustedTime, UnixMillis},
+    workflow::{Milestone, StepCode, StepSpec, Template, missing},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A record and where it is from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sourced {
+    /// Its identity.
+    pub id: EntryId,
+    /// The record.
+    pub record: Record,
+}
+
+impl Sourced {
+    /// Whether the server wrote it: the server's journal in an order's trace has the
+    /// order's own id.
+    #[must_use]
+    pub fn from_server(&self) -> bool {
+        self.id.journal.0 == self.record.order.0
+    }
+}
+
+/// Folds the records of one order. `None` when the record that accepted it is not among
+/// them.
+#[must_use]
+pub fn fold(template: &Template, records: &[Sourced]) -> Option<OrderState> {
+    let sorted = sorted(records);
+    let (accepted_at, accepted) =
+        sorted
+            .iter()
+            .find_map(|(at, sourced)| match &sourced.record.event {
+                Event::Accepted(accepted) if sourced.from_server() => Some((*at, accepted)),
+                _ => None,
+            })?;
+    let assigned = assignments(&sorted);
+    let mut folding = Folding::new(template, accepted, accepted_at, &sorted, &assigned)?;
+    for (at, sourced) in &sorted {
+        folding.apply(*at, sourced);
+    }
+    Some(folding.finish())
+}
+
+type Timed<'r> = (TrustedTime, &'r Sourced);
+
+/// Each record once, by trusted time, then journal, then sequence number.
+fn sorted(records: &[Sourced]) -> Vec<Timed<'_>> {
+    let mut seen = BTreeSet::new();
+    let mut sorted: Vec<Timed<'_>> = records
+        .iter()
+        .filter(|sourced| seen.insert(sourced.id))
+        .map(|sourced| (sourced.record.time.trusted(), sourced))
+        .collect();
+    sorted.sort_by_key(|(time, sourced)| (time.at, sourced.id));
+    sorted
+}
+
+/// The assignments by the server, each term once, by term.
+fn assignments<'r>(sorted: &[Timed<'r>]) -> BTreeMap<Term, (UnixMillis, &'r Assigned)> {
+    let mut by_term = BTreeMap::new();
+    for (time, sourced) in sorted {
+        if let Event::Assigned(assigned) = &sourced.record.event
+            && sourced.from_server()
+        {
+            by_term.entry(assigned.term).or_insert((time.at, assigned));
+        }
+    }
+    by_term
+}
+
+struct Folding<'a> {
+    template: &'a Template,
+    state: OrderState,
+    /// When the present term's owner closed the work.
+    closed_at: Option<UnixMillis>,
+}
+
+impl<'a> Folding<'a> {
+    fn new(
+        template: &'a Template,
+        accepted: &Accepted,
+        accepted_at: TrustedTime,
+        sorted: &[Timed<'_>],
+        assigned: &BTreeMap<Term, (UnixMillis, &Assigned)>,
+    ) -> Option<Self> {
+        let order = sorted.first()?.1.record.order;
+        let newest = assigned
+            .last_key_value()
+            .map(|(_, (_, assigned))| *assigned);
+        let assignments = assigned
+            .values()
+            .map(|(since, assigned)| Assignment {
+                term: assigned.term,
+                owner: assigned.owner,
+                rung: assigned.rung,
+                reason: assigned.reason.clone(),
+                since: *since,
+            })
+            .collect();
+        let state = OrderState {
+            order,
+            template: accepted.template.clone(),
+            station: accepted.station,
+            area_class: accepted.area_class,
+            customer: accepted.customer,
+            cell: newest.and_then(|assigned| assigned.cell),
+            station_area: newest.and_then(|assigned| assigned.station_area),
+            accepted_at: accepted_at.at,
+            status: Status::Accepted,
+            owner: newest.map(|assigned| assigned.owner),
+            term: newest.map_or(Term(0), |assigned| assigned.term),
+            assignments,
+            taken_at: None,
+            first_taken_at: None,
+            steps: BTreeMap::new(),
+            deadlines: Vec::new(),
+            photos_promised: 0,
+            evidence: Vec::new(),
+            records: u32::try_from(sorted.len()).unwrap_or(u32::MAX),
+            sureness: Sureness::Server,
+        };
+        Some(Self {
+            template,
+            state,
+            closed_at: None,
+        })
+    }
+
+    fn apply(&mut self, at: TrustedTime, sourced: &Sourced) {
+        let outcome = match &sourced.record.event {
+            Event::Accepted(_) | Event::Assigned(_) if sourced.from_server() => Ok(()),
+            Event::Accepted(_) | Event::Assigned(_) => Err(EvidenceReason::NotFromServer),
+            Event::Taken(_) => self.taken(at, sourced),
+            Event::Declined(_) | Event::HandedOver(_) | Event::Noted(_) => {
+                self.standing(at, sourced).map(|_| ())
+            }
+            Event::StepDone(done) => self.step(at, sourced, done),
+        };
+        match outcome {
+            Ok(()) => self.state.sureness = self.state.sureness.max(at.sureness),
+            Err(reason) => {
+                self.state.evidence.push(Evidence {
+                    record: sourced.id,
+                    reason,
+                });
+            }
+        }
+    }
+
+    fn taken(&mut self, at: TrustedTime, sourced: &Sourced) -> Result<(), EvidenceReason> {
+        match self.standing(at, sourced)? {
+            Standing::Late => return Err(EvidenceReason::PreviousOwner),
+            Standing::Present => {
+                self.state.taken_at.get_or_insert(at);
+            }
+            Standing::Then => {}
+        }
+        self.state.first_taken_at.get_or_insert(at);
+        Ok(())
+    }
+
+    /// In what standing the actor recorded this.
+    fn standing(&self, at: TrustedTime, sourced: &Sourced) -> Result<Standing, EvidenceReason> {
+        if sourced.from_server() {
+            return Ok(Standing::Present);
+        }
+        let actor = Owner::Person(sourced.record.actor);
+        let held: Vec<&Assignment> = self
+            .state
+            .assignments
+            .iter()
+            .filter(|held| held.owner == actor)
+            .collect();
+        if held.is_empty() {
+            return Err(EvidenceReason::NeverAssigned);
+        }
+        if self.state.owner == Some(actor) && sourced.record.term == self.state.term {
+            return Ok(Standing::Present);
+        }
+        let in_his_time = held.iter().any(|held| {
+            held.term == sourced.record.term && self.end_of(held.term).is_none_or(|end| at.at < end)
+        });
+        Ok(if in_his_time {
+            Standing::Then
+        } else {
+            Standing::Late
+        })
+    }
+
+    /// When the term after `term` began.
+    fn end_of(&self, term: Term) -> Option<UnixMillis> {
+        self.state
+            .assignments
+            .iter()
+            .find(|next| next.term > term)
+            .map(|next| next.since)
+    }
+
+    fn step(
+        &mut self,
+        at: TrustedTime,
+        sourced: &Sourced,
+        done: &StepDone,
+    ) -> Result<(), EvidenceReason> {
+        let Some(spec) = self.template.step(&done.step) else {
+            return Err(EvidenceReason::UnknownStep);
+        };
+        match self.standing(at, sourced)? {
+            Standing::Present => {}
+            Standing::Then if !spec.closes => {}
+            Standing::Late if spec.counts_from_previous_owner => {}
+            Standing::Then | Standing::Late => return Err(EvidenceReason::PreviousOwner),
+        }
+        if self.closed_at.is_some_and(|closed| at.at > closed) {
+            return Err(EvidenceReason::AfterReturn);
+        }
+        if spec.closes && self.closed_at.is_none() {
+            self.closed_at = Some(at.at);
+        }
+        self.record_step(at, sourced, done, spec);
+        Ok(())
+    }
+
+    fn record_step(
+        &mut self,
+        at: TrustedTime,
+        sourced: &Sourced,
+        done: &StepDone,
+        spec: &StepSpec,
+    ) {
+        let before: BTreeSet<&StepCode> = self.state.steps.keys().collect();
+        let missing = missing(self.template, spec, &before, &done.values, &done.photos);
+        match self.state.steps.get_mut(&done.step) {
+            Some(earlier) => {
+                earlier.newest = sourced.id;
+                earlier.done = done.clone();
+                earlier.missing = missing;
+                earlier.times = earlier.times.saturating_add(1);
+            }
+            None => {
+                let step = DoneStep {
+                    at,
+                    by: sourced.record.actor,
+                    newest: sourced.id,
+                    done: done.clone(),
+                    missing,
+                    times: 1,
+                };
+                self.state.steps.insert(done.step.clone(), step);
+            }
+        }
+    }
+
+    fn finish(mut self) -> OrderState {
+        let deadlines = self.deadlines();
+        let state = &mut self.state;
+        state.status = match (
+            self.closed_at,
+            state.steps.is_empty(),
+            state.taken_at,
+            state.owner,
+        ) {
+            (Some(_), ..) => Status::Returned,
+            (None, false, ..) => Status::Working,
+            (None, true, Some(_), _) => Status::Taken,
+            (None, true, None, Some(_)) => Status::Routed,
+            (None, true, None, None) => Status::Accepted,
+        };
+        let promised: usize = state
+            .steps
+            .values()
+            .map(|step| step.done.photos.len())
+            .sum();
+        state.photos_promised = u32::try_from(promised).unwrap_or(u32::MAX);
+        state.deadlines = deadlines;
+        self.state
+    }
+
+    fn deadlines(&self) -> Vec<Deadline> {
+        let class = self.state.area_class;
+        self.template
+            .deadlines
+            .iter()
+            .map(|rule| {
+                let from = self.reached(&rule.from);
+                let due = from.map(|from| from.at.plus(rule.limit(class)));
+                let reached = self.reached(&rule.to);
+                let unsure = [from, reached]
+                    .iter()
+                    .flatten()
+                    .any(|time| time.sureness == Sureness::Unsure);
+                let outcome = match (due, reached) {
+                    (None, _) => DeadlineOutcome::NotStarted,
+                    (Some(_), None) => DeadlineOutcome::Running,
+                    (Some(due), Some(reached)) if reached.at > due => DeadlineOutcome::Missed,
+                    (Some(_), Some(_)) if unsure => DeadlineOutcome::MetUnsure,
+                    (Some(_), Some(_)) => DeadlineOutcome::Met,
+                };
+                Deadline {
+                    code: rule.code.clone(),
+                    due,
+                    reached,
+                    outcome,
+                }
+            })
+            .collect()
+    }
+
+    fn reached(&self, milestone: &Milestone) -> Option<TrustedTime> {
+        match milestone {
+            Milestone::Accepted => Some(TrustedTime {
+                at: self.state.accepted_at,
+                sureness: Sureness::Server,
+            }),
+            Milestone::Taken => self.state.first_taken_at,
+            Milestone::Step(step) => self.state.steps.get(step).map(|step| step.at),
+        }
+    }
+}
+
+/// In what standing someone recorded something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// As the present owner, or by the server.
+    Present,
+    /// As the owner of that time.
+    Then,
+    /// As a previous owner, after his term.
+    Late,
+}
+
+#[cfg(test)]
+mod tests;

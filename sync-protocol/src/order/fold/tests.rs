@@ -1,0 +1,264 @@
+use super::*;
+use crate::{
+    digest::Digest,
+    ids::{JournalId, OrderId, OrgId, PersonId},
+    journal::Seq,
+    record::{Noted, Rung, Taken},
+    time::{BootId, Millis, TimeEvidence},
+    workflow::{AreaClass, TemplateRef},
+};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+const TEMPLATE: &str = r#"
+code = "t"
+version = 1
+publisher = "test"
+effective_from = 0
+title = { zh = "测试", en = "test" }
+decline_reasons = []
+
+[[steps]]
+code = "arrived"
+title = { zh = "到达", en = "arrived" }
+counts_from_previous_owner = true
+
+[[steps]]
+code = "repair"
+title = { zh = "修", en = "repair" }
+after = ["arrived"]
+
+[[steps]]
+code = "return"
+title = { zh = "回单", en = "return" }
+after = ["repair"]
+closes = true
+
+[[deadlines]]
+code = "arrive"
+title = { zh = "到达", en = "arrive" }
+from = "accepted"
+to = { step = "arrived" }
+urban_minutes = 45
+rural_minutes = 90
+remote_minutes = 120
+source = "test"
+"#;
+
+const ORDER: OrderId = OrderId(Uuid::from_u128(100));
+const A: PersonId = PersonId(Uuid::from_u128(1));
+const B: PersonId = PersonId(Uuid::from_u128(2));
+const STATION: OrgId = OrgId(Uuid::from_u128(9));
+
+fn template() -> Template {
+    Template::from_toml(TEMPLATE).unwrap()
+}
+
+fn sourced(
+    journal: u128,
+    seq: u64,
+    actor: PersonId,
+    term: u32,
+    minute: i64,
+    event: Event,
+) -> Sourced {
+    let time = TimeEvidence::of_server(UnixMillis(minute * 60_000));
+    let record = Record {
+        order: ORDER,
+        actor,
+        term: Term(term),
+        time,
+        fix: None,
+        event,
+    };
+    Sourced {
+        id: EntryId {
+            journal: JournalId(Uuid::from_u128(journal)),
+            seq: Seq(seq),
+        },
+        record,
+    }
+}
+
+fn accepted() -> Sourced {
+    let event = Event::Accepted(Accepted {
+        source: "95598".into(),
+        outside_no: "1".into(),
+        template: TemplateRef {
+            code: "t".into(),
+            version: 1,
+        },
+        area_class: AreaClass::Rural,
+        station: STATION,
+        customer: None,
+        position: None,
+        details: Digest::ZERO,
+    });
+    sourced(100, 1, A, 0, 0, event)
+}
+
+fn assigned(seq: u64, term: u32, owner: PersonId, minute: i64) -> Sourced {
+    let event = Event::Assigned(Assigned {
+        term: Term(term),
+        owner: Owner::Person(owner),
+        rung: Rung::RoleA,
+        reason: "cell".into(),
+        cell: None,
+        station_area: None,
+        territory_version: 1,
+    });
+    sourced(100, seq, A, term, minute, event)
+}
+
+fn step(journal: u128, seq: u64, by: PersonId, term: u32, minute: i64, code: &str) -> Sourced {
+    let done = StepDone {
+        step: code.into(),
+        values: BTreeMap::new(),
+        photos: vec![],
+    };
+    sourced(journal, seq, by, term, minute, Event::StepDone(done))
+}
+
+fn state(records: &[Sourced]) -> OrderState {
+    fold(&template(), records).unwrap()
+}
+
+#[test]
+fn a_worked_order_is_returned_and_its_arrival_is_met_at_ninety_minutes_and_missed_after() {
+    let mut records = vec![
+        accepted(),
+        assigned(2, 1, A, 0),
+        sourced(
+            1,
+            1,
+            A,
+            1,
+            2,
+            Event::Taken(Taken {
+                eta_minutes: Some(20),
+            }),
+        ),
+        step(1, 2, A, 1, 90, "arrived"),
+        step(1, 3, A, 1, 100, "repair"),
+    ];
+    assert_eq!(state(&records).status, Status::Working);
+    records.push(step(1, 4, A, 1, 120, "return"));
+    let met = state(&records);
+    assert_eq!(met.status, Status::Returned);
+    assert_eq!(met.deadlines[0].outcome, DeadlineOutcome::Met);
+    records[3] = step(1, 2, A, 1, 91, "arrived");
+    assert_eq!(
+        state(&records).deadlines[0].outcome,
+        DeadlineOutcome::Missed
+    );
+}
+
+#[test]
+fn an_unsure_time_is_never_counted_as_met() {
+    let mut arrived = step(1, 1, A, 1, 10, "arrived");
+    arrived.record.time = TimeEvidence {
+        wall: UnixMillis(600_000),
+        boot: BootId([3; 16]),
+        uptime: Millis(5),
+        gnss: None,
+        anchor: None,
+    };
+    let state = state(&[accepted(), assigned(2, 1, A, 0), arrived]);
+    assert_eq!(state.deadlines[0].outcome, DeadlineOutcome::MetUnsure);
+    assert_eq!(state.sureness, Sureness::Unsure);
+}
+
+#[test]
+fn a_previous_owners_arrival_counts_but_he_cannot_close() {
+    let records = [
+        accepted(),
+        assigned(2, 1, A, 0),
+        assigned(3, 2, B, 30),
+        step(1, 1, A, 1, 40, "arrived"),
+        step(1, 2, A, 1, 50, "repair"),
+        step(1, 3, A, 1, 60, "return"),
+        step(2, 1, B, 2, 70, "repair"),
+    ];
+    let state = state(&records);
+    assert_eq!(state.owner, Some(Owner::Person(B)));
+    assert_eq!(state.status, Status::Working);
+    assert_eq!(state.steps[&"arrived".into()].by, A);
+    assert_eq!(state.steps[&"repair".into()].by, B);
+    let reasons: Vec<_> = state.evidence.iter().map(|e| e.reason).collect();
+    assert_eq!(reasons, [EvidenceReason::PreviousOwner; 2]);
+}
+
+#[test]
+fn a_stranger_and_a_handheld_that_plays_the_server_change_nothing() {
+    let stranger = PersonId(Uuid::from_u128(66));
+    let mut played = assigned(1, 2, stranger, 5);
+    played.id.journal = JournalId(Uuid::from_u128(66));
+    let records = [
+        accepted(),
+        assigned(2, 1, A, 0),
+        step(66, 2, stranger, 1, 10, "arrived"),
+        played,
+    ];
+    let state = state(&records);
+    assert_eq!(state.owner, Some(Owner::Person(A)));
+    assert!(state.steps.is_empty());
+    let reasons: Vec<_> = state.evidence.iter().map(|e| e.reason).collect();
+    assert_eq!(
+        reasons,
+        [EvidenceReason::NotFromServer, EvidenceReason::NeverAssigned]
+    );
+}
+
+fn any_record() -> impl Strategy<Value = Sourced> {
+    let codes = prop::sample::select(vec!["arrived", "repair", "return", "nowhere"]);
+    (1u128..4, 1u64..9, 1u32..4, 0i64..200, codes, 0u8..3).prop_map(
+        |(journal, seq, term, minute, code, kind)| {
+            let by = PersonId(Uuid::from_u128(journal));
+            match kind {
+                0 => sourced(
+                    journal,
+                    seq,
+                    by,
+                    term,
+                    minute,
+                    Event::Taken(Taken { eta_minutes: None }),
+                ),
+                1 => sourced(
+                    journal,
+                    seq,
+                    by,
+                    term,
+                    minute,
+                    Event::Noted(Noted { text: code.into() }),
+                ),
+                _ => step(journal, seq, by, term, minute, code),
+            }
+        },
+    )
+}
+
+proptest! {
+    /// I2: same records, same state, whatever the order of arrival and however often sent.
+    #[test]
+    fn order_of_arrival_and_repetition_do_not_matter(
+        records in prop::collection::vec(any_record(), 0..14),
+        shuffle in any::<u64>(),
+        again in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+    ) {
+        // One journal holds one record at one place: keep the first of each.
+        let mut seen = BTreeSet::new();
+        let mut all: Vec<Sourced> =
+            records.into_iter().filter(|record| seen.insert(record.id)).collect();
+        all.extend([accepted(), assigned(2, 1, A, 0), assigned(3, 2, B, 60)]);
+        let expected = state(&all);
+        let mut other = all.clone();
+        other.extend(again.iter().map(|index| all[index.index(all.len())].clone()));
+        let mut random = shuffle;
+        for i in (1..other.len()).rev() {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            other.swap(i, (random >> 33) as usize % (i + 1));
+        }
+        prop_assert_eq!(state(&other), expected);
+    }
+}

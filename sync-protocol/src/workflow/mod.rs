@@ -1,0 +1,16 @@
+//! Workflows as data (I10): templates that say which steps an order has, what each asks
+//! for, and by when; and the rules that both ends use to say what is next and what is
+//! missing.
+//!
+//! A template is published once and never changed; a new edition has a new version and an
+//! order keeps the one it was accepted under. [`template`] is the data and its validation,
+//! [`check`] the questions asked of it.
+
+pub mod check;
+pub mod template;
+
+pub use check::{Missing, missing, next_steps};
+pub use template::{
+    AreaClass, DeadlineRule, FieldCode, FieldKind, FieldSpec, Milestone, PhotoSlot, SlotCode,
+    StepCode, StepSpec, Template, TemplateError, TemplateRef, Words,
+};
