@@ -1,1 +1,21 @@
-//! x
+//! The schema of Gridcrew's server: one file a version, SQLite and PostgreSQL alike.
+//!
+//! A version never changes once released; a new one is appended. Times are milliseconds
+//! since 1970 (`bigint`), ids are `uuid`, hashes 32 bytes, coordinates WGS-84 degrees. Every
+//! row that belongs to a station carries its `station_id`, so that the tables can be
+//! distributed by it (PLAN, "The store").
+
+use sea_orm_migration::prelude::*;
+
+mod v1;
+
+/// Brings a database to the present version.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(v1::FirstLight)]
+    }
+}

@@ -1,0 +1,74 @@
+//! Version 1: people, territory, orders, the trace with its feed, and photos.
+
+mod media;
+mod orders;
+mod people;
+mod territory;
+mod trace;
+
+use sea_orm_migration::prelude::*;
+
+/// The first version of the schema.
+#[derive(DeriveMigrationName)]
+pub(super) struct FirstLight;
+
+#[async_trait::async_trait]
+impl MigrationTrait for FirstLight {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in people::tables()
+            .into_iter()
+            .chain(territory::tables())
+            .chain(orders::tables())
+            .chain(trace::tables())
+            .chain(media::tables())
+        {
+            manager.create_table(table).await?;
+        }
+        for index in people::indexes()
+            .into_iter()
+            .chain(territory::indexes())
+            .chain(orders::indexes())
+            .chain(trace::indexes())
+            .chain(media::indexes())
+        {
+            manager.create_index(index).await?;
+        }
+        Ok(())
+    }
+}
+
+/// An index over `columns` of `table`; `unique` when no two rows may agree in all of them.
+fn index(
+    table: &'static str,
+    columns: &[&'static str],
+    unique: bool,
+) -> IndexCreateStatement {
+    let mut statement = Index::create();
+    statement.name(format!("{table}_by_{}", columns.join("_"))).table(table);
+    for column in columns {
+        statement.col(*column);
+    }
+    if unique {
+        statement.unique();
+    }
+    statement.take()
+}
+
+/// A table with a primary key over `key` columns.
+fn table<const N: usize>(
+    name: &'static str,
+    columns: [ColumnDef; N],
+    key: &[&'static str],
+) -> TableCreateStatement {
+    let mut statement = Table::create();
+    statement.table(name);
+    for column in columns {
+        statement.col(column);
+    }
+    let mut primary = Index::create();
+    for column in key {
+        primary.col(*column);
+    }
+    statement.primary_key(&mut primary);
+    statement.take()
+}
