@@ -38,13 +38,11 @@ impl MigrationTrait for FirstLight {
 }
 
 /// An index over `columns` of `table`; `unique` when no two rows may agree in all of them.
-fn index(
-    table: &'static str,
-    columns: &[&'static str],
-    unique: bool,
-) -> IndexCreateStatement {
+fn index(table: &'static str, columns: &[&'static str], unique: bool) -> IndexCreateStatement {
     let mut statement = Index::create();
-    statement.name(format!("{table}_by_{}", columns.join("_"))).table(table);
+    statement
+        .name(format!("{table}_by_{}", columns.join("_")))
+        .table(table);
     for column in columns {
         statement.col(*column);
     }

@@ -51,11 +51,20 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
             &["id"],
         ),
         // Who was ever given the order.
-        table("order_person", [uuid("order_id"), uuid("person_id")], &["order_id", "person_id"]),
+        table(
+            "order_person",
+            [uuid("order_id"), uuid("person_id")],
+            &["order_id", "person_id"],
+        ),
         // Why it went where it went: candidates, distances, reasons (I11).
         table(
             "routing_decision",
-            [uuid("order_id"), big_integer("term"), big_integer("at"), text("explanation")],
+            [
+                uuid("order_id"),
+                big_integer("term"),
+                big_integer("at"),
+                text("explanation"),
+            ],
             &["order_id", "term"],
         ),
     ]

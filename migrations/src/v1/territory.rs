@@ -19,7 +19,11 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
             &["station_id", "version"],
         ),
         // Raised by every change of any territory: how each process notices.
-        table("territory_change", [integer("id"), big_integer("change")], &["id"]),
+        table(
+            "territory_change",
+            [integer("id"), big_integer("change")],
+            &["id"],
+        ),
         table(
             "cell",
             [

@@ -8,7 +8,12 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
         // One row: this life of the database.
         table(
             "server_state",
-            [integer("id"), uuid("epoch"), binary("public_key"), big_integer("began_at")],
+            [
+                integer("id"),
+                uuid("epoch"),
+                binary("public_key"),
+                big_integer("began_at"),
+            ],
             &["id"],
         ),
         // Append-only. A journal is a handheld's, or the server's part of an order's trace
@@ -56,7 +61,11 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
         ),
         // The last feed position handed out in a station. Taking one locks the row until
         // the transaction ends, so that no reader overtakes a writer (I6).
-        table("feed_head", [uuid("station_id"), big_integer("position")], &["station_id"]),
+        table(
+            "feed_head",
+            [uuid("station_id"), big_integer("position")],
+            &["station_id"],
+        ),
         table(
             "feed_change",
             [

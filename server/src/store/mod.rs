@@ -1,0 +1,31 @@
+//! The database: SQLite by default, PostgreSQL for stations that outgrow one machine.
+//!
+//! What every acknowledged write relies on stands here, in one place (RELIABILITY F1 to
+//! F3): each write is one explicit transaction, run in a task that a vanished connection
+//! cannot cancel; SQLite runs in WAL mode with `synchronous=FULL`, its writers begin
+//! immediate and one after the other; PostgreSQL connections are rolled back when they
+//! return to the pool.
+
+mod open;
+mod write;
+
+pub use open::OpenError;
+
+use sea_orm::DatabaseConnection;
+
+/// The open database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// For reading; no write ever goes through it.
+    reader: DatabaseConnection,
+    /// For writing; on SQLite a single connection.
+    writer: DatabaseConnection,
+}
+
+impl Store {
+    /// The connection for reading.
+    #[must_use]
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+}

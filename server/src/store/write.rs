@@ -1,0 +1,46 @@
+//! Writing: one explicit transaction that the caller's connection cannot cancel.
+
+use super::Store;
+use crate::edge::Problem;
+use futures_util::future::BoxFuture;
+use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+
+impl Store {
+    /// Runs `work` in a transaction of its own and commits it, in a task of its own: when
+    /// the client goes away and the handler is dropped, the work is still either done
+    /// whole or not at all, and the connection goes back clean.
+    ///
+    /// ```ignore
+    /// store.write(move |tx| Box::pin(async move { insert(tx, row).await })).await?;
+    /// ```
+    ///
+    /// # Errors
+    /// What `work` returned (then everything is rolled back), or a problem of the database.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, Problem>>
+            + Send
+            + 'static,
+    {
+        let writer = self.writer.clone();
+        let task = tokio::spawn(async move {
+            let options = TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            };
+            let transaction = writer.begin_with_options(options).await?;
+            match work(&transaction).await {
+                Ok(value) => {
+                    transaction.commit().await?;
+                    Ok(value)
+                }
+                Err(problem) => {
+                    transaction.rollback().await?;
+                    Err(problem)
+                }
+            }
+        });
+        task.await.map_err(Problem::internal)?
+    }
+}
