@@ -4,8 +4,10 @@ use crate::{
     clock::{Clock, Randomness, new_id},
     config::Config,
     keys::ServerKeys,
+    orders::Templates,
     store::Store,
 };
+use arc_swap::ArcSwap;
 use gridcrew_sync_protocol::{ids::Epoch, time::UnixMillis};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -23,8 +25,10 @@ pub struct App {
     pub randomness: Arc<dyn Randomness>,
     /// The server's keys.
     pub keys: Arc<ServerKeys>,
-    /// This life of the database.
-    pub epoch: Epoch,
+    /// This life of the database; a restored one gets another.
+    pub epoch: Arc<ArcSwap<Epoch>>,
+    /// The workflow templates.
+    pub templates: Arc<Templates>,
 }
 
 impl App {
@@ -32,6 +36,12 @@ impl App {
     #[must_use]
     pub fn now(&self) -> UnixMillis {
         self.clock.now()
+    }
+
+    /// The present epoch.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        **self.epoch.load()
     }
 
     /// A new id.

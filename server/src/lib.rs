@@ -6,5 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod edge;
 pub mod keys;
+pub mod orders;
 pub mod people;
 pub mod store;
+pub mod trace;

@@ -1,0 +1,120 @@
+//! The epoch: one life of the database (I3).
+//!
+//! A database that was restored from a backup has forgotten what it acknowledged. It gets
+//! a new epoch, every reply carries it, and handhelds offer again what they still hold.
+//! Beside the database, the data folder keeps the highest feed position ever handed out;
+//! when the database knows less at start, it has been restored. `gridcrew epoch --renew`
+//! says so by hand, for databases whose data folder was restored with them.
+
+use super::rows::{feed_head, server_state};
+use crate::{app::App, edge::Problem};
+use gridcrew_sync_protocol::ids::Epoch;
+use sea_orm::{
+    ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect,
+    sea_query::OnConflict,
+};
+use std::{fs, io::Write, path::PathBuf};
+
+/// The present epoch; begins the first one in a new database.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn current_or_first(app: &App) -> Result<Epoch, Problem> {
+    if let Some(state) = server_state::Entity::find_by_id(1)
+        .one(app.store.read())
+        .await?
+    {
+        return Ok(Epoch(state.epoch));
+    }
+    begin(app, false).await
+}
+
+/// Begins a new epoch, because the database was restored.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn renew(app: &App) -> Result<Epoch, Problem> {
+    begin(app, true).await
+}
+
+async fn begin(app: &App, replace: bool) -> Result<Epoch, Problem> {
+    let state = server_state::ActiveModel {
+        id: Set(1),
+        epoch: Set(app.new_id()),
+        public_key: Set(app.keys.trace.verifying_key().to_bytes().to_vec()),
+        began_at: Set(app.now().0),
+    };
+    app.store
+        .write(move |tx| Box::pin(async move { insert(tx, state, replace).await }))
+        .await
+}
+
+async fn insert(
+    tx: &DatabaseTransaction,
+    state: server_state::ActiveModel,
+    replace: bool,
+) -> Result<Epoch, Problem> {
+    let mut on_conflict = OnConflict::column(server_state::Column::Id);
+    if replace {
+        on_conflict.update_columns([server_state::Column::Epoch, server_state::Column::BeganAt]);
+    } else {
+        on_conflict.do_nothing();
+    }
+    server_state::Entity::insert(state)
+        .on_conflict(on_conflict)
+        .exec_without_returning(tx)
+        .await?;
+    server_state::Entity::find_by_id(1)
+        .one(tx)
+        .await?
+        .map(|state| Epoch(state.epoch))
+        .ok_or_else(|| Problem::internal("the server's state is missing"))
+}
+
+/// The sum of all feed positions: grows with every write.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn height(app: &App) -> Result<i64, Problem> {
+    let heads: Vec<i64> = feed_head::Entity::find()
+        .select_only()
+        .column(feed_head::Column::Position)
+        .into_tuple()
+        .all(app.store.read())
+        .await?;
+    Ok(heads
+        .iter()
+        .fold(0, |sum, position| sum.saturating_add(*position)))
+}
+
+/// Compares the database's height with the mark in the data folder, begins a new epoch when
+/// the database knows less, and sets the mark anew. Called at start and every few seconds.
+///
+/// # Errors
+/// A problem of the database or of the data folder.
+pub async fn check_height(app: &App) -> Result<Option<Epoch>, Problem> {
+    let height = height(app).await?;
+    let path = app.config.data.join("height");
+    let mark = fs::read_to_string(&path)
+        .ok()
+        .and_then(|text| text.trim().parse::<i64>().ok());
+    let renewed = match mark {
+        Some(mark) if mark > height => {
+            tracing::warn!(mark, height, "the database was restored from a backup");
+            Some(renew(app).await?)
+        }
+        _ => None,
+    };
+    if mark != Some(height) {
+        write_mark(path, height).map_err(Problem::internal)?;
+    }
+    Ok(renewed)
+}
+
+fn write_mark(path: PathBuf, height: i64) -> std::io::Result<()> {
+    let part = path.with_extension("part");
+    let mut file = fs::File::create(&part)?;
+    writeln!(file, "{height}")?;
+    file.sync_all()?;
+    fs::rename(part, path)
+}
