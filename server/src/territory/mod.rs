@@ -8,6 +8,12 @@
 //!
 //! Everything here is rules: no database, no HTTP, no clock.
 
+#[cfg(test)]
+mod field;
 mod grid;
+pub mod index;
+pub mod locate;
 mod planar;
+pub mod roles;
 pub mod shape;
+pub mod snapshot;
