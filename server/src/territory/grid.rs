@@ -1,8 +1,8 @@
 //! Exact plane geometry on a fine grid.
 //!
 //! Whether two borders meet is a yes-or-no question, and floating point answers it with
-//! "nearly". So everything that builds or checks borders works on whole billionths of a
-//! degree (0.1 mm): products fit an `i128`, and every test below is exact. A grid point and
+//! "nearly". So everything that builds or checks borders works on whole steps of
+//! 1e-10 degree (0.01 mm): products fit an `i128`, and every test below is exact. A grid point and
 //! the degrees nearest to it stand for each other without loss.
 
 use gridcrew_sync_protocol::position::{PositionError, Wgs84};
@@ -10,9 +10,9 @@ use rstar::{AABB, RTree, RTreeObject};
 use std::cmp::Ordering;
 
 /// Grid steps in one degree.
-const PER_DEGREE: f64 = 1e9;
+pub(super) const PER_DEGREE: f64 = 1e10;
 
-/// A point of the grid, in billionths of a degree east and north.
+/// A point of the grid, in steps of 1e-10 degree east and north.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Grid {
     pub(super) x: i64,
@@ -20,7 +20,7 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    #[expect(clippy::cast_possible_truncation, reason = "at most 180e9")]
+    #[expect(clippy::cast_possible_truncation, reason = "at most 180e10")]
     pub(super) fn of(point: Wgs84) -> Self {
         Self {
             x: (point.lon() * PER_DEGREE).round() as i64,
@@ -184,6 +184,15 @@ pub(super) fn tree_of(pieces: impl IntoIterator<Item = (Grid, Grid)>) -> RTree<P
             .map(|(number, (a, b))| Piece { a, b, number })
             .collect(),
     )
+}
+
+/// How often the pieces of a tree, taken as directed steps, go round a point.
+pub(super) fn winding(tree: &RTree<Piece>, at: Grid) -> i32 {
+    let [x, y] = float(at);
+    let ray = AABB::from_corners([x, y], [1e15, y]);
+    tree.locate_in_envelope_intersecting(&ray)
+        .map(|piece| ray_step(piece.a, piece.b, at))
+        .sum()
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub(super) struct Subdivision {
 
 /// Cutting did not come to rest.
 #[derive(Debug, thiserror::Error)]
-#[error("the borders lie so close together that they cannot be told apart at 0.1 mm")]
+#[error("the borders lie so close together that they cannot be told apart at 0.01 mm")]
 pub(super) struct Unresolved;
 
 impl Subdivision {

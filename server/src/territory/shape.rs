@@ -1,11 +1,11 @@
 //! The outline of a cell, a station area or a boundary.
 //!
-//! A [`Shape`] is one polygon or several, each with its holes, in WGS-84 on a grid of one
-//! billionth of a degree (0.1 mm). One that exists is sound: rings are closed and have an
+//! A [`Shape`] is one polygon or several, each with its holes, in WGS-84 on a grid of
+//! 1e-10 degree (0.01 mm). One that exists is sound: rings are closed and have an
 //! area, do not cross or touch themselves, holes lie in their polygon, parts lie apart.
 //! Rings of one shape may share single points.
 
-use super::grid::{Grid, doubled_area, meetings, ray_step, snapped, tree_of};
+use super::grid::{Grid, PER_DEGREE, doubled_area, meetings, ray_step, snapped, tree_of};
 use gridcrew_sync_protocol::position::Wgs84;
 use rstar::AABB;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -124,7 +124,7 @@ impl Shape {
         })
     }
 
-    /// Whether a point lies inside, to the nearest 0.1 mm; a point on the border may count
+    /// Whether a point lies inside, to the nearest 0.01 mm; a point on the border may count
     /// as either. Takes time in proportion to the vertices.
     #[must_use]
     pub fn contains(&self, point: Wgs84) -> bool {
@@ -359,7 +359,7 @@ pub(super) fn metres_per_step(lat: f64) -> [f64; 2] {
     let (sin, cos) = lat.to_radians().sin_cos();
     let w = 1.0 - 0.006_694_379_990_141_316 * sin * sin;
     let prime = 6_378_137.0 / w.sqrt();
-    let step = 1e-9f64.to_radians();
+    let step = (1.0 / PER_DEGREE).to_radians();
     [
         step * prime * cos,
         step * prime * (1.0 - 0.006_694_379_990_141_316) / w,
