@@ -17,3 +17,4 @@ pub mod people;
 pub mod serve;
 pub mod store;
 pub mod trace;
+pub mod territory;
