@@ -8,6 +8,7 @@ use crate::{
     http,
     keys::ServerKeys,
     orders::Templates,
+    people::Gate,
     store::Store,
     trace::epoch,
 };
@@ -58,6 +59,7 @@ pub async fn open(config: Config) -> Result<App, StartError> {
         store,
         clock,
         randomness,
+        gate: Arc::new(Gate::new(&keys)),
         keys,
         epoch: Arc::new(ArcSwap::from_pointee(Epoch(Uuid::nil()))),
         templates,
