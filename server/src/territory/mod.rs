@@ -25,3 +25,6 @@ pub mod snapshot;
 pub mod split;
 mod tiles;
 pub mod tiling;
+
+#[cfg(test)]
+mod real_data_tests;
