@@ -6,6 +6,7 @@ use crate::{
     keys::ServerKeys,
     orders::Templates,
     store::Store,
+    territory::index::TerritoryIndex,
 };
 use arc_swap::ArcSwap;
 use gridcrew_sync_protocol::{ids::Epoch, time::UnixMillis};
@@ -29,6 +30,8 @@ pub struct App {
     pub epoch: Arc<ArcSwap<Epoch>>,
     /// The workflow templates.
     pub templates: Arc<Templates>,
+    /// The territories of all stations, for searching.
+    pub territory: Arc<TerritoryIndex>,
 }
 
 impl App {
