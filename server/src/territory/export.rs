@@ -1,14 +1,19 @@
 //! A territory as GeoJSON (RFC 7946), in the datum that was asked for.
 //!
 //! GeoJSON itself knows no other datum than WGS-84, so the collection says its datum in a
-//! member of its own, by the name that the import takes.
+//! member of its own. Features carry the properties that the import takes, so that what
+//! was written can be read in again.
 
 use super::{
     shape::Shape,
     store::{CellDetail, NamedManager, StoredTerritory},
 };
-use gridcrew_sync_protocol::position::{Datum, TypedPosition, Wgs84};
+use gridcrew_sync_protocol::{
+    position::{Datum, TypedPosition, Wgs84},
+    workflow::AreaClass,
+};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// The whole territory: its boundary, its cells with A and B, its station areas. What a
 /// feature is stands in its property `kind`.
@@ -22,8 +27,16 @@ pub fn territory(territory: &StoredTerritory, datum: Datum) -> Value {
         "reason": territory.reason,
     });
     let mut features = vec![feature(outline(&content.boundary, datum), boundary)];
+    let mut members: HashMap<&str, Vec<&str>> = HashMap::new();
+    for area in &content.station_areas {
+        if let Some(cell) = area.cell.as_deref() {
+            members.entry(cell).or_default().push(&area.code);
+        }
+    }
     for (cell, detail) in content.cells.iter().zip(&territory.cells) {
-        features.push(feature(outline(&cell.outline, datum), cell_properties(detail)));
+        let areas = members.remove(cell.code.as_str()).unwrap_or_default();
+        let properties = cell_properties(detail, &areas);
+        features.push(feature(outline(&cell.outline, datum), properties));
     }
     for area in &content.station_areas {
         let point = json!({ "type": "Point", "coordinates": place(area.position, datum) });
@@ -33,7 +46,7 @@ pub fn territory(territory: &StoredTerritory, datum: Datum) -> Value {
             "name": area.name,
             "feeder": area.feeder,
             "customers": area.customers,
-            "area_class": area.area_class,
+            "area_class": class_code(area.area_class),
             "cell": area.cell,
         });
         features.push(feature(point, properties));
@@ -76,7 +89,16 @@ fn place(point: Wgs84, datum: Datum) -> [f64; 2] {
     [position.lon(), position.lat()]
 }
 
-fn cell_properties(cell: &CellDetail) -> Value {
+/// The code of an area class (DOMAIN 2.3), as the import takes it.
+const fn class_code(class: AreaClass) -> &'static str {
+    match class {
+        AreaClass::Urban => "01",
+        AreaClass::Rural => "02",
+        AreaClass::Remote => "03",
+    }
+}
+
+fn cell_properties(cell: &CellDetail, areas: &[&str]) -> Value {
     let manager = |named: &Option<NamedManager>| {
         named
             .as_ref()
@@ -89,7 +111,7 @@ fn cell_properties(cell: &CellDetail) -> Value {
         "name": cell.name,
         "role_a": manager(&cell.role_a),
         "role_b": manager(&cell.role_b),
-        "station_areas": cell.station_areas,
+        "station_areas": areas,
         "customers": cell.customers,
     })
 }

@@ -1,7 +1,7 @@
 //! Whose ground is it: boundary, station areas, cells, their managers, and the search.
 //!
 //! The way through: [`import`] reads GeoJSON with a stated datum into drafts, mends small
-//! flaws and says which; [`split`] makes the first cells from station areas when there are
+//! flaws and says which; [`draft`] puts them together and checks them; [`split`] makes the first cells from station areas when there are
 //! none yet; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
 //! accepted is stored, and every server process builds a [`snapshot`] from it: immutable,
 //! searched by [`locate`], and swapped whole by the [`index`] when something changes.
@@ -13,17 +13,21 @@
 
 pub mod assign;
 pub mod content;
+pub mod draft;
 pub mod export;
 #[cfg(test)]
 mod field;
 mod grid;
+pub mod import;
 pub mod index;
 pub mod load;
 pub mod locate;
 pub mod naming;
 mod partition;
 mod planar;
+pub mod problem;
 pub mod refresh;
+pub mod repair;
 pub mod roles;
 pub mod routes;
 pub mod rows;

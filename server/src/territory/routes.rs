@@ -12,14 +12,15 @@ mod split;
 mod stations;
 
 pub use cells::{CellList, CellSummary, Manager, RolesSet, RolesWish};
-pub use checks::{Checks, Flaw};
+pub use checks::{Checks, Flaw, FlawKind};
 pub use customers::{CustomerFound, CustomerInput, CustomersImported, CustomersToImport};
-pub use import::{TerritoryImport, TerritoryImported};
+pub use import::{Mended, StandsElsewhere, TerritoryImport, TerritoryImported};
 pub use locate::{Located, LocatedCandidate, Place};
 pub use split::{SplitDone, SplitRow, SplitWish};
 pub use stations::{Station, StationList};
 
 use super::{
+    problem::Problems,
     refresh,
     store::{self, Accepted, Proposal},
 };
@@ -91,6 +92,20 @@ async fn accept(app: &App, caller: Caller, proposal: Proposal) -> Result<Accepte
         .await?;
     refresh::refresh_after_change(app).await;
     Ok(accepted)
+}
+
+/// What is wrong with a territory that someone gives; the first twenty things by name.
+impl From<Problems> for Problem {
+    fn from(problems: Problems) -> Self {
+        const NAMED: usize = 20;
+        let all = problems.all();
+        let named: Vec<String> = all.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = match all.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        Self::new(problems.code(), format!("{}{more}.", named.join("; ")))
+    }
 }
 
 /// The problem of a station without a territory.

@@ -2,11 +2,7 @@
 
 use crate::{
     edge::Problem,
-    people::{
-        Role,
-        rows::{org_unit, person},
-        tree::UnitKind,
-    },
+    people::{Role, reach, rows::person},
 };
 use gridcrew_sync_protocol::{
     code::Code,
@@ -30,7 +26,10 @@ pub(super) async fn check_managers(
             .one(tx)
             .await?;
         let theirs = match row {
-            Some(row) => station_of(tx, OrgId(row.org_id)).await?,
+            Some(row) => {
+                let unit = OrgId(row.org_id);
+                reach::around(tx, unit).await?.station_of(unit)
+            }
             None => None,
         };
         if theirs != Some(station) {
@@ -39,21 +38,4 @@ pub(super) async fn check_managers(
         }
     }
     Ok(())
-}
-
-/// The station that a unit is or stands under. Crews and teams stand right under theirs.
-async fn station_of(tx: &DatabaseTransaction, unit: OrgId) -> Result<Option<OrgId>, Problem> {
-    let is_station = |unit: &org_unit::Model| unit.kind == UnitKind::Station.as_str();
-    let find = |id| org_unit::Entity::find_by_id(id).one(tx);
-    let Some(unit) = find(unit.0).await? else {
-        return Ok(None);
-    };
-    if is_station(&unit) {
-        return Ok(Some(OrgId(unit.id)));
-    }
-    let above = match unit.parent_id {
-        Some(parent) => find(parent).await?,
-        None => None,
-    };
-    Ok(above.filter(is_station).map(|unit| OrgId(unit.id)))
 }
