@@ -9,8 +9,8 @@ use super::{
 use crate::{edge::Problem, store::Store};
 use gridcrew_sync_protocol::ids::{CellId, OrgId, StationAreaId};
 use sea_orm::{
-    AccessMode, ColumnTrait, DatabaseBackend, DatabaseTransaction, EntityTrait,
-    IsolationLevel, QueryFilter, QuerySelect, TransactionTrait,
+    AccessMode, ColumnTrait, DatabaseBackend, DatabaseTransaction, EntityTrait, IsolationLevel,
+    QueryFilter, QuerySelect, TransactionTrait,
 };
 use std::collections::HashMap;
 use uuid::Uuid;

@@ -17,6 +17,8 @@ pub mod draft;
 pub mod export;
 #[cfg(test)]
 mod field;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod grid;
 pub mod import;
 pub mod index;

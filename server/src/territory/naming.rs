@@ -107,7 +107,11 @@ mod tests {
 
     #[test]
     fn first_cells_are_numbered_and_named_after_their_largest_station_area() {
-        let areas = [area("t1", 5, None), area("t2", 9, None), area("t3", 9, None)];
+        let areas = [
+            area("t1", 5, None),
+            area("t2", 9, None),
+            area("t3", 9, None),
+        ];
         let names = name_cells(&areas, &[vec![0, 1], vec![2]], &[]);
         assert_eq!(codes(&names), ["G01", "G02"]);
         assert_eq!(names[0].name, "t2 village");

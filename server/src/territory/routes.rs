@@ -134,3 +134,7 @@ fn text(what: &str, given: &str, least: usize, most: usize) -> Result<String, Pr
     let detail = format!("{what} must have {least} to {most} characters and none for control.");
     Err(Problem::new(Code::RequestInvalid, detail))
 }
+
+#[cfg(test)]
+#[path = "routes_tests.rs"]
+mod tests;

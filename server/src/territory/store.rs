@@ -13,11 +13,11 @@ mod version;
 
 pub use customers::{Imported, NewCustomer, customer_by_account, import_customers};
 pub use due::{next_due, tell_due};
+pub(super) use read::outline;
 pub use read::{
     CellDetail, NamedManager, StationSummary, StoredTerritory, cells, current_change,
     current_version, stations, territory,
 };
-pub(super) use read::outline;
 pub use roles::set_roles;
 pub(super) use roles::stored_term;
 pub use version::{Accepted, Proposal, accept};
@@ -47,10 +47,7 @@ async fn raise(tx: &DatabaseTransaction) -> Result<(), Problem> {
     territory_change::Entity::insert(row)
         .on_conflict(
             OnConflict::column(territory_change::Column::Id)
-                .value(
-                    territory_change::Column::Change,
-                    Expr::col(change).add(1),
-                )
+                .value(territory_change::Column::Change, Expr::col(change).add(1))
                 .to_owned(),
         )
         .exec_without_returning(tx)
@@ -64,3 +61,6 @@ async fn tell(tx: &DatabaseTransaction, lock: &StationLock, cell: CellId) -> Res
     Ok(())
 }
 
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

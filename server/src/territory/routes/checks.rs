@@ -101,7 +101,11 @@ fn check(territory: &StoredTerritory) -> Checks {
     let outlines: Vec<_> = content.cells.iter().map(|cell| &cell.outline).collect();
     let tiling = tiling::check(&content.boundary, &outlines);
     let unnamed = tiling.found.saturating_sub(tiling.problems.len());
-    let codes: Vec<&str> = content.cells.iter().map(|cell| cell.code.as_str()).collect();
+    let codes: Vec<&str> = content
+        .cells
+        .iter()
+        .map(|cell| cell.code.as_str())
+        .collect();
     let mut flaws: Vec<Flaw> = tiling
         .problems
         .into_iter()
@@ -167,7 +171,10 @@ fn of_areas(territory: &StoredTerritory) -> impl Iterator<Item = Flaw> {
 
 fn of_roles(territory: &StoredTerritory) -> impl Iterator<Item = Flaw> {
     let areas = &territory.content.station_areas;
-    let filled: BTreeSet<&str> = areas.iter().filter_map(|area| area.cell.as_deref()).collect();
+    let filled: BTreeSet<&str> = areas
+        .iter()
+        .filter_map(|area| area.cell.as_deref())
+        .collect();
     territory.cells.iter().flat_map(move |cell| {
         let flaw = |kind| Flaw {
             kind,
@@ -178,8 +185,7 @@ fn of_roles(territory: &StoredTerritory) -> impl Iterator<Item = Flaw> {
         };
         let (a, b) = (&cell.role_a, &cell.role_b);
         [
-            (!filled.contains(cell.code.as_str()))
-                .then(|| flaw(FlawKind::CellWithoutStationArea)),
+            (!filled.contains(cell.code.as_str())).then(|| flaw(FlawKind::CellWithoutStationArea)),
             a.is_none().then(|| flaw(FlawKind::CellWithoutA)),
             b.is_none().then(|| flaw(FlawKind::CellWithoutB)),
             (a.is_some() && a == b).then(|| flaw(FlawKind::AIsB)),

@@ -109,7 +109,10 @@ pub(super) async fn import_customers(
     allow(&caller, Permission::ManageTerritory, station)?;
     let given = body.0.customers;
     if given.len() > MAX_CUSTOMERS {
-        let detail = format!("{} customers at once; send at most {MAX_CUSTOMERS}.", given.len());
+        let detail = format!(
+            "{} customers at once; send at most {MAX_CUSTOMERS}.",
+            given.len()
+        );
         return Err(Problem::new(Code::TerritoryTooLarge, detail));
     }
     let customers: Vec<NewCustomer> = given
@@ -128,8 +131,15 @@ pub(super) async fn import_customers(
                 let done = store::import_customers(tx, &state, station, customers).await?;
                 still_stands(tx, &caller).await?;
                 let who = Who::from(&caller);
-                audit::record(tx, &state, who, "customers.imported", station, Outcome::Done)
-                    .await?;
+                audit::record(
+                    tx,
+                    &state,
+                    who,
+                    "customers.imported",
+                    station,
+                    Outcome::Done,
+                )
+                .await?;
                 Ok(done)
             })
         })
@@ -175,7 +185,7 @@ pub struct CustomerFound {
 #[utoipa::path(
     operation_id = "find_customer",
     tag = "territory",
-    params(CustomerQuery),
+    
     responses(
         (status = 200, description = "The customer", body = CustomerFound),
         (status = "4XX", description = "A problem", body = ProblemDocument),

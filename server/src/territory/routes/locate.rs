@@ -76,7 +76,10 @@ pub(super) async fn locate(
     let cells = store::cells(app.store.read(), visible, u64::MAX, caller.now).await?;
     let mut cells: HashMap<CellId, CellSummary> =
         cells.into_iter().map(|c| (c.id, c.into())).collect();
-    let chosen = answer.located.cell().filter(|cell| cells.contains_key(cell));
+    let chosen = answer
+        .located
+        .cell()
+        .filter(|cell| cells.contains_key(cell));
     let candidates = answer.candidates.iter().filter_map(|near| {
         cells.remove(&near.cell).map(|cell| LocatedCandidate {
             distance_m: near.distance.0,

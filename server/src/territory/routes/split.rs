@@ -176,10 +176,13 @@ fn work_out(
         geojson: drawn(&cells, &rows),
         cells: rows,
     };
-    let station_areas = areas.into_iter().enumerate().map(|(place, area)| AreaContent {
-        cell: cell_of.remove(&place),
-        ..area
-    });
+    let station_areas = areas
+        .into_iter()
+        .enumerate()
+        .map(|(place, area)| AreaContent {
+            cell: cell_of.remove(&place),
+            ..area
+        });
     let content = Content {
         boundary: split.boundary,
         station_areas: station_areas.collect(),

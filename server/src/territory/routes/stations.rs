@@ -73,7 +73,7 @@ pub(super) struct TerritoryQuery {
 #[utoipa::path(
     operation_id = "read_territory",
     tag = "territory",
-    params(("id" = OrgId, Path, description = "The station"), TerritoryQuery),
+    params(("id" = OrgId, Path, description = "The station")),
     responses(
         (status = 200, description = "A feature collection; the property `kind` of a feature \
          says what it is, the member `datum` what the coordinates refer to",

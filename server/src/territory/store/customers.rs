@@ -194,10 +194,7 @@ fn row(id: Uuid, station: OrgId, area: Uuid, new: &NewCustomer) -> customer::Mod
     }
 }
 
-async fn store(
-    tx: &DatabaseTransaction,
-    rows: Vec<customer::ActiveModel>,
-) -> Result<(), Problem> {
+async fn store(tx: &DatabaseTransaction, rows: Vec<customer::ActiveModel>) -> Result<(), Problem> {
     if rows.is_empty() {
         return Ok(());
     }

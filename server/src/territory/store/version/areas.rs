@@ -100,12 +100,9 @@ pub(super) async fn store(
         });
         station_area::Entity::insert_many(rows)
             .on_conflict(
-                OnConflict::columns([
-                    station_area::Column::StationId,
-                    station_area::Column::Code,
-                ])
-                .update_columns(changing)
-                .to_owned(),
+                OnConflict::columns([station_area::Column::StationId, station_area::Column::Code])
+                    .update_columns(changing)
+                    .to_owned(),
             )
             .exec_without_returning(tx)
             .await?;
