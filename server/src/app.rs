@@ -8,6 +8,7 @@ use crate::{
     orders::Templates,
     people::Gate,
     store::Store,
+    territory::index::TerritoryIndex,
 };
 use arc_swap::ArcSwap;
 use gridcrew_sync_protocol::{ids::Epoch, time::UnixMillis};
@@ -35,6 +36,8 @@ pub struct App {
     pub templates: Arc<Templates>,
     /// The folder of photos and uploads.
     pub photos: Arc<PhotoFolder>,
+    /// The territories of all stations, for searching.
+    pub territory: Arc<TerritoryIndex>,
 }
 
 impl App {

@@ -10,6 +10,7 @@ use crate::{
     orders::Templates,
     people::Gate,
     store::Store,
+    territory::{index::TerritoryIndex, refresh},
     trace::epoch,
 };
 use actix_web::{HttpServer, dev::ServerHandle};
@@ -63,9 +64,11 @@ pub async fn open(config: Config) -> Result<App, StartError> {
         keys,
         epoch: Arc::new(ArcSwap::from_pointee(Epoch(Uuid::nil()))),
         templates,
+        territory: Arc::new(TerritoryIndex::default()),
     };
     app.epoch
         .store(Arc::new(epoch::current_or_first(&app).await?));
+    refresh::refresh(&app).await?;
     Ok(app)
 }
 
@@ -148,6 +151,7 @@ fn lock_data(app: &App) -> Result<Option<File>, StartError> {
 
 /// What runs beside requests until the process ends.
 fn work_beside(app: App) {
+    refresh::watch(app.clone());
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(MARK_EVERY).await;

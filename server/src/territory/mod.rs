@@ -5,24 +5,38 @@
 //! none yet; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
 //! accepted is stored, and every server process builds a [`snapshot`] from it: immutable,
 //! searched by [`locate`], and swapped whole by the [`index`] when something changes.
+//! [`assign`] says what naming an A or a B does to the terms before.
 //!
-//! Everything here is rules: no database, no HTTP, no clock.
+//! So far everything is rules: no database, no HTTP, no clock. Around them stand [`store`]
+//! (each change one transaction), [`load`] and [`refresh`] (how every process gets its
+//! snapshot within a second of a change) and [`routes`].
 
+pub mod assign;
+pub mod content;
 pub mod draft;
+pub mod export;
 #[cfg(test)]
 mod field;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod grid;
 pub mod import;
 pub mod index;
+pub mod load;
 pub mod locate;
+pub mod naming;
 mod partition;
 mod planar;
 pub mod problem;
+pub mod refresh;
 pub mod repair;
 pub mod roles;
+pub mod routes;
+pub mod rows;
 pub mod shape;
 pub mod snapshot;
 pub mod split;
+pub mod store;
 mod tiles;
 pub mod tiling;
 
