@@ -7,6 +7,7 @@ use crate::{
     edge::Problem,
     http,
     keys::ServerKeys,
+    media::{self, PhotoFolder},
     orders::Templates,
     people::Gate,
     store::Store,
@@ -27,6 +28,8 @@ use uuid::Uuid;
 
 /// How often the height of the database is marked beside it.
 const MARK_EVERY: Duration = Duration::from_secs(5);
+/// How often uploads whose time is over are cleaned away.
+const CLEAN_EVERY: Duration = Duration::from_secs(3600);
 
 /// Why a server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -56,11 +59,12 @@ pub async fn open(config: Config) -> Result<App, StartError> {
     let store = Store::open(&config.database_url()).await?;
     let templates = Arc::new(Templates::load(&store).await?);
     let app = App {
-        config: Arc::new(config),
         store,
         clock,
         randomness,
         gate: Arc::new(Gate::new(&keys)),
+        photos: Arc::new(PhotoFolder::open(&config.data)?),
+        config: Arc::new(config),
         keys,
         epoch: Arc::new(ArcSwap::from_pointee(Epoch(Uuid::nil()))),
         templates,
@@ -108,6 +112,7 @@ impl Running {
 pub async fn start(app: App) -> Result<Running, StartError> {
     let lock = lock_data(&app)?;
     watch_height(&app).await?;
+    media::recover(&app).await?;
     let (workers, listen) = (app.config.workers, app.config.listen);
     let document = http::api_document();
     let beside = app.clone();
@@ -125,7 +130,7 @@ pub async fn start(app: App) -> Result<Running, StartError> {
     .bind(listen)?;
     let address = server.addrs().first().copied().unwrap_or(listen);
     let server = server.run();
-    work_beside(beside);
+    work_beside(&beside);
     Ok(Running {
         address,
         handle: server.handle(),
@@ -150,13 +155,26 @@ fn lock_data(app: &App) -> Result<Option<File>, StartError> {
 }
 
 /// What runs beside requests until the process ends.
-fn work_beside(app: App) {
+fn work_beside(app: &App) {
     refresh::watch(app.clone());
-    tokio::spawn(async move {
+    every(MARK_EVERY, "marking the height", app, watch_height);
+    every(CLEAN_EVERY, "cleaning uploads", app, async |app| {
+        media::clean_expired(app).await.map(drop)
+    });
+}
+
+/// Does `work` again and again, `pause` after it was last done. What fails is logged and
+/// tried again.
+fn every<W>(pause: Duration, what: &'static str, app: &App, work: W)
+where
+    W: AsyncFn(&App) -> Result<(), Problem> + 'static,
+{
+    let app = app.clone();
+    actix_web::rt::spawn(async move {
         loop {
-            tokio::time::sleep(MARK_EVERY).await;
-            if let Err(problem) = watch_height(&app).await {
-                tracing::warn!(%problem, "the height could not be marked");
+            tokio::time::sleep(pause).await;
+            if let Err(problem) = work(&app).await {
+                tracing::warn!(%problem, what, "to be tried again");
             }
         }
     });
