@@ -143,7 +143,8 @@ pub(crate) fn two_cells_json() -> Value {
         feature(point, properties)
     };
     let cell = |code: &str, west: f64, east: f64, areas: [&str; 2]| {
-        let properties = json!({ "code": code, "name": format!("cell {code}"), "station_areas": areas });
+        let properties =
+            json!({ "code": code, "name": format!("cell {code}"), "station_areas": areas });
         feature(boxed(west, east), properties)
     };
     json!({

@@ -28,8 +28,8 @@ impl<'a> Desk<'a> {
     /// The status and the body of the answer.
     async fn call(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
         let document = http::api_document();
-        let service = actix_web::App::new()
-            .configure(|config| http::routes(config, self.app, &document));
+        let service =
+            actix_web::App::new().configure(|config| http::routes(config, self.app, &document));
         let service = test::init_service(service).await;
         let mut request = test::TestRequest::with_uri(&format!("/api/v1{path}"))
             .method(method)
@@ -92,7 +92,9 @@ async fn a_territory_comes_in_and_goes_out_in_any_datum() {
     let (_, after) = desk.get(&path).await;
     let shapes = |shown: &Value| -> Vec<Value> {
         let features = shown["features"].as_array().unwrap().iter();
-        features.map(|feature| feature["geometry"].clone()).collect()
+        features
+            .map(|feature| feature["geometry"].clone())
+            .collect()
     };
     assert_eq!(shapes(&before), shapes(&after));
 
@@ -110,7 +112,11 @@ async fn a_bad_territory_is_refused_with_its_code_and_changes_nothing() {
     let cases: [(&str, Value, &str); 11] = [
         ("/datum", Value::Null, "position.datum_missing"),
         ("/datum", json!("NAD27"), "position.datum_unknown"),
-        ("/boundary", json!({ "type": "Point" }), "territory.malformed"),
+        (
+            "/boundary",
+            json!({ "type": "Point" }),
+            "territory.malformed",
+        ),
         (
             "/boundary/coordinates/0/1",
             json!([120.0, 30.03]),
@@ -165,7 +171,8 @@ async fn a_bad_territory_is_refused_with_its_code_and_changes_nothing() {
     }
     let mut overlapping = two_cells_json();
     for corner in [0, 3, 4] {
-        overlapping["cells"]["features"][1]["geometry"]["coordinates"][0][corner][0] = json!(120.01);
+        overlapping["cells"]["features"][1]["geometry"]["coordinates"][0][corner][0] =
+            json!(120.01);
     }
     let answer = desk.post(&path, overlapping).await;
     assert_eq!(code(&answer), "territory.cells_overlap", "{}", answer.1);
@@ -283,7 +290,9 @@ async fn a_foreign_station_looks_like_a_missing_one() {
         stranger.get(&path).await,
         stranger.get(&format!("{path}/checks")).await,
         stranger.post(&path, two_cells_json()).await,
-        stranger.post(&format!("{path}/split"), json!({ "cells": 2 })).await,
+        stranger
+            .post(&format!("{path}/split"), json!({ "cells": 2 }))
+            .await,
         stranger.call(Method::PUT, &roles, wish.clone()).await,
         stranger.get("/customers?account_no=1").await,
     ] {
@@ -295,7 +304,9 @@ async fn a_foreign_station_looks_like_a_missing_one() {
     assert_eq!(found["reason"], "no_cell_in_reach");
     assert_eq!(found["candidates"], json!([]));
 
-    let center = fixture.person(Role::Center, ground.organisation.center).await;
+    let center = fixture
+        .person(Role::Center, ground.organisation.center)
+        .await;
     let center = Desk::of(fixture, &center).await;
     assert_eq!(center.get(&path).await.0, 200);
     assert_eq!(center.post(&path, two_cells_json()).await.0, 403);
@@ -310,7 +321,8 @@ async fn a_customer_is_found_by_who_may_see_him_and_that_is_written_down() {
     let fixture = &ground.fixture;
     let desk = Desk::of(fixture, &ground.staff).await;
     let station = format!("/stations/{}", ground.station());
-    desk.post(&format!("{station}/territory"), two_cells_json()).await;
+    desk.post(&format!("{station}/territory"), two_cells_json())
+        .await;
     let customers = json!({ "customers": [{
         "account_no": "0033001", "name": "Zhao", "phone": "139", "station_area": "t1",
         "position": { "lon": 116.404, "lat": 39.915, "datum": "BD-09" },
@@ -320,7 +332,10 @@ async fn a_customer_is_found_by_who_may_see_him_and_that_is_written_down() {
     assert_eq!((status, &done["added"]), (200, &json!(1)), "{done}");
     let mut untyped = customers;
     untyped["customers"][0]["position"] = json!({ "lon": 1.0, "lat": 1.0 });
-    assert_eq!(code(&desk.post(&path, untyped).await), "position.datum_missing");
+    assert_eq!(
+        code(&desk.post(&path, untyped).await),
+        "position.datum_missing"
+    );
 
     let find = "/customers?account_no=0033001";
     let (_, found) = desk.get(find).await;

@@ -27,7 +27,9 @@ async fn cells_by_code(ground: &Ground) -> BTreeMap<String, cell::Model> {
         .all(ground.app().store.read())
         .await
         .unwrap();
-    rows.into_iter().map(|row| (row.code.clone(), row)).collect()
+    rows.into_iter()
+        .map(|row| (row.code.clone(), row))
+        .collect()
 }
 
 async fn cell_id(ground: &Ground, code: &str) -> CellId {
@@ -55,9 +57,7 @@ async fn assign(ground: &Ground, cell: CellId, wish: Wish) -> Result<bool, Probl
     ground
         .app()
         .store
-        .write(move |tx| {
-            Box::pin(async move { set_roles(tx, &app, place, wish, author).await })
-        })
+        .write(move |tx| Box::pin(async move { set_roles(tx, &app, place, wish, author).await }))
         .await
 }
 
