@@ -4,6 +4,7 @@ use crate::{
     clock::{Clock, Randomness, new_id},
     config::Config,
     keys::ServerKeys,
+    media::PhotoFolder,
     orders::Templates,
     people::Gate,
     store::Store,
@@ -33,6 +34,8 @@ pub struct App {
     pub epoch: Arc<ArcSwap<Epoch>>,
     /// The workflow templates.
     pub templates: Arc<Templates>,
+    /// The folder of photos and uploads.
+    pub photos: Arc<PhotoFolder>,
     /// The territories of all stations, for searching.
     pub territory: Arc<TerritoryIndex>,
 }

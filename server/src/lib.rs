@@ -12,6 +12,7 @@ pub mod config;
 pub mod edge;
 pub mod http;
 pub mod keys;
+pub mod media;
 pub mod orders;
 pub mod people;
 pub mod serve;

@@ -39,3 +39,6 @@ pub mod split;
 pub mod store;
 mod tiles;
 pub mod tiling;
+
+#[cfg(test)]
+mod real_data_tests;
