@@ -106,7 +106,6 @@ pub(super) struct CellsQuery {
 #[utoipa::path(
     operation_id = "list_cells",
     tag = "territory",
-    
     responses(
         (status = 200, description = "The cells in scope", body = CellList),
         (status = "4XX", description = "A problem", body = ProblemDocument),

@@ -185,7 +185,6 @@ pub struct CustomerFound {
 #[utoipa::path(
     operation_id = "find_customer",
     tag = "territory",
-    
     responses(
         (status = 200, description = "The customer", body = CustomerFound),
         (status = "4XX", description = "A problem", body = ProblemDocument),
