@@ -7,6 +7,7 @@ use crate::{
     app::App,
     edge::{EPOCH_HEADER, Problem, body, health},
     media, territory,
+    people,
 };
 use actix_web::{
     HttpResponse, ResponseError,
@@ -59,6 +60,7 @@ impl Modify for Bearer {
 fn operations(config: &mut ServiceConfig) {
     config
         .service(health::health)
+        .configure(people::configure)
         .configure(territory::routes::configure)
         .configure(media::configure);
 }
