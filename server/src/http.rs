@@ -6,7 +6,7 @@
 use crate::{
     app::App,
     edge::{EPOCH_HEADER, Problem, body, health},
-    territory,
+    media, territory,
 };
 use actix_web::{
     HttpResponse, ResponseError,
@@ -59,6 +59,7 @@ impl Modify for Bearer {
 fn operations(config: &mut ServiceConfig) {
     config
         .service(health::health)
+        .configure(media::configure)
         .configure(territory::routes::configure);
 }
 

@@ -7,6 +7,7 @@ use crate::{
     edge::Problem,
     http,
     keys::ServerKeys,
+    media::{self, PhotoFolder},
     orders::Templates,
     people::Gate,
     store::Store,
@@ -55,6 +56,7 @@ pub async fn open(config: Config) -> Result<App, StartError> {
     let keys = Arc::new(ServerKeys::open(&config.data, randomness.as_ref())?);
     let store = Store::open(&config.database_url()).await?;
     let templates = Arc::new(Templates::load(&store).await?);
+    let photos = Arc::new(PhotoFolder::open(&config.data)?);
     let app = App {
         config: Arc::new(config),
         store,
@@ -65,6 +67,7 @@ pub async fn open(config: Config) -> Result<App, StartError> {
         epoch: Arc::new(ArcSwap::from_pointee(Epoch(Uuid::nil()))),
         templates,
         territory: Arc::new(TerritoryIndex::default()),
+        photos,
     };
     app.epoch
         .store(Arc::new(epoch::current_or_first(&app).await?));
@@ -108,6 +111,7 @@ impl Running {
 pub async fn start(app: App) -> Result<Running, StartError> {
     let lock = lock_data(&app)?;
     watch_height(&app).await?;
+    media::recover(&app).await?;
     let (workers, listen) = (app.config.workers, app.config.listen);
     let document = http::api_document();
     let beside = app.clone();
@@ -152,6 +156,7 @@ fn lock_data(app: &App) -> Result<Option<File>, StartError> {
 /// What runs beside requests until the process ends.
 fn work_beside(app: App) {
     refresh::watch(app.clone());
+    media::clean_hourly(app.clone());
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(MARK_EVERY).await;
