@@ -6,8 +6,7 @@
 use crate::{
     app::App,
     edge::{EPOCH_HEADER, Problem, body, health},
-    media, territory,
-    people,
+    media, people, territory,
 };
 use actix_web::{
     HttpResponse, ResponseError,

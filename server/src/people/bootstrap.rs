@@ -36,7 +36,10 @@ pub async fn bootstrap(
         return Ok(None);
     }
     let password = spoken::draw(GROUPS, app.randomness.as_ref());
-    let hashing = app.gate.passwords.hash(login, password.clone(), app.randomness.as_ref());
+    let hashing = app
+        .gate
+        .passwords
+        .hash(login, password.clone(), app.randomness.as_ref());
     let hashed = hashing.await?;
     let top = NewUnit {
         parent: None,

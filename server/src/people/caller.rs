@@ -15,8 +15,8 @@ use gridcrew_sync_protocol::{
 };
 use rows::{handheld, person, session};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, JoinType, QueryFilter,
-    QuerySelect, RelationTrait, sea_query::Expr,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult,
+    JoinType, QueryFilter, QuerySelect, RelationTrait, sea_query::Expr,
 };
 use uuid::Uuid;
 

@@ -105,7 +105,8 @@ pub fn check_proof(request: &EnrolRequest) -> Result<VerifyingKey, Problem> {
     let checked = read.ok().and_then(|()| {
         let key = VerifyingKey::from_bytes(&key).ok()?;
         let text = EnrolRequest::proof_text(&request.code);
-        key.verify_strict(&text, &Signature::from_bytes(&proof)).ok()?;
+        key.verify_strict(&text, &Signature::from_bytes(&proof))
+            .ok()?;
         Some(key)
     });
     checked.ok_or_else(|| {
@@ -179,9 +180,10 @@ async fn known<C: ConnectionTrait>(
         .one(conn)
         .await?;
     match row {
-        Some(row) if row.revoked_at.is_some() => {
-            Err(Problem::new(Code::AuthRevoked, "This handheld was revoked."))
-        }
+        Some(row) if row.revoked_at.is_some() => Err(Problem::new(
+            Code::AuthRevoked,
+            "This handheld was revoked.",
+        )),
         row => Ok(row.map(|row| JournalId(row.id))),
     }
 }

@@ -79,6 +79,13 @@ pub async fn revoke<C: ConnectionTrait>(
         .exec(conn)
         .await?;
     let (person, this) = (PersonId(handheld.person_id), JournalId(handheld.id));
-    session::end_of(conn, person, Which::OfHandheld(this), EndReason::Revoked, now).await?;
+    session::end_of(
+        conn,
+        person,
+        Which::OfHandheld(this),
+        EndReason::Revoked,
+        now,
+    )
+    .await?;
     Ok(())
 }

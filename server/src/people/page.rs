@@ -66,7 +66,10 @@ mod tests {
             let read = rows_to_read(Some(limit)).unwrap();
             let (mut seen, mut after) = (Vec::new(), None);
             loop {
-                let rest = all.iter().copied().filter(|id| after.is_none_or(|last| *id > last));
+                let rest = all
+                    .iter()
+                    .copied()
+                    .filter(|id| after.is_none_or(|last| *id > last));
                 let rows = rest.take(usize::try_from(read).unwrap()).collect();
                 let page: Page<Uuid> = Page::of(rows, read, |id| *id);
                 assert!(page.items.len() as u64 <= limit);

@@ -37,9 +37,7 @@ pub async fn sign_in(app: &App, from: IpAddr, request: LoginRequest) -> Result<T
     let proven = check_password(app, from, &login, request.password, person, SIGN_IN).await?;
     let (this, proof) = (app.clone(), request.handheld);
     app.store
-        .write(move |tx| {
-            Box::pin(async move { begin(tx, &this, &proven, proof.as_ref()).await })
-        })
+        .write(move |tx| Box::pin(async move { begin(tx, &this, &proven, proof.as_ref()).await }))
         .await
 }
 
@@ -86,11 +84,7 @@ fn wrong_password() -> Problem {
     Problem::new(Code::AuthWrongPassword, "Login or password is wrong.")
 }
 
-async fn refused(
-    app: &App,
-    person: Option<PersonId>,
-    action: &'static str,
-) -> Result<(), Problem> {
+async fn refused(app: &App, person: Option<PersonId>, action: &'static str) -> Result<(), Problem> {
     let this = app.clone();
     // The station is not looked up: that would take time only where there is a person.
     let who = Who {
@@ -101,9 +95,7 @@ async fn refused(
     let outcome = Outcome::Refused(Code::AuthWrongPassword);
     app.store
         .write(move |tx| {
-            Box::pin(async move {
-                audit::record(tx, &this, who, action, subject, outcome).await
-            })
+            Box::pin(async move { audit::record(tx, &this, who, action, subject, outcome).await })
         })
         .await
 }
@@ -152,7 +144,10 @@ async fn check_handheld<C: ConnectionTrait>(
     key.verify_strict(&text, &Signature::from_bytes(&signature))
         .map_err(|_| bad_proof())?;
     if row.revoked_at.is_some() {
-        return Err(Problem::new(Code::AuthRevoked, "This handheld was revoked."));
+        return Err(Problem::new(
+            Code::AuthRevoked,
+            "This handheld was revoked.",
+        ));
     }
     Ok(proof.journal)
 }

@@ -19,7 +19,11 @@ impl Stand {
         let fixture = Fixture::new().await;
         let org = Organisation::in_(&fixture).await;
         let manager = fixture.person(Role::Manager, org.crew).await;
-        Self { fixture, org, manager }
+        Self {
+            fixture,
+            org,
+            manager,
+        }
     }
 
     async fn issue(&self) -> String {
@@ -38,9 +42,9 @@ impl Stand {
             .app
             .store
             .write(move |tx| {
-                Box::pin(async move {
-                    enrol(tx, &app, &request.code, &key, request.device_name).await
-                })
+                Box::pin(
+                    async move { enrol(tx, &app, &request.code, &key, request.device_name).await },
+                )
             })
             .await
             .map_err(|problem| problem.code)
@@ -63,7 +67,11 @@ impl Stand {
 
     async fn row(&self, journal: JournalId) -> handheld::Model {
         let found = handheld::Entity::find_by_id(journal.0);
-        found.one(self.fixture.app.store.read()).await.unwrap().unwrap()
+        found
+            .one(self.fixture.app.store.read())
+            .await
+            .unwrap()
+            .unwrap()
     }
 }
 
@@ -84,8 +92,13 @@ fn key(n: u8) -> SigningKey {
 async fn an_enrolled_handheld_may_sync_and_a_person_without_one_may_not() {
     let stand = Stand::new().await;
     let code = stand.issue().await;
-    let reply = stand.enrol(&code.to_lowercase().replace('-', " "), &key(1)).await.unwrap();
-    let caller = identify(&stand.fixture.app, &reply.tokens.access_token).await.unwrap();
+    let reply = stand
+        .enrol(&code.to_lowercase().replace('-', " "), &key(1))
+        .await
+        .unwrap();
+    let caller = identify(&stand.fixture.app, &reply.tokens.access_token)
+        .await
+        .unwrap();
     assert_eq!(caller.handheld, Some(reply.journal));
     assert!(caller.may(Permission::Sync).is_ok());
     let row = stand.row(reply.journal).await;
@@ -93,7 +106,9 @@ async fn an_enrolled_handheld_may_sync_and_a_person_without_one_may_not() {
     assert_eq!(row.public_key, key(1).verifying_key().as_bytes());
 
     let tokens = stand.fixture.sign_in(&stand.manager).await;
-    let caller = identify(&stand.fixture.app, &tokens.access_token).await.unwrap();
+    let caller = identify(&stand.fixture.app, &tokens.access_token)
+        .await
+        .unwrap();
     assert!(caller.may(Permission::Sync).is_err());
 }
 
@@ -115,11 +130,19 @@ async fn wrong_old_and_replaced_codes_are_refused() {
     let first = stand.issue().await;
     let second = stand.issue().await;
     assert_eq!(stand.enrol(&first, &key(1)).await, Err(Code::EnrolBadCode));
-    assert_eq!(stand.enrol("0000-0000-0000", &key(1)).await, Err(Code::EnrolBadCode));
+    assert_eq!(
+        stand.enrol("0000-0000-0000", &key(1)).await,
+        Err(Code::EnrolBadCode)
+    );
     stand.fixture.pass(LIFETIME);
     assert_eq!(stand.enrol(&second, &key(1)).await, Err(Code::EnrolBadCode));
     let third = stand.issue().await;
-    stand.change(Change { disabled: Some(true), ..Change::default() }).await;
+    stand
+        .change(Change {
+            disabled: Some(true),
+            ..Change::default()
+        })
+        .await;
     assert_eq!(stand.enrol(&third, &key(1)).await, Err(Code::EnrolBadCode));
 }
 
@@ -170,7 +193,10 @@ async fn a_moved_managers_handheld_follows_him() {
     let stand = Stand::new().await;
     let code = stand.issue().await;
     let journal = stand.enrol(&code, &key(1)).await.unwrap().journal;
-    let moved = Change { org: Some(stand.org.sibling), ..Change::default() };
+    let moved = Change {
+        org: Some(stand.org.sibling),
+        ..Change::default()
+    };
     stand.change(moved).await;
     assert_eq!(stand.row(journal).await.station_id, stand.org.sibling.0);
 }
@@ -183,10 +209,16 @@ async fn contact_is_noted_at_most_once_a_minute() {
     let enrolled = stand.fixture.app.now();
     stand.fixture.pass(Millis::seconds(59));
     assert_eq!(stand.refused(&reply).await, None);
-    assert_eq!(stand.row(reply.journal).await.last_contact_at, Some(enrolled.0));
+    assert_eq!(
+        stand.row(reply.journal).await.last_contact_at,
+        Some(enrolled.0)
+    );
     stand.fixture.pass(Millis::seconds(1));
     assert_eq!(stand.refused(&reply).await, None);
-    assert_eq!(stand.row(reply.journal).await.last_contact_at, Some(enrolled.0 + 60_000));
+    assert_eq!(
+        stand.row(reply.journal).await.last_contact_at,
+        Some(enrolled.0 + 60_000)
+    );
 }
 
 #[tokio::test]

@@ -66,9 +66,8 @@ pub(super) async fn refresh(
     app: Data<App>,
     body: Short<RefreshRequest>,
 ) -> Result<Json<Tokens>, Problem> {
-    let token = RefreshToken::parse(&body.0.refresh_token).ok_or_else(|| {
-        Problem::new(Code::AuthRequired, "This refresh token is not valid here.")
-    })?;
+    let token = RefreshToken::parse(&body.0.refresh_token)
+        .ok_or_else(|| Problem::new(Code::AuthRequired, "This refresh token is not valid here."))?;
     let this = App::clone(&app);
     let exchanged = app
         .store

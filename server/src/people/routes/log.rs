@@ -105,7 +105,12 @@ pub(super) async fn read_audit(
     let condition = Condition::all()
         .add(in_scope)
         .add_option(query.person.map(|id| Column::PersonId.eq(id)))
-        .add_option(query.action.as_ref().map(|action| Column::Action.eq(action)))
+        .add_option(
+            query
+                .action
+                .as_ref()
+                .map(|action| Column::Action.eq(action)),
+        )
         .add_option(query.after.map(|after| Column::Id.lt(after)));
     let rows = audit_log::Entity::find()
         .filter(condition)

@@ -173,7 +173,15 @@ pub(super) async fn end_session(
             if end_of(tx, caller.person, which, reason, caller.now).await? == 0 {
                 return Err(Problem::not_found());
             }
-            audit::record(tx, app, Who::from(caller), "session.ended", id, Outcome::Done).await
+            audit::record(
+                tx,
+                app,
+                Who::from(caller),
+                "session.ended",
+                id,
+                Outcome::Done,
+            )
+            .await
         })
     })
     .await?;
@@ -215,7 +223,11 @@ pub(super) async fn change_password(
     let (from, login, person) = (address(&request), row.login.clone(), Some(row));
     let row = check_password(&app, from, &login, body.0.current, person, ACTION).await?;
     let random = app.randomness.as_ref();
-    let hashed = app.gate.passwords.hash(&row.login, body.0.new, random).await?;
+    let hashed = app
+        .gate
+        .passwords
+        .hash(&row.login, body.0.new, random)
+        .await?;
     act(&app, &caller, move |tx, app, caller| {
         Box::pin(async move {
             let others = Which::AllBut(caller.session);

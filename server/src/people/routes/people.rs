@@ -104,7 +104,11 @@ pub(super) async fn list_people(
         .scope
         .people()
         .add_option(query.org.map(|org| person::Column::OrgId.eq(org)))
-        .add_option(query.role.map(|role| person::Column::Role.eq(role.as_str())))
+        .add_option(
+            query
+                .role
+                .map(|role| person::Column::Role.eq(role.as_str())),
+        )
         .add_option(query.after.map(|after| person::Column::Id.gt(after)));
     let rows = person::Entity::find()
         .filter(condition)
@@ -248,7 +252,10 @@ pub(super) async fn change(
 ) -> Result<Json<PersonView>, Problem> {
     caller.may(Permission::ManagePeople)?;
     let wish = body.0;
-    if wish.org.is_some_and(|org| !caller.scope.units.contains(&org)) {
+    if wish
+        .org
+        .is_some_and(|org| !caller.scope.units.contains(&org))
+    {
         return Err(Problem::not_found());
     }
     let change = Change {
@@ -316,7 +323,10 @@ pub(super) async fn reset_password(
     not_oneself(&caller, id)?;
     let person = in_scope(app.store.read(), &caller, id).await?;
     let random = app.randomness.as_ref();
-    let hashing = app.gate.passwords.hash(&person.login, body.0.password, random);
+    let hashing = app
+        .gate
+        .passwords
+        .hash(&person.login, body.0.password, random);
     let hashed = hashing.await?;
     act(&app, &caller, move |tx, app, caller| {
         Box::pin(async move {

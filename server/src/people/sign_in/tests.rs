@@ -28,7 +28,11 @@ async fn with_password(fixture: &Fixture, role: Role) -> person::Model {
 async fn give_password(fixture: &Fixture, person: &person::Model, password: &str) {
     let gate = &fixture.app.gate;
     let random = fixture.app.randomness.as_ref();
-    let hashed = gate.passwords.hash(&person.login, password.to_owned(), random).await.unwrap();
+    let hashed = gate
+        .passwords
+        .hash(&person.login, password.to_owned(), random)
+        .await
+        .unwrap();
     let id = PersonId(person.id);
     fixture
         .write(move |tx, app| {
@@ -46,7 +50,11 @@ async fn try_in(
     handheld: Option<HandheldProof>,
 ) -> Result<Tokens, Problem> {
     let (login, password) = (login.to_owned(), password.to_owned());
-    let request = LoginRequest { login, password, handheld };
+    let request = LoginRequest {
+        login,
+        password,
+        handheld,
+    };
     sign_in(&fixture.app, from, request).await
 }
 
@@ -54,13 +62,26 @@ async fn try_in(
 async fn unknown_disabled_and_wrong_get_one_answer_and_one_line_each() {
     let fixture = Fixture::new().await;
     let person = with_password(&fixture, Role::Station).await;
-    assert!(try_in(&fixture, from(1), &person.login.to_uppercase(), PASSWORD, None).await.is_ok());
+    assert!(
+        try_in(
+            &fixture,
+            from(1),
+            &person.login.to_uppercase(),
+            PASSWORD,
+            None
+        )
+        .await
+        .is_ok()
+    );
     let wrong = try_in(&fixture, from(1), &person.login, "another password", None).await;
     let unknown = try_in(&fixture, from(1), "nobody", PASSWORD, None).await;
     let id = PersonId(person.id);
     fixture
         .write(move |tx, app| {
-            let change = Change { disabled: Some(true), ..Change::default() };
+            let change = Change {
+                disabled: Some(true),
+                ..Change::default()
+            };
             let now = app.now();
             Box::pin(async move { change_person(tx, id, change, now).await })
         })
@@ -70,10 +91,25 @@ async fn unknown_disabled_and_wrong_get_one_answer_and_one_line_each() {
     assert_eq!(wrong.code, Code::AuthWrongPassword);
     assert_eq!(unknown.unwrap_err(), wrong);
     assert_eq!(disabled.unwrap_err(), wrong);
-    let lines = audit_log::Entity::find().all(fixture.app.store.read()).await.unwrap();
+    let lines = audit_log::Entity::find()
+        .all(fixture.app.store.read())
+        .await
+        .unwrap();
     let outcomes: Vec<&str> = lines.iter().map(|line| line.outcome.as_str()).collect();
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == "done").count(), 1);
-    assert_eq!(outcomes.iter().filter(|code| **code == "auth.wrong_password").count(), 3);
+    assert_eq!(
+        outcomes
+            .iter()
+            .filter(|outcome| **outcome == "done")
+            .count(),
+        1
+    );
+    assert_eq!(
+        outcomes
+            .iter()
+            .filter(|code| **code == "auth.wrong_password")
+            .count(),
+        3
+    );
     assert!(lines.iter().all(|line| !line.subject.contains("nobody")));
 }
 
@@ -81,12 +117,20 @@ async fn unknown_disabled_and_wrong_get_one_answer_and_one_line_each() {
 async fn a_new_password_ends_every_session() {
     let fixture = Fixture::new().await;
     let person = with_password(&fixture, Role::Station).await;
-    let tokens = try_in(&fixture, from(1), &person.login, PASSWORD, None).await.unwrap();
+    let tokens = try_in(&fixture, from(1), &person.login, PASSWORD, None)
+        .await
+        .unwrap();
     assert!(identify(&fixture.app, &tokens.access_token).await.is_ok());
     give_password(&fixture, &person, "a loud transformer hums").await;
-    let refused = identify(&fixture.app, &tokens.access_token).await.unwrap_err();
+    let refused = identify(&fixture.app, &tokens.access_token)
+        .await
+        .unwrap_err();
     assert_eq!(refused.code, Code::AuthRequired);
-    assert!(try_in(&fixture, from(1), &person.login, PASSWORD, None).await.is_err());
+    assert!(
+        try_in(&fixture, from(1), &person.login, PASSWORD, None)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -96,17 +140,29 @@ async fn a_thousand_guesses_do_not_keep_the_rightful_person_out() {
     let mut looked_at = 0;
     for guess in 0..1000 {
         let guess = format!("guess number {guess}");
-        match try_in(&fixture, from(1), &person.login, &guess, None).await.unwrap_err().code {
+        match try_in(&fixture, from(1), &person.login, &guess, None)
+            .await
+            .unwrap_err()
+            .code
+        {
             Code::AuthWrongPassword => looked_at += 1,
             code => assert_eq!(code, Code::TooManyRequests),
         }
     }
     assert_eq!(looked_at, 5);
-    assert!(try_in(&fixture, from(2), &person.login, PASSWORD, None).await.is_ok());
+    assert!(
+        try_in(&fixture, from(2), &person.login, PASSWORD, None)
+            .await
+            .is_ok()
+    );
     let same_place = try_in(&fixture, from(1), &person.login, PASSWORD, None).await;
     let wait = same_place.unwrap_err().retry_after.unwrap();
     fixture.pass(Millis::seconds(wait));
-    assert!(try_in(&fixture, from(1), &person.login, PASSWORD, None).await.is_ok());
+    assert!(
+        try_in(&fixture, from(1), &person.login, PASSWORD, None)
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -124,7 +180,9 @@ async fn a_handheld_whose_session_ended_goes_on_in_its_journal() {
         })
         .await;
     give_password(&fixture, &person, PASSWORD).await;
-    let ended = identify(&fixture.app, &reply.tokens.access_token).await.unwrap_err();
+    let ended = identify(&fixture.app, &reply.tokens.access_token)
+        .await
+        .unwrap_err();
     assert_eq!(ended.code, Code::AuthRequired);
 
     let prove = |key: &SigningKey, journal: JournalId| {
@@ -138,7 +196,10 @@ async fn a_handheld_whose_session_ended_goes_on_in_its_journal() {
     assert_eq!(caller.handheld, Some(reply.journal));
 
     let other = SigningKey::from_bytes(&[2; 32]);
-    for proof in [prove(&other, reply.journal), prove(&key, JournalId(person.id))] {
+    for proof in [
+        prove(&other, reply.journal),
+        prove(&key, JournalId(person.id)),
+    ] {
         assert_eq!(attempt(proof).await.unwrap_err().code, Code::EnrolBadProof);
     }
 }
