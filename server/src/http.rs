@@ -6,7 +6,7 @@
 use crate::{
     app::App,
     edge::{EPOCH_HEADER, Problem, body, health},
-    media, territory,
+    media, people, territory,
 };
 use actix_web::{
     HttpResponse, ResponseError,
@@ -60,7 +60,8 @@ fn operations(config: &mut ServiceConfig) {
     config
         .service(health::health)
         .configure(territory::routes::configure)
-        .configure(media::configure);
+        .configure(media::configure)
+        .configure(people::configure);
 }
 
 /// The API document.
