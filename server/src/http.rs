@@ -61,7 +61,8 @@ fn operations(config: &mut ServiceConfig) {
         .service(health::health)
         .configure(people::configure)
         .configure(territory::routes::configure)
-        .configure(media::configure);
+        .configure(media::configure)
+        .configure(people::configure);
 }
 
 /// The API document.
