@@ -88,6 +88,14 @@ impl Server {
         &self.data
     }
 
+    /// How its database is reached from outside, for looking at it.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        self.database
+            .clone()
+            .unwrap_or_else(|| format!("sqlite:{}", self.data.join("gridcrew.db").display()))
+    }
+
     /// Its address, such as `http://127.0.0.1:40123`.
     ///
     /// # Errors
