@@ -1,0 +1,5 @@
+//! Dispatch.
+pub mod explain;
+pub mod ladder;
+pub mod limits;
+pub mod place;
