@@ -262,15 +262,15 @@ pub fn order(
     phenomenon: &str,
 ) -> Value {
     let mut order = json!({
-        "station": station,
+        "station_id": station,
         "source": source,
         "outside_no": number,
         "template": "fault_repair",
         "area_class": "rural",
-        "details": {
-            "phenomenon": phenomenon, "contact_name": "Li", "contact_phone": "13900000000",
-            "address": "",
-        },
+        "phenomenon": phenomenon,
+        "contact_name": "Li",
+        "contact_phone": "13900000000",
+        "address": "",
     });
     if let Some((lon, lat)) = place {
         order["position"] = json!({ "datum": "WGS-84", "lon": lon, "lat": lat });

@@ -1,11 +1,10 @@
 //! Which of the photos that records promise are held (I7).
 
-use crate::edge::Problem;
-use gridcrew_sync_protocol::{digest::Digest, record::PhotoRef, workflow::SlotCode};
-use sea_orm::{
-    ConnectionTrait,
-    sea_query::{Expr, ExprTrait, Query},
+use crate::{edge::Problem, media::rows::media_object, trace::ledger::digest_of};
+use gridcrew_sync_protocol::{
+    digest::Digest, media::MediaKind, record::PhotoRef, workflow::SlotCode,
 };
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use utoipa::ToSchema;
@@ -28,8 +27,8 @@ pub struct PhotoView {
 /// Which photos are held.
 #[derive(Clone, Debug, Default)]
 pub struct PhotosHeld {
-    previews: BTreeSet<[u8; 32]>,
-    originals: BTreeSet<[u8; 32]>,
+    previews: BTreeSet<Digest>,
+    originals: BTreeSet<Digest>,
 }
 
 impl PhotosHeld {
@@ -46,19 +45,16 @@ impl PhotosHeld {
         if photos.is_empty() {
             return Ok(held);
         }
-        let statement = Query::select()
-            .columns(["photo", "kind"])
-            .from("media_object")
-            .and_where(Expr::col("photo").is_in(photos.iter().map(|photo| photo.0.to_vec())))
-            .take();
-        for row in db.query_all(&statement).await? {
-            let (photo, kind): (Vec<u8>, String) =
-                (row.try_get("", "photo")?, row.try_get("", "kind")?);
-            if let Ok(photo) = <[u8; 32]>::try_from(photo) {
-                match kind.as_str() {
-                    "original" => held.originals.insert(photo),
-                    _ => held.previews.insert(photo),
-                };
+        let rows = media_object::Entity::find()
+            .filter(media_object::Column::Photo.is_in(photos.iter().map(|photo| photo.0.to_vec())))
+            .all(db)
+            .await?;
+        for row in rows {
+            let photo = digest_of(&row.photo)?;
+            if row.kind == MediaKind::Original.as_str() {
+                held.originals.insert(photo);
+            } else {
+                held.previews.insert(photo);
             }
         }
         Ok(held)
@@ -71,14 +67,8 @@ impl PhotosHeld {
             digest: photo.digest,
             bytes: photo.bytes,
             slot: photo.slot.clone(),
-            preview_held: self.previews.contains(&photo.digest.0),
-            original_held: self.originals.contains(&photo.digest.0),
+            preview_held: self.previews.contains(&photo.digest),
+            original_held: self.originals.contains(&photo.digest),
         }
-    }
-
-    /// Whether the original is held.
-    #[must_use]
-    pub fn has_original(&self, photo: Digest) -> bool {
-        self.originals.contains(&photo.0)
     }
 }

@@ -44,6 +44,7 @@ pub fn configure(config: &mut ServiceConfig) {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OrderTakenIn {
     /// The order as it stands.
+    #[serde(flatten)]
     pub order: OrderSummary,
     /// How it was routed in its present term.
     pub routing: Option<RoutingView>,

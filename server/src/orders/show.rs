@@ -13,6 +13,7 @@ use super::{
 use crate::{
     app::App,
     edge::Problem,
+    media,
     people::{Caller, Role},
 };
 use gridcrew_sync_protocol::{
@@ -41,13 +42,10 @@ pub async fn show<C: ConnectionTrait>(
     let details: OrderDetails = wire::decode(&row.details).map_err(Problem::internal)?;
     let template = app.templates.edition(&state.template)?;
     let names = wanted(row, &state).look_up(db).await?;
-    let promised = || state.steps.values().flat_map(|step| &step.done.photos);
-    let held = PhotosHeld::among(db, promised().map(|photo| photo.digest)).await?;
-    let originals = promised().filter(|photo| held.has_original(photo.digest));
-    let photos = PhotoCount {
-        promised: state.photos_promised,
-        held: u32::try_from(originals.count()).unwrap_or(u32::MAX),
-    };
+    let shown = state.steps.values().flat_map(|step| &step.done.photos);
+    let held = PhotosHeld::among(db, shown.map(|photo| photo.digest)).await?;
+    let counts = media::counts(db, &[state.order]).await?;
+    let photos = counts.get(&state.order).copied().unwrap_or_default();
     let done: BTreeSet<&StepCode> = state.steps.keys().collect();
     let open = state.status != Status::Returned;
     let next = next_steps(template, &done).into_iter().filter(|_| open);
@@ -80,7 +78,10 @@ pub async fn show<C: ConnectionTrait>(
             })
             .collect(),
         deadlines: deadlines(template, &state, caller.now),
-        photos,
+        photos: PhotoCount {
+            promised: photos.promised,
+            held: photos.held,
+        },
         evidence: evidence(&state),
         records: state.records,
         sureness: state.sureness,

@@ -61,7 +61,7 @@ pub struct OrderView {
     pub next_steps: Vec<NextStep>,
     /// The deadlines, in the workflow's order.
     pub deadlines: Vec<DeadlineView>,
-    /// Photos promised by the steps, and how many of them are held.
+    /// Photos promised, and how many of them have come.
     pub photos: PhotoCount,
     /// Records that are kept and change nothing, with the reason.
     pub evidence: Vec<EvidenceView>,
@@ -173,10 +173,10 @@ pub struct DeadlineView {
 /// How many photos were promised and how many have come (I7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PhotoCount {
-    /// Promised.
-    pub promised: u32,
-    /// Held as originals.
-    pub held: u32,
+    /// Different photos promised by its records.
+    pub promised: u64,
+    /// Those of them whose original is held.
+    pub held: u64,
 }
 
 /// A record that is kept and changes nothing.
