@@ -6,7 +6,7 @@
 use crate::{
     app::App,
     edge::{EPOCH_HEADER, Problem, body, health},
-    media, territory,
+    media, people, territory,
 };
 use actix_web::{
     HttpResponse, ResponseError,
@@ -59,8 +59,10 @@ impl Modify for Bearer {
 fn operations(config: &mut ServiceConfig) {
     config
         .service(health::health)
+        .configure(people::configure)
         .configure(territory::routes::configure)
-        .configure(media::configure);
+        .configure(media::configure)
+        .configure(people::configure);
 }
 
 /// The API document.

@@ -28,8 +28,6 @@ use uuid::Uuid;
 
 /// How often the height of the database is marked beside it.
 const MARK_EVERY: Duration = Duration::from_secs(5);
-/// How often uploads whose time is over are cleaned away.
-const CLEAN_EVERY: Duration = Duration::from_secs(3600);
 
 /// Why a server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -58,17 +56,18 @@ pub async fn open(config: Config) -> Result<App, StartError> {
     let keys = Arc::new(ServerKeys::open(&config.data, randomness.as_ref())?);
     let store = Store::open(&config.database_url()).await?;
     let templates = Arc::new(Templates::load(&store).await?);
+    let photos = Arc::new(PhotoFolder::open(&config.data)?);
     let app = App {
         store,
         clock,
         randomness,
         gate: Arc::new(Gate::new(&keys)),
-        photos: Arc::new(PhotoFolder::open(&config.data)?),
         config: Arc::new(config),
         keys,
         epoch: Arc::new(ArcSwap::from_pointee(Epoch(Uuid::nil()))),
         templates,
         territory: Arc::new(TerritoryIndex::default()),
+        photos,
     };
     app.epoch
         .store(Arc::new(epoch::current_or_first(&app).await?));
@@ -157,10 +156,8 @@ fn lock_data(app: &App) -> Result<Option<File>, StartError> {
 /// What runs beside requests until the process ends.
 fn work_beside(app: &App) {
     refresh::watch(app.clone());
+    media::clean_hourly(app.clone());
     every(MARK_EVERY, "marking the height", app, watch_height);
-    every(CLEAN_EVERY, "cleaning uploads", app, async |app| {
-        media::clean_expired(app).await.map(drop)
-    });
 }
 
 /// Does `work` again and again, `pause` after it was last done. What fails is logged and

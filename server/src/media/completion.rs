@@ -17,12 +17,13 @@ use super::{
 use crate::{app::App, edge::Problem};
 use gridcrew_sync_protocol::{
     code::Code,
+    digest::Digest,
     media::{MediaKind, PictureFormat},
 };
 use std::{
     fs::File,
-    io::{self, BufReader},
-    path::Path,
+    io::{self, BufReader, Cursor},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -169,7 +170,7 @@ fn original(claim: Claim, format: PictureFormat) -> Held {
 }
 
 /// Verifies the hash and looks at the picture, one at a time and beside the executor.
-async fn look(app: &App, claim: Claim, path: std::path::PathBuf) -> Result<Sound, Unsound> {
+async fn look(app: &App, claim: Claim, path: PathBuf) -> Result<Sound, Unsound> {
     let permit = app.photos.decoding.acquire().await;
     let _permit = permit.map_err(|closed| Unsound::Failed(Problem::unavailable(closed)))?;
     tokio::task::spawn_blocking(move || look_at(claim, &path))
@@ -208,6 +209,30 @@ fn keep(photos: &PhotoFolder, id: uuid::Uuid, claim: Claim, sound: &Sound) -> io
             format: PictureFormat::Jpeg,
         }),
     }
+}
+
+/// Holds an original that did not come by an upload, such as the demonstration's.
+///
+/// # Errors
+/// `media.no_picture`, `media.too_many_pixels`, or a problem of the disk or the database.
+pub async fn take_in(app: &App, bytes: Vec<u8>) -> Result<Digest, Problem> {
+    let (photos, scratch) = (Arc::clone(&app.photos), app.new_id());
+    let kept = blocking(move || {
+        let format = picture::check(Cursor::new(&bytes))?;
+        let digest = photos.keep_bytes(scratch, &bytes)?;
+        Ok(Held {
+            photo: digest,
+            kind: MediaKind::Original,
+            digest,
+            bytes: bytes.len() as u64,
+            format,
+        })
+    });
+    let held = kept.await?.map_err(|unsound| match unsound {
+        Unsound::Refused(problem) | Unsound::Failed(problem) => problem,
+    })?;
+    held::record(app, held).await?;
+    Ok(held.photo)
 }
 
 /// Makes the preview of a photo whose original is held, and records it.

@@ -5,7 +5,7 @@ use super::{
     blocking, promise,
     rows::{media_object, photo_promise},
 };
-use crate::{app::App, edge::Problem, people::Caller};
+use crate::{app::App, edge::Problem};
 use gridcrew_sync_protocol::{
     digest::Digest,
     ids::JournalId,
@@ -140,44 +140,6 @@ pub(super) async fn record(app: &App, held: Held) -> Result<(), Problem> {
                     .on_conflict(again)
                     .exec_without_returning(tx)
                     .await?;
-                Ok(())
-            })
-        })
-        .await
-}
-
-/// Writes down who saw an original.
-///
-/// # Errors
-/// A problem of the database.
-pub(super) async fn record_view(app: &App, caller: &Caller, photo: Digest) -> Result<(), Problem> {
-    let columns = [
-        "id",
-        "at",
-        "person_id",
-        "station_id",
-        "action",
-        "subject",
-        "outcome",
-    ];
-    let row = Query::insert()
-        .into_table("audit_log")
-        .columns(columns)
-        .values([
-            app.new_id().into(),
-            caller.now.0.into(),
-            Some(caller.person.0).into(),
-            caller.station.map(|station| station.0).into(),
-            "photo.original".into(),
-            photo.to_string().into(),
-            "ok".into(),
-        ])
-        .map_err(Problem::internal)?
-        .take();
-    app.store
-        .write(move |tx| {
-            Box::pin(async move {
-                tx.execute(&row).await?;
                 Ok(())
             })
         })

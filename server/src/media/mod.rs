@@ -29,9 +29,10 @@ mod uploads;
 #[cfg(test)]
 mod tests;
 
+pub use completion::take_in;
 pub use folder::PhotoFolder;
 pub use promise::{PhotoCounts, counts, record_promises};
-pub use recovery::{Swept, clean_expired, recover};
+pub use recovery::{Swept, clean_expired, clean_hourly, recover};
 
 use crate::edge::Problem;
 use utoipa_actix_web::service_config::ServiceConfig;

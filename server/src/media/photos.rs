@@ -13,7 +13,7 @@ use super::{
 use crate::{
     app::App,
     edge::{PACKED_MEDIA_TYPE, Packed, Problem, ProblemDocument},
-    people::{Caller, Permission},
+    people::{Caller, Permission, audit},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -64,7 +64,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
             description = "auth.forbidden; not_found, when it has not come or is not yours to see")
     )
 )]
-#[get("/api/v1/media/photos/{digest}")]
+#[get("/media/photos/{digest}")]
 pub(super) async fn photo_original(
     app: Data<App>,
     caller: Caller,
@@ -74,7 +74,7 @@ pub(super) async fn photo_original(
     let photo = visible(&app, &caller, &digest).await?;
     let original = held::find(app.store.read(), photo, MediaKind::Original).await?;
     let original = original.ok_or_else(Problem::not_found)?;
-    held::record_view(&app, &caller, photo).await?;
+    audit::record_reading(&app, &caller, "photo.original", photo).await?;
     serve(&app, &request, original).await
 }
 
@@ -92,7 +92,7 @@ pub(super) async fn photo_original(
             description = "auth.forbidden; not_found, when there is none or it is not yours to see")
     )
 )]
-#[get("/api/v1/media/photos/{digest}/preview")]
+#[get("/media/photos/{digest}/preview")]
 pub(super) async fn photo_preview(
     app: Data<App>,
     caller: Caller,
@@ -125,7 +125,7 @@ pub(super) async fn photo_preview(
             description = "auth.forbidden, request.too_large, journal.malformed")
     )
 )]
-#[post("/api/v1/media/held")]
+#[post("/media/held")]
 pub(super) async fn photos_held(
     app: Data<App>,
     caller: Caller,

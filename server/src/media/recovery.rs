@@ -13,8 +13,17 @@ use super::{
 };
 use crate::{app::App, edge::Problem};
 use gridcrew_sync_protocol::time::UnixMillis;
-use std::{fs::File, io, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use uuid::Uuid;
+
+/// How often uploads that nobody finished are taken away.
+const CLEAN_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// What was found and done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +90,18 @@ pub async fn clean_expired(app: &App) -> Result<Swept, Problem> {
     Ok(swept)
 }
 
+/// Calls [`clean_expired`] every hour until the process ends.
+pub fn clean_hourly(app: App) {
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(CLEAN_EVERY).await;
+            if let Err(problem) = clean_expired(&app).await {
+                tracing::warn!(%problem, "old uploads could not be taken away");
+            }
+        }
+    });
+}
+
 async fn leftovers(app: &App) -> Result<Vec<Leftover>, Problem> {
     let photos = Arc::clone(&app.photos);
     let found = blocking(move || photos.leftovers()).await?;
@@ -122,7 +143,7 @@ async fn drop_upload(app: &App, id: Uuid) -> Result<u64, Problem> {
 }
 
 /// Removes a file unless another server process works on it.
-async fn drop_idle(app: &App, path: std::path::PathBuf) -> Result<u64, Problem> {
+async fn drop_idle(app: &App, path: PathBuf) -> Result<u64, Problem> {
     let photos = Arc::clone(&app.photos);
     let dropped = blocking(move || {
         let dropped = remove_idle(&path)?;

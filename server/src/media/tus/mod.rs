@@ -14,8 +14,8 @@ mod routes;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-/// Where uploads are.
-const UPLOADS: &str = "/api/v1/media/uploads";
+/// Where uploads are, for `Location`.
+pub(super) const UPLOADS: &str = "/api/v1/media/uploads";
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     config

@@ -181,3 +181,6 @@ fn too_large() -> Problem {
         "The chunk goes beyond the length that the upload was begun with.",
     )
 }
+
+#[cfg(test)]
+mod tests;

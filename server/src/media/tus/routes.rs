@@ -57,7 +57,7 @@ async fn offset(app: &App, upload: &Upload) -> Result<u64, Problem> {
     responses((status = 204, description = "`Tus-Version`, `Tus-Extension`, `Tus-Max-Size`, \
         `Tus-Checksum-Algorithm`"))
 )]
-#[options("/api/v1/media/uploads")]
+#[options("/media/uploads")]
 pub(super) async fn tus_options() -> HttpResponse {
     reply(StatusCode::NO_CONTENT)
         .insert_header((protocol::TUS_VERSION, protocol::VERSION))
@@ -90,7 +90,7 @@ pub(super) async fn tus_options() -> HttpResponse {
             media.no_picture, media.too_many_pixels, too_many_requests, storage.full")
     )
 )]
-#[post("/api/v1/media/uploads")]
+#[post("/media/uploads")]
 pub(super) async fn tus_create(
     app: Data<App>,
     caller: Caller,
@@ -154,7 +154,7 @@ async fn first_bytes(
             without a body")
     )
 )]
-#[head("/api/v1/media/uploads/{id}")]
+#[head("/media/uploads/{id}")]
 pub(super) async fn tus_head(
     app: Data<App>,
     caller: Caller,
@@ -196,7 +196,7 @@ pub(super) async fn tus_head(
             request.timeout")
     )
 )]
-#[patch("/api/v1/media/uploads/{id}")]
+#[patch("/media/uploads/{id}")]
 pub(super) async fn tus_patch(
     app: Data<App>,
     caller: Caller,
@@ -257,7 +257,7 @@ async fn next_bytes(
             description = "not_found, media.gone, media.busy, media.tus_version")
     )
 )]
-#[delete("/api/v1/media/uploads/{id}")]
+#[delete("/media/uploads/{id}")]
 pub(super) async fn tus_delete(
     app: Data<App>,
     caller: Caller,
