@@ -5,8 +5,9 @@
 
 use crate::{
     app::App,
+    dispatch,
     edge::{EPOCH_HEADER, Problem, body, health},
-    media, people, territory,
+    media, orders, people, territory,
 };
 use actix_web::{
     HttpResponse, ResponseError,
@@ -61,8 +62,9 @@ fn operations(config: &mut ServiceConfig) {
         .service(health::health)
         .configure(people::configure)
         .configure(territory::routes::configure)
-        .configure(media::configure)
-        .configure(people::configure);
+        .configure(orders::routes::configure)
+        .configure(dispatch::routes::configure)
+        .configure(media::configure);
 }
 
 /// The API document.

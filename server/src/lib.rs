@@ -10,6 +10,7 @@ pub mod app;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod dispatch;
 pub mod edge;
 pub mod http;
 pub mod keys;
