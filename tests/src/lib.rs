@@ -15,6 +15,8 @@ pub mod client;
 pub mod failure;
 pub mod link;
 pub mod postgres;
+pub mod raw;
+pub mod scene;
 pub mod server;
 pub mod storm;
 pub mod township;

@@ -164,6 +164,7 @@ async fn run(arguments: &Arguments, folder: &std::path::Path, began: Instant) ->
         .iter()
         .map(|request| (request.number.clone(), request.place.is_some()))
         .collect();
+    let township = township.signed_in_anew(&server.url()?).await?;
     let account = draw_up(&mut server, &township, &after, &asked, folder).await?;
     let holds = account.iter().all(|line| line.holds);
     println!();
