@@ -6,6 +6,7 @@ use crate::{
     keys::ServerKeys,
     orders::Templates,
     store::Store,
+    trace::Recent,
 };
 use arc_swap::ArcSwap;
 use gridcrew_sync_protocol::{ids::Epoch, time::UnixMillis};
@@ -29,6 +30,8 @@ pub struct App {
     pub epoch: Arc<ArcSwap<Epoch>>,
     /// The workflow templates.
     pub templates: Arc<Templates>,
+    /// Records of orders that were folded lately.
+    pub recent: Arc<Recent>,
 }
 
 impl App {

@@ -2,26 +2,26 @@
 
 use super::{
     feed_log::{StationLock, Subject},
+    refold::{fold_row, owners, store_owners},
     rows::{batch, entry},
 };
 use crate::{
     app::App,
     edge::Problem,
-    orders::rows::{order_person, service_order},
+    orders::rows::service_order,
 };
 use gridcrew_sync_protocol::{
     digest::Digest,
     ids::{JournalId, OrderId, PersonId},
     journal::{Batch, Entry, EntryId, Item, Seq},
-    order::{DeadlineOutcome, OrderState, Sourced, fold},
+    order::{DeadlineOutcome, OrderState, Sourced},
     record::{Event, Owner, Record, Term},
     time::{TimeEvidence, UnixMillis},
     wire,
-    workflow::TemplateRef,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, sea_query::OnConflict,
+    IntoActiveModel, QueryFilter, QueryOrder,
 };
 
 /// Appends events to the server's part of an order's trace, signed and chained, folds the
@@ -181,12 +181,7 @@ pub async fn folded<C: ConnectionTrait>(
     row: &service_order::Model,
 ) -> Result<OrderState, Problem> {
     let records = records(db, OrderId(row.id)).await?;
-    let reference = TemplateRef {
-        code: row.template_code.clone(),
-        version: u32::try_from(row.template_version).unwrap_or(0),
-    };
-    fold(app.templates.edition(&reference)?, &records)
-        .ok_or_else(|| Problem::internal(format!("order {} was never accepted", row.id)))
+    fold_row(app, row, &records)
 }
 
 /// Folds an order anew and replaces its projection.
@@ -203,40 +198,11 @@ pub async fn refold(
         .await?
         .ok_or_else(Problem::not_found)?;
     let state = folded(tx, app, &row).await?;
-    store_people(tx, &state).await?;
+    store_owners(tx, owners(&state).collect()).await?;
     service_order::Entity::update(projection(row, &state))
         .exec(tx)
         .await?;
     Ok(state)
-}
-
-async fn store_people(tx: &DatabaseTransaction, state: &OrderState) -> Result<(), Problem> {
-    let people = state
-        .assignments
-        .iter()
-        .filter_map(|assignment| match assignment.owner {
-            Owner::Person(person) => Some(order_person::ActiveModel {
-                order_id: Set(state.order.0),
-                person_id: Set(person.0),
-            }),
-            Owner::Desk(_) => None,
-        });
-    let rows: Vec<_> = people.collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    order_person::Entity::insert_many(rows)
-        .on_conflict(
-            OnConflict::columns([
-                order_person::Column::OrderId,
-                order_person::Column::PersonId,
-            ])
-            .do_nothing()
-            .to_owned(),
-        )
-        .exec_without_returning(tx)
-        .await?;
-    Ok(())
 }
 
 /// The columns of an order that come from its state.
