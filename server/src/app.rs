@@ -5,6 +5,7 @@ use crate::{
     config::Config,
     keys::ServerKeys,
     orders::Templates,
+    people::Gate,
     store::Store,
     trace::Recent,
 };
@@ -26,6 +27,8 @@ pub struct App {
     pub randomness: Arc<dyn Randomness>,
     /// The server's keys.
     pub keys: Arc<ServerKeys>,
+    /// Tokens, passwords and who tried too often.
+    pub gate: Arc<Gate>,
     /// This life of the database; a restored one gets another.
     pub epoch: Arc<ArcSwap<Epoch>>,
     /// The workflow templates.

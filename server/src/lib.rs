@@ -1,12 +1,20 @@
 //! Gridcrew's server: splits a territory into cells with A and B managers, routes orders to
 //! them, takes in their journals and photos, and keeps the trace that anyone can check.
+//!
+//! One folder a capability: [`people`] (who may do and see what), [`orders`] (intake, life
+//! cycle), [`trace`] (the ledger that everything is written to). Under them stand the
+//! [`store`], the [`edge`] to HTTP, [`clock`] and [`keys`]; [`http`] and [`serve`] put it
+//! all together.
 
 pub mod app;
 pub mod clock;
 pub mod config;
 pub mod edge;
+pub mod http;
 pub mod keys;
 pub mod orders;
 pub mod people;
+pub mod serve;
 pub mod store;
 pub mod trace;
+pub mod territory;

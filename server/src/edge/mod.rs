@@ -7,6 +7,7 @@
 //! code of the register.
 
 pub mod body;
+pub mod health;
 pub mod problem;
 
 pub use body::{Json, PACKED_MEDIA_TYPE, Packed};

@@ -6,8 +6,27 @@
 //! all, [`scope`] which rows it may see: every query of every capability takes its
 //! condition from there and from nowhere else.
 
+pub mod account;
+pub mod audit;
+pub mod caller;
+pub mod field;
+pub mod gate;
+pub mod password;
 pub mod permission;
+pub mod reach;
+pub mod refresh;
+pub mod renewal;
+pub mod rows;
 pub mod scope;
+pub mod session;
+pub mod throttle;
+pub mod tokens;
+pub mod tree;
+pub mod unit;
 
+pub use gate::Gate;
 pub use permission::{Permission, Role};
 pub use scope::{Caller, Scope};
+
+#[cfg(test)]
+mod fixture;

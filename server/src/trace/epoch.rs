@@ -10,8 +10,7 @@ use super::rows::{feed_head, server_state};
 use crate::{app::App, edge::Problem};
 use gridcrew_sync_protocol::ids::Epoch;
 use sea_orm::{
-    ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect,
-    sea_query::OnConflict,
+    ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect, sea_query::OnConflict,
 };
 use std::{fs, io::Write, path::PathBuf};
 
@@ -92,23 +91,22 @@ pub async fn height(app: &App) -> Result<i64, Problem> {
 ///
 /// # Errors
 /// A problem of the database or of the data folder.
-pub async fn check_height(app: &App) -> Result<Option<Epoch>, Problem> {
+pub async fn check_height(app: &App) -> Result<(), Problem> {
     let height = height(app).await?;
     let path = app.config.data.join("height");
     let mark = fs::read_to_string(&path)
         .ok()
         .and_then(|text| text.trim().parse::<i64>().ok());
-    let renewed = match mark {
-        Some(mark) if mark > height => {
-            tracing::warn!(mark, height, "the database was restored from a backup");
-            Some(renew(app).await?)
-        }
-        _ => None,
-    };
+    if let Some(mark) = mark
+        && mark > height
+    {
+        tracing::warn!(mark, height, "the database was restored from a backup");
+        renew(app).await?;
+    }
     if mark != Some(height) {
         write_mark(path, height).map_err(Problem::internal)?;
     }
-    Ok(renewed)
+    Ok(())
 }
 
 fn write_mark(path: PathBuf, height: i64) -> std::io::Result<()> {

@@ -1,0 +1,139 @@
+//! What the tests of people stand on: a server without HTTP over a database in a temporary
+//! folder, with a clock that stands still until it is moved.
+
+use super::{
+    Role,
+    account::{NewPerson, create_person},
+    rows::person,
+    session,
+    tree::UnitKind,
+    unit::{NewUnit, create_unit},
+};
+use crate::{app::App, clock::Clock, config::Config, edge::Problem, serve};
+use futures_util::future::BoxFuture;
+use gridcrew_sync_protocol::{
+    enrol::Tokens,
+    ids::OrgId,
+    time::{Millis, UnixMillis},
+};
+use sea_orm::{DatabaseTransaction, EntityTrait};
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+use tempfile::TempDir;
+
+#[derive(Debug)]
+pub(crate) struct HandClock(AtomicI64);
+
+impl Clock for HandClock {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub(crate) struct Fixture {
+    pub(crate) app: App,
+    clock: Arc<HandClock>,
+    _folder: TempDir,
+}
+
+impl Fixture {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            data: folder.path().to_owned(),
+            database: None,
+            workers: 1,
+        };
+        let clock = Arc::new(HandClock(AtomicI64::new(1_800_000_000_000)));
+        let mut app = serve::open(config).await.unwrap();
+        app.clock = clock.clone();
+        Self {
+            app,
+            clock,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn pass(&self, span: Millis) {
+        self.clock.0.fetch_add(span.0, Ordering::SeqCst);
+    }
+
+    /// Runs `work` in a transaction.
+    pub(crate) async fn write<T, F>(&self, work: F) -> T
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction, &'t App) -> BoxFuture<'t, Result<T, Problem>>
+            + Send
+            + 'static,
+    {
+        let app = self.app.clone();
+        self.app
+            .store
+            .write(move |tx| Box::pin(async move { work(tx, &app).await }))
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn unit(&self, kind: UnitKind, parent: Option<OrgId>) -> OrgId {
+        let (name, code) = (format!("a {}", kind.as_str()), "1".to_owned());
+        let new = NewUnit {
+            parent,
+            kind,
+            name,
+            code,
+        };
+        let row = self
+            .write(|tx, app| Box::pin(create_unit(tx, app, new)))
+            .await;
+        OrgId(row.id)
+    }
+
+    pub(crate) async fn person(&self, role: Role, org: OrgId) -> person::Model {
+        let login = format!("p{}", self.app.new_id().simple());
+        let (name, base) = ("Li Wei".to_owned(), None);
+        let new = NewPerson {
+            org,
+            name,
+            login,
+            role,
+            base,
+        };
+        self.write(|tx, app| Box::pin(create_person(tx, app, new)))
+            .await
+    }
+
+    pub(crate) async fn reread(&self, person: &person::Model) -> person::Model {
+        let found = person::Entity::find_by_id(person.id);
+        found.one(self.app.store.read()).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn sign_in(&self, person: &person::Model) -> Tokens {
+        let person = person.clone();
+        self.write(|tx, app| Box::pin(async move { session::begin(tx, app, &person, None).await }))
+            .await
+    }
+}
+
+/// A center with two stations, the first with a crew.
+pub(crate) struct Organisation {
+    pub(crate) center: OrgId,
+    pub(crate) station: OrgId,
+    pub(crate) sibling: OrgId,
+    pub(crate) crew: OrgId,
+}
+
+impl Organisation {
+    pub(crate) async fn in_(fixture: &Fixture) -> Self {
+        let center = fixture.unit(UnitKind::Center, None).await;
+        let station = fixture.unit(UnitKind::Station, Some(center)).await;
+        Self {
+            center,
+            station,
+            sibling: fixture.unit(UnitKind::Station, Some(center)).await,
+            crew: fixture.unit(UnitKind::Crew, Some(station)).await,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Starting a server process, and what it does beside answering requests.
+
+use crate::{
+    app::App,
+    clock::{SystemClock, SystemRandomness},
+    config::Config,
+    edge::Problem,
+    http,
+    keys::ServerKeys,
+    orders::Templates,
+    people::Gate,
+    store::Store,
+    trace::epoch,
+};
+use actix_web::{HttpServer, dev::ServerHandle};
+use arc_swap::ArcSwap;
+use gridcrew_sync_protocol::ids::Epoch;
+use std::{
+    fs::{self, File},
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+use uuid::Uuid;
+
+/// How often the height of the database is marked beside it.
+const MARK_EVERY: Duration = Duration::from_secs(5);
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file or an address.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] crate::store::OpenError),
+    /// Another process serves this SQLite database.
+    #[error("another gridcrew serves the data folder {0}; SQLite takes one, PostgreSQL any number")]
+    Taken(String),
+    /// Something else.
+    #[error("{0}")]
+    Problem(#[from] Problem),
+}
+
+/// Opens everything that handlers and commands share.
+///
+/// # Errors
+/// [`StartError`]
+pub async fn open(config: Config) -> Result<App, StartError> {
+    fs::create_dir_all(&config.data)?;
+    let (clock, randomness) = (Arc::new(SystemClock), Arc::new(SystemRandomness));
+    let keys = Arc::new(ServerKeys::open(&config.data, randomness.as_ref())?);
+    let store = Store::open(&config.database_url()).await?;
+    let templates = Arc::new(Templates::load(&store).await?);
+    let app = App {
+        config: Arc::new(config),
+        store,
+        clock,
+        randomness,
+        gate: Arc::new(Gate::new(&keys)),
+        keys,
+        epoch: Arc::new(ArcSwap::from_pointee(Epoch(Uuid::nil()))),
+        templates,
+    };
+    app.epoch
+        .store(Arc::new(epoch::current_or_first(&app).await?));
+    Ok(app)
+}
+
+/// A server that listens.
+#[must_use]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Stops it.
+    pub handle: ServerHandle,
+    server: actix_web::dev::Server,
+    _lock: Option<File>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    /// Serves until it is stopped.
+    ///
+    /// # Errors
+    /// When a socket fails.
+    pub async fn wait(self) -> io::Result<()> {
+        self.server.await
+    }
+}
+
+/// Starts to listen and starts the work beside requests.
+///
+/// # Errors
+/// [`StartError`]
+pub async fn start(app: App) -> Result<Running, StartError> {
+    let lock = lock_data(&app)?;
+    watch_height(&app).await?;
+    let (workers, listen) = (app.config.workers, app.config.listen);
+    let document = http::api_document();
+    let beside = app.clone();
+    let server = HttpServer::new(move || {
+        let (app, document) = (app.clone(), document.clone());
+        actix_web::App::new()
+            .wrap_fn(http::around)
+            .wrap(tracing_actix_web::TracingLogger::default())
+            .configure(move |config| http::routes(config, &app, &document))
+    })
+    .workers(workers)
+    .client_request_timeout(Duration::from_secs(5))
+    .client_disconnect_timeout(Duration::from_secs(2))
+    .shutdown_timeout(8)
+    .bind(listen)?;
+    let address = server.addrs().first().copied().unwrap_or(listen);
+    let server = server.run();
+    work_beside(beside);
+    Ok(Running {
+        address,
+        handle: server.handle(),
+        server,
+        _lock: lock,
+    })
+}
+
+/// On SQLite, one process serves a data folder.
+fn lock_data(app: &App) -> Result<Option<File>, StartError> {
+    if !app.config.database_url().starts_with("sqlite:") {
+        return Ok(None);
+    }
+    let file = File::create(app.config.data.join("serving.lock"))?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(StartError::Taken(app.config.data.display().to_string()))
+        }
+        Err(error) => Err(io::Error::from(error).into()),
+    }
+}
+
+/// What runs beside requests until the process ends.
+fn work_beside(app: App) {
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(MARK_EVERY).await;
+            if let Err(problem) = watch_height(&app).await {
+                tracing::warn!(%problem, "the height could not be marked");
+            }
+        }
+    });
+}
+
+/// Begins a new epoch when the database was restored, and takes over one that another
+/// process began.
+async fn watch_height(app: &App) -> Result<(), Problem> {
+    epoch::check_height(app).await?;
+    app.epoch
+        .store(Arc::new(epoch::current_or_first(app).await?));
+    Ok(())
+}

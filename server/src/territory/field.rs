@@ -1,0 +1,171 @@
+//! Cells made from a seed, and the slow, plain search over them: what the fast search is
+//! measured against. Plain numbers only, so that the benchmark can take this file in too.
+
+use geographiclib_rs::{Geodesic, InverseGeodesic};
+
+/// A ring of [lon, lat], its first point repeated at the end.
+pub(crate) type Cell = Vec<[f64; 2]>;
+
+/// Numbers that look random and follow from a seed.
+pub(crate) struct Seeded(u64);
+
+impl Seeded {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number, 0 to 1.
+    pub(crate) fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// Cells of 25 points each, in rows, borders crooked and shared to the bit; `lakes` of a
+/// hundred are left out. South-west corner and side of a cell in degrees.
+pub(crate) fn cells(side: usize, corner: [f64; 2], step: f64, lakes: u64, seed: u64) -> Vec<Cell> {
+    const PARTS: usize = 6;
+    let fine = step / PARTS as f64;
+    let point = |i: usize, j: usize| {
+        let mut random = Seeded::new(seed ^ ((i as u64) << 32 | j as u64));
+        random.next();
+        let at = |n: usize, shift: f64| (n as f64 + 0.6 * (shift - 0.5)) * fine;
+        let (x, y) = (random.next(), random.next());
+        let to_grid = |degrees: f64| (degrees * 1e9).round() / 1e9;
+        [to_grid(corner[0] + at(i, x)), to_grid(corner[1] + at(j, y))]
+    };
+    let mut cells = Vec::new();
+    for row in 0..side {
+        for column in 0..side {
+            let (i, j) = (column * PARTS, row * PARTS);
+            let mut random = Seeded::new(seed ^ 0xFACE ^ ((i as u64) << 32 | j as u64));
+            random.next();
+            if random.next() * 100.0 < lakes as f64 {
+                continue;
+            }
+            let south = (0..PARTS).map(|k| point(i + k, j));
+            let east = (0..PARTS).map(|k| point(i + PARTS, j + k));
+            let north = (0..PARTS).map(|k| point(i + PARTS - k, j + PARTS));
+            let west = (0..=PARTS).map(|k| point(i, j + PARTS - k));
+            cells.push(south.chain(east).chain(north).chain(west).collect());
+        }
+    }
+    cells
+}
+
+/// The slow search: every cell, geodesics only.
+pub(crate) struct Slow<'a> {
+    cells: &'a [Cell],
+    /// A middle and a radius in metres that no point of the cell lies beyond.
+    discs: Vec<([f64; 2], f64)>,
+    geodesic: Geodesic,
+}
+
+impl<'a> Slow<'a> {
+    pub(crate) fn new(cells: &'a [Cell]) -> Self {
+        let geodesic = Geodesic::wgs84();
+        let discs = cells.iter().map(|cell| {
+            let middle = cell[cell.len() / 4];
+            let far = cell
+                .iter()
+                .map(|p| geodesic_m(&geodesic, middle, *p))
+                .fold(0.0, f64::max);
+            (middle, far * 1.01)
+        });
+        let discs = discs.collect();
+        Self {
+            cells,
+            discs,
+            geodesic,
+        }
+    }
+
+    /// The cell that takes a point by the rules of the search, and its distance: among the
+    /// cells within 1 mm of the least distance the first.
+    pub(crate) fn locate(&self, point: [f64; 2]) -> Option<(usize, f64)> {
+        let shrink = point[1].to_radians().cos();
+        // Never off by more than 2 % within a hundred kilometres: only to leave out cells
+        // that cannot be meant.
+        let rough =
+            |to: [f64; 2]| ((to[0] - point[0]) * shrink).hypot(to[1] - point[1]) * 111_000.0;
+        let bounds: Vec<f64> = self
+            .discs
+            .iter()
+            .map(|(middle, far)| rough(*middle) * 0.97 - far)
+            .collect();
+        let reach = bounds
+            .iter()
+            .zip(&self.discs)
+            .fold(f64::INFINITY, |least, (bound, (_, far))| {
+                least.min((bound + far) / 0.97 * 1.03 + far)
+            });
+        let mut measured: Vec<(usize, f64)> = Vec::new();
+        for (number, cell) in self.cells.iter().enumerate() {
+            if bounds[number] <= reach {
+                measured.push((number, self.distance(point, cell)));
+            }
+        }
+        let least = measured
+            .iter()
+            .map(|(_, d)| *d)
+            .fold(f64::INFINITY, f64::min);
+        measured
+            .into_iter()
+            .find(|(_, d)| *d <= least + 0.001 && least <= 50_000.0)
+    }
+
+    fn distance(&self, point: [f64; 2], cell: &Cell) -> f64 {
+        let mut inside = false;
+        let mut least = f64::INFINITY;
+        let shrink = point[1].to_radians().cos();
+        let mut pieces: Vec<(f64, [f64; 2], [f64; 2])> = Vec::new();
+        for pair in cell.windows(2) {
+            let [a, b] = [pair[0], pair[1]];
+            if (a[1] > point[1]) != (b[1] > point[1])
+                && point[0] < (b[0] - a[0]) * (point[1] - a[1]) / (b[1] - a[1]) + a[0]
+            {
+                inside = !inside;
+            }
+            let [ax, ay, bx, by] = [
+                (a[0] - point[0]) * shrink,
+                a[1] - point[1],
+                (b[0] - point[0]) * shrink,
+                b[1] - point[1],
+            ];
+            let (dx, dy) = (bx - ax, by - ay);
+            let t = (-(ax * dx + ay * dy) / (dx * dx + dy * dy)).clamp(0.0, 1.0);
+            pieces.push(((ax + t * dx).hypot(ay + t * dy), a, b));
+        }
+        if inside {
+            return 0.0;
+        }
+        let roughly = pieces.iter().map(|p| p.0).fold(f64::INFINITY, f64::min);
+        for (rough, a, b) in pieces {
+            if rough <= roughly * 1.015 + 1e-7 {
+                least = least.min(self.to_piece(point, a, b));
+            }
+        }
+        least
+    }
+
+    /// The least geodesic to a piece that is straight in degrees, by thirds.
+    fn to_piece(&self, point: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
+        let at = |t: f64| {
+            let to = [a[0] * (1.0 - t) + b[0] * t, a[1] * (1.0 - t) + b[1] * t];
+            geodesic_m(&self.geodesic, point, to)
+        };
+        let (mut low, mut high) = (0.0f64, 1.0f64);
+        for _ in 0..30 {
+            let (p, q) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
+            if at(p) < at(q) { high = q } else { low = p }
+        }
+        at(0.0).min(at(1.0)).min(at((low + high) / 2.0))
+    }
+}
+
+fn geodesic_m(geodesic: &Geodesic, a: [f64; 2], b: [f64; 2]) -> f64 {
+    geodesic.inverse(a[1], a[0], b[1], b[0])
+}

@@ -1,0 +1,222 @@
+use super::{
+    super::{
+        field,
+        roles::CellRoles,
+        shape::Shape,
+        snapshot::{CellRecord, SnapshotError},
+    },
+    *,
+};
+use gridcrew_sync_protocol::ids::{OrgId, StationAreaId};
+use uuid::Uuid;
+
+fn record(id: usize, polygons: Vec<Vec<Vec<[f64; 2]>>>) -> CellRecord {
+    let ring = |r: Vec<[f64; 2]>| r.iter().map(|p| Wgs84::new(p[0], p[1]).unwrap()).collect();
+    let polygons = polygons
+        .into_iter()
+        .map(|rs| rs.into_iter().map(ring).collect())
+        .collect();
+    CellRecord {
+        id: cell_id(id),
+        station: OrgId(Uuid::from_u128(1)),
+        version: 1,
+        code: format!("C{id}"),
+        name: format!("cell {id}"),
+        shape: Shape::new(polygons).unwrap(),
+        roles: CellRoles::default(),
+        station_areas: vec![StationAreaId(Uuid::from_u128(id as u128))],
+    }
+}
+
+fn cell_id(id: usize) -> CellId {
+    CellId(Uuid::from_u128(id as u128))
+}
+
+fn square(x: f64, y: f64, side: f64) -> Vec<[f64; 2]> {
+    vec![[x, y], [x + side, y], [x + side, y + side], [x, y + side]]
+}
+
+fn snapshot(records: Vec<CellRecord>) -> TerritorySnapshot {
+    TerritorySnapshot::build(1, records).unwrap()
+}
+
+fn at(lon: f64, lat: f64) -> Wgs84 {
+    Wgs84::new(lon, lat).unwrap()
+}
+
+#[test]
+fn inside_nearest_and_nowhere() {
+    // Given out of order on purpose.
+    let map = snapshot(vec![
+        record(2, vec![vec![square(120.01, 30.0, 0.01)]]),
+        record(1, vec![vec![square(120.0, 30.0, 0.01)]]),
+    ]);
+    let inside = map.locate(at(120.015, 30.005));
+    assert_eq!(
+        inside.located,
+        Located::Inside {
+            cell: cell_id(2),
+            shared: false
+        }
+    );
+    assert_eq!(inside.located.reason(), "inside_cell");
+    assert_eq!(inside.candidates.len(), 2);
+    assert!(
+        (inside.candidates[1].distance.0 - 482.4).abs() < 0.5,
+        "{inside:?}"
+    );
+
+    let near = map.locate(at(120.005, 30.02));
+    let Located::Nearest {
+        cell,
+        distance,
+        shared: false,
+    } = near.located
+    else {
+        panic!("{near:?}")
+    };
+    assert_eq!(cell, cell_id(1));
+    assert!((distance.0 - 1108.5).abs() < 0.5);
+
+    let far = map.locate(at(121.0, 30.0));
+    assert_eq!((far.located, far.candidates.len()), (Located::Nowhere, 0));
+    assert_eq!(
+        TerritorySnapshot::empty().locate(at(0.0, 0.0)).located,
+        Located::Nowhere
+    );
+}
+
+#[test]
+fn on_a_border_and_at_equal_distance_the_lowest_id_takes_the_point() {
+    let map = snapshot(vec![
+        record(3, vec![vec![square(120.0, 30.0, 0.01)]]),
+        record(1, vec![vec![square(120.01, 30.0, 0.01)]]),
+        record(2, vec![vec![square(120.01, 30.01, 0.01)]]),
+    ]);
+    let border = map.locate(at(120.01, 30.005));
+    assert_eq!(
+        border.located,
+        Located::Inside {
+            cell: cell_id(1),
+            shared: true
+        }
+    );
+    assert_eq!(border.located.reason(), "on_border_lowest_id");
+    let corner = map.locate(at(120.01, 30.01));
+    assert_eq!(corner.located.cell(), Some(cell_id(1)));
+    // Half a millimetre inside the cell with the higher id.
+    let hair = map.locate(at(120.01 - 5e-9, 30.005));
+    assert_eq!(hair.located.cell(), Some(cell_id(1)));
+    // Nearest to the corner that all three share: outside all of them.
+    let outside = map.locate(at(120.008, 30.012));
+    assert!(
+        matches!(outside.located, Located::Nearest { .. }),
+        "{outside:?}"
+    );
+    let below = map.locate(at(120.01, 29.99));
+    assert_eq!(below.located.cell(), Some(cell_id(1)));
+    assert_eq!(below.located.reason(), "equally_near_lowest_id");
+}
+
+#[test]
+fn a_hole_is_outside_and_its_island_takes_its_own() {
+    let map = snapshot(vec![
+        record(
+            1,
+            vec![vec![square(120.0, 30.0, 0.1), square(120.02, 30.02, 0.06)]],
+        ),
+        record(
+            2,
+            vec![
+                vec![square(120.045, 30.045, 0.01)],
+                vec![square(120.2, 30.0, 0.01)],
+            ],
+        ),
+    ]);
+    assert_eq!(
+        map.locate(at(120.05, 30.05)).located.cell(),
+        Some(cell_id(2))
+    );
+    assert_eq!(
+        map.locate(at(120.205, 30.005)).located.cell(),
+        Some(cell_id(2))
+    );
+    let lake = map.locate(at(120.021, 30.05));
+    let Located::Nearest { cell, distance, .. } = lake.located else {
+        panic!("{lake:?}")
+    };
+    assert_eq!(cell, cell_id(1));
+    assert!((distance.0 - 96.5).abs() < 0.5);
+    let outline = map.outline(cell_id(1)).unwrap();
+    assert_eq!(
+        (outline.len(), outline[0].len(), outline[0][1].len()),
+        (1, 2, 5)
+    );
+    assert_eq!(map.outline(cell_id(2)).unwrap().len(), 2);
+}
+
+#[test]
+fn station_areas_lead_to_their_cell_and_to_one_only() {
+    let map = snapshot(vec![record(1, vec![vec![square(120.0, 30.0, 0.01)]])]);
+    let area = StationAreaId(Uuid::from_u128(1));
+    assert_eq!(map.cell_of_area(area).unwrap().id, cell_id(1));
+    assert!(
+        map.cell_of_area(StationAreaId(Uuid::from_u128(9)))
+            .is_none()
+    );
+
+    let mut twice = record(2, vec![vec![square(121.0, 30.0, 0.01)]]);
+    twice.station_areas = vec![area];
+    let first = record(1, vec![vec![square(120.0, 30.0, 0.01)]]);
+    let error = TerritorySnapshot::build(1, vec![first.clone(), twice]).unwrap_err();
+    assert!(matches!(error, SnapshotError::AreaInTwoCells { .. }));
+    let error = TerritorySnapshot::build(1, vec![first.clone(), first]).unwrap_err();
+    assert_eq!(error, SnapshotError::CellTwice { cell: cell_id(1) });
+}
+
+#[test]
+fn nearest_by_metres_agrees_with_geodesics_to_every_cell() {
+    for (lat, seed) in [(18.0, 1u64), (35.0, 2), (53.0, 3)] {
+        let corner = [109.0, lat];
+        let cells = field::cells(30, corner, 0.012, 12, seed);
+        let map = snapshot(
+            cells
+                .iter()
+                .enumerate()
+                .map(|(n, c)| record(n, vec![vec![c.clone()]]))
+                .collect(),
+        );
+        let slow = field::Slow::new(&cells);
+        let mut random = field::Seeded::new(seed);
+        let (mut inside, mut outside) = (0, 0);
+        for _ in 0..200 {
+            // A third as wide again on every side, so that many lie outside all cells.
+            let point =
+                [0, 1].map(|axis| corner[axis] + 0.012 * 30.0 * (random.next() * 1.6 - 0.3));
+            let fast = map.locate(at(point[0], point[1]));
+            let expected = slow.locate(point);
+            assert_eq!(
+                fast.located.cell(),
+                expected.map(|(n, _)| cell_id(n)),
+                "{point:?}"
+            );
+            let (Some(first), Some((_, distance))) = (fast.candidates.first(), expected) else {
+                continue;
+            };
+            let off = (first.distance.0 - distance).abs();
+            assert!(
+                off < 0.01 + distance * 1e-5,
+                "{point:?} {first:?} {distance}"
+            );
+            if distance == 0.0 {
+                inside += 1
+            } else {
+                outside += 1
+            }
+        }
+        assert!(
+            inside > 40 && outside > 40,
+            "{inside} inside, {outside} outside"
+        );
+    }
+}
