@@ -6,6 +6,7 @@
 use crate::{
     app::App,
     edge::{EPOCH_HEADER, Problem, body, health},
+    sync,
 };
 use actix_web::{
     HttpResponse, ResponseError,
@@ -56,7 +57,7 @@ impl Modify for Bearer {
 
 /// Every operation of the API.
 fn operations(config: &mut ServiceConfig) {
-    config.service(health::health);
+    config.service(health::health).configure(sync::configure);
 }
 
 /// The API document.

@@ -16,5 +16,6 @@ pub mod orders;
 pub mod people;
 pub mod serve;
 pub mod store;
+pub mod sync;
 pub mod trace;
 pub mod territory;

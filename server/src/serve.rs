@@ -63,6 +63,7 @@ pub async fn open(config: Config) -> Result<App, StartError> {
         keys,
         epoch: Arc::new(ArcSwap::from_pointee(Epoch(Uuid::nil()))),
         templates,
+        recent: Arc::default(),
     };
     app.epoch
         .store(Arc::new(epoch::current_or_first(&app).await?));

@@ -29,4 +29,4 @@ pub use permission::{Permission, Role};
 pub use scope::{Caller, Scope};
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;

@@ -1,44 +1,26 @@
 //! The handheld's row, as far as sync reads and writes it.
 
-use super::push::Head;
-use crate::{edge::Problem, trace::ledger::digest_of};
+use super::{incoming::Writer, push::Head};
+use crate::{edge::Problem, people::rows::handheld, trace::ledger::digest_of};
 use ed25519_dalek::VerifyingKey;
 use gridcrew_sync_protocol::{
     ids::{JournalId, OrgId, PersonId},
     journal::Seq,
     time::UnixMillis,
 };
-use sea_orm::{ConnectionTrait, FromQueryResult, sea_query::{Expr, ExprTrait, Query}};
-use uuid::Uuid;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 /// An enrolled handheld and how far its journal is held.
 #[derive(Clone, Copy, Debug)]
 pub struct Handheld {
-    /// Its journal.
-    pub journal: JournalId,
-    /// Whose it is.
-    pub person: PersonId,
+    /// Who writes its journal, and with which key.
+    pub writer: Writer,
     /// The station that it belongs to.
     pub station: OrgId,
-    /// The key that signs its journal.
-    pub key: VerifyingKey,
-    /// The journal that this one goes on from after a fork.
-    pub continues: Option<JournalId>,
     /// It was revoked.
     pub revoked: bool,
     /// The last entry that is held of it.
     pub head: Head,
-}
-
-#[derive(FromQueryResult)]
-struct Row {
-    person_id: Uuid,
-    station_id: Uuid,
-    public_key: Vec<u8>,
-    continues: Option<Uuid>,
-    revoked_at: Option<i64>,
-    head_seq: i64,
-    head_link: Vec<u8>,
 }
 
 /// The handheld of a journal, if there is one.
@@ -49,41 +31,30 @@ pub async fn find<C: ConnectionTrait>(
     db: &C,
     journal: JournalId,
 ) -> Result<Option<Handheld>, Problem> {
-    let query = Query::select()
-        .columns([
-            "person_id",
-            "station_id",
-            "public_key",
-            "continues",
-            "revoked_at",
-            "head_seq",
-            "head_link",
-        ])
-        .from("handheld")
-        .and_where(Expr::col("id").eq(journal.0))
-        .take();
-    let Some(found) = db.query_one(&query).await? else {
-        return Ok(None);
-    };
-    let row = Row::from_query_result(&found, "")?;
+    let row = handheld::Entity::find_by_id(journal.0).one(db).await?;
+    row.as_ref().map(read).transpose()
+}
+
+fn read(row: &handheld::Model) -> Result<Handheld, Problem> {
     let key = <[u8; 32]>::try_from(row.public_key.as_slice()).map_err(Problem::internal)?;
-    let head = match u64::try_from(row.head_seq) {
-        Ok(0) => Head::NOTHING,
-        Ok(seq) => Head {
+    let head = match u64::try_from(row.head_seq).map_err(Problem::internal)? {
+        0 => Head::NOTHING,
+        seq => Head {
             seq: Seq(seq),
             link: digest_of(&row.head_link)?,
         },
-        Err(error) => return Err(Problem::internal(error)),
     };
-    Ok(Some(Handheld {
-        journal,
-        person: PersonId(row.person_id),
+    Ok(Handheld {
+        writer: Writer {
+            journal: JournalId(row.id),
+            person: PersonId(row.person_id),
+            key: VerifyingKey::from_bytes(&key).map_err(Problem::internal)?,
+            continues: row.continues.map(JournalId),
+        },
         station: OrgId(row.station_id),
-        key: VerifyingKey::from_bytes(&key).map_err(Problem::internal)?,
-        continues: row.continues.map(JournalId),
         revoked: row.revoked_at.is_some(),
         head,
-    }))
+    })
 }
 
 /// Notes what is held now of a handheld's journal, and that it was heard of.
@@ -96,16 +67,14 @@ pub async fn store_head<C: ConnectionTrait>(
     head: Head,
     now: UnixMillis,
 ) -> Result<(), Problem> {
+    use handheld::Column;
     let seq = i64::try_from(head.seq.0).map_err(Problem::internal)?;
-    let update = Query::update()
-        .table("handheld")
-        .values([
-            ("head_seq", seq.into()),
-            ("head_link", head.link.0.to_vec().into()),
-            ("last_contact_at", now.0.into()),
-        ])
-        .and_where(Expr::col("id").eq(journal.0))
-        .take();
-    db.execute(&update).await?;
+    handheld::Entity::update_many()
+        .col_expr(Column::HeadSeq, Expr::value(seq))
+        .col_expr(Column::HeadLink, Expr::value(head.link.0.to_vec()))
+        .col_expr(Column::LastContactAt, Expr::value(now.0))
+        .filter(Column::Id.eq(journal.0))
+        .exec(db)
+        .await?;
     Ok(())
 }

@@ -17,7 +17,7 @@ use sea_orm::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// An order or its trace.
     Order(OrderId),

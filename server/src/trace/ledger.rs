@@ -9,8 +9,10 @@ use crate::{
     app::App,
     edge::Problem,
     orders::rows::service_order,
+    people::rows::handheld,
 };
 use gridcrew_sync_protocol::{
+    code::Code,
     digest::Digest,
     ids::{JournalId, OrderId, PersonId},
     journal::{Batch, Entry, EntryId, Item, Seq},
@@ -21,7 +23,7 @@ use gridcrew_sync_protocol::{
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
 };
 
 /// Appends events to the server's part of an order's trace, signed and chained, folds the
@@ -46,14 +48,57 @@ pub async fn append(
     let journal = JournalId(order.0);
     let first = Seq(u64::try_from(row.server_seq).unwrap_or(0)).next();
     let before = digest_of(&row.server_link)?;
+    let given = given(&events);
     let items = entries(order, actor, &row, now, events);
     let batch = Batch::sign(journal, first, before, items, &app.keys.trace);
     store_batch(tx, &batch, order, now, position).await?;
+    admit(tx, order, given).await?;
     let mut changed = row.clone().into_active_model();
     changed.server_seq = Set(i64::try_from(batch.last().0).unwrap_or(i64::MAX));
     changed.server_link = Set(batch.head().0.to_vec());
     service_order::Entity::update(changed).exec(tx).await?;
     refold(tx, app, order).await
+}
+
+/// The people to whom an order is given by `events`.
+fn given(events: &[Event]) -> Vec<PersonId> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Assigned(assigned) => match assigned.owner {
+                Owner::Person(person) => Some(person),
+                Owner::Desk(_) => None,
+            },
+            _ => None,
+        })
+        .collect()
+}
+
+/// Makes records that were parked, because the order had not been given to their person,
+/// part of the order after all: the same records fold to the same state in whatever order
+/// they and the assignment came (I2).
+async fn admit(
+    tx: &DatabaseTransaction,
+    order: OrderId,
+    people: Vec<PersonId>,
+) -> Result<(), Problem> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    let journals = handheld::Entity::find()
+        .select_only()
+        .column(handheld::Column::Id)
+        .filter(handheld::Column::PersonId.is_in(people.iter().map(|person| person.0)))
+        .into_query();
+    let codes = [Code::RecordNeverAssigned, Code::RecordUnknownOrder].map(Code::as_str);
+    entry::Entity::update_many()
+        .col_expr(entry::Column::Parked, Expr::value(None::<String>))
+        .filter(entry::Column::OrderId.eq(order.0))
+        .filter(entry::Column::Parked.is_in(codes))
+        .filter(entry::Column::JournalId.in_subquery(journals))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 async fn locked_row(
