@@ -7,7 +7,7 @@ use crate::{
     app::App,
     dispatch,
     edge::{EPOCH_HEADER, Problem, body, health},
-    media, orders, people, territory,
+    media, orders, people, sync, territory,
 };
 use actix_web::{
     HttpResponse, ResponseError,
@@ -64,7 +64,8 @@ fn operations(config: &mut ServiceConfig) {
         .configure(territory::routes::configure)
         .configure(orders::routes::configure)
         .configure(dispatch::routes::configure)
-        .configure(media::configure);
+        .configure(media::configure)
+        .configure(sync::configure);
 }
 
 /// The API document.

@@ -15,13 +15,14 @@ use crate::{
         Caller,
         caller::identify,
         enrolment::{enrol, issue_enrolment_code},
-        sign_in::{LoginRequest, sign_in},
+        sign_in::sign_in,
     },
     sync::{apply, handheld, incoming},
 };
 use ed25519_dalek::SigningKey;
 use gridcrew_sync_protocol::{
     digest::Digest,
+    enrol::LoginRequest,
     ids::{JournalId, OrderId, PersonId},
     journal::{Batch, Entry, Item, Opened, Seq},
     position::{Datum, TypedPosition},
