@@ -1,2 +1,3 @@
 //! x
+use clap as _;
 fn main() {}

@@ -4,10 +4,12 @@ use crate::{
     clock::{Clock, Randomness, new_id},
     config::Config,
     keys::ServerKeys,
+    media::PhotoFolder,
     orders::Templates,
     people::Gate,
     store::Store,
     trace::Recent,
+    territory::index::TerritoryIndex,
 };
 use arc_swap::ArcSwap;
 use gridcrew_sync_protocol::{ids::Epoch, time::UnixMillis};
@@ -35,6 +37,10 @@ pub struct App {
     pub templates: Arc<Templates>,
     /// Records of orders that were folded lately.
     pub recent: Arc<Recent>,
+    /// The folder of photos and uploads.
+    pub photos: Arc<PhotoFolder>,
+    /// The territories of all stations, for searching.
+    pub territory: Arc<TerritoryIndex>,
 }
 
 impl App {

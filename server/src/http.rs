@@ -6,7 +6,7 @@
 use crate::{
     app::App,
     edge::{EPOCH_HEADER, Problem, body, health},
-    sync,
+    media, people, sync, territory,
 };
 use actix_web::{
     HttpResponse, ResponseError,
@@ -57,7 +57,12 @@ impl Modify for Bearer {
 
 /// Every operation of the API.
 fn operations(config: &mut ServiceConfig) {
-    config.service(health::health).configure(sync::configure);
+    config
+        .service(health::health)
+        .configure(people::configure)
+        .configure(territory::routes::configure)
+        .configure(media::configure)
+        .configure(sync::configure);
 }
 
 /// The API document.

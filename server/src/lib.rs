@@ -2,7 +2,7 @@
 //! them, takes in their journals and photos, and keeps the trace that anyone can check.
 //!
 //! One folder a capability: [`people`] (who may do and see what), [`orders`] (intake, life
-//! cycle), [`trace`] (the ledger that everything is written to). Under them stand the
+//! cycle), [`territory`] (whose ground is it), [`trace`] (the ledger that everything is written to). Under them stand the
 //! [`store`], the [`edge`] to HTTP, [`clock`] and [`keys`]; [`http`] and [`serve`] put it
 //! all together.
 
@@ -12,10 +12,11 @@ pub mod config;
 pub mod edge;
 pub mod http;
 pub mod keys;
+pub mod media;
 pub mod orders;
 pub mod people;
 pub mod serve;
 pub mod store;
 pub mod sync;
-pub mod trace;
 pub mod territory;
+pub mod trace;

@@ -7,9 +7,11 @@ use crate::{
     edge::Problem,
     http,
     keys::ServerKeys,
+    media::{self, PhotoFolder},
     orders::Templates,
     people::Gate,
     store::Store,
+    territory::{index::TerritoryIndex, refresh},
     trace::epoch,
 };
 use actix_web::{HttpServer, dev::ServerHandle};
@@ -54,19 +56,23 @@ pub async fn open(config: Config) -> Result<App, StartError> {
     let keys = Arc::new(ServerKeys::open(&config.data, randomness.as_ref())?);
     let store = Store::open(&config.database_url()).await?;
     let templates = Arc::new(Templates::load(&store).await?);
+    let photos = Arc::new(PhotoFolder::open(&config.data)?);
     let app = App {
-        config: Arc::new(config),
         store,
         clock,
         randomness,
         gate: Arc::new(Gate::new(&keys)),
+        config: Arc::new(config),
         keys,
         epoch: Arc::new(ArcSwap::from_pointee(Epoch(Uuid::nil()))),
         templates,
         recent: Arc::default(),
+        territory: Arc::new(TerritoryIndex::default()),
+        photos,
     };
     app.epoch
         .store(Arc::new(epoch::current_or_first(&app).await?));
+    refresh::refresh(&app).await?;
     Ok(app)
 }
 
@@ -106,6 +112,7 @@ impl Running {
 pub async fn start(app: App) -> Result<Running, StartError> {
     let lock = lock_data(&app)?;
     watch_height(&app).await?;
+    media::recover(&app).await?;
     let (workers, listen) = (app.config.workers, app.config.listen);
     let document = http::api_document();
     let beside = app.clone();
@@ -123,7 +130,7 @@ pub async fn start(app: App) -> Result<Running, StartError> {
     .bind(listen)?;
     let address = server.addrs().first().copied().unwrap_or(listen);
     let server = server.run();
-    work_beside(beside);
+    work_beside(&beside);
     Ok(Running {
         address,
         handle: server.handle(),
@@ -148,12 +155,24 @@ fn lock_data(app: &App) -> Result<Option<File>, StartError> {
 }
 
 /// What runs beside requests until the process ends.
-fn work_beside(app: App) {
-    tokio::spawn(async move {
+fn work_beside(app: &App) {
+    refresh::watch(app.clone());
+    media::clean_hourly(app.clone());
+    every(MARK_EVERY, "marking the height", app, watch_height);
+}
+
+/// Does `work` again and again, `pause` after it was last done. What fails is logged and
+/// tried again.
+fn every<W>(pause: Duration, what: &'static str, app: &App, work: W)
+where
+    W: AsyncFn(&App) -> Result<(), Problem> + 'static,
+{
+    let app = app.clone();
+    actix_web::rt::spawn(async move {
         loop {
-            tokio::time::sleep(MARK_EVERY).await;
-            if let Err(problem) = watch_height(&app).await {
-                tracing::warn!(%problem, "the height could not be marked");
+            tokio::time::sleep(pause).await;
+            if let Err(problem) = work(&app).await {
+                tracing::warn!(%problem, what, "to be tried again");
             }
         }
     });

@@ -88,20 +88,26 @@ codes! {
     PositionDatumMissing = "position.datum_missing", 422;
     /// A datum that is none of WGS-84, GCJ-02, BD-09, CGCS2000.
     PositionDatumUnknown = "position.datum_unknown", 422;
-    /// A coordinate that is no number or outside the range.
+    /// Another datum where only WGS-84 may stand.
+    PositionDatumNotWgs84 = "position.datum_not_wgs84", 422;
+    /// A coordinate that is missing, no number, swapped or outside the range.
     PositionOutOfRange = "position.out_of_range", 422;
 
     /// The file is not GeoJSON of the expected shape.
     TerritoryMalformed = "territory.malformed", 422;
     /// More features or vertices than allowed.
     TerritoryTooLarge = "territory.too_large", 422;
-    /// A ring crosses or touches itself.
+    /// The request states one datum, the file another.
+    TerritoryDatumConflict = "territory.datum_conflict", 422;
+    /// A ring crosses or touches itself, or a part lies where it cannot.
     TerritorySelfCrossing = "territory.self_crossing", 422;
     /// Two cells overlap.
     TerritoryCellsOverlap = "territory.cells_overlap", 422;
     /// A part of the boundary is in no cell.
     TerritoryGap = "territory.gap", 422;
-    /// A cell reaches beyond the boundary.
+    /// Borders that meet do not share their points.
+    TerritoryBorderNotShared = "territory.border_not_shared", 422;
+    /// A cell or a station area reaches beyond the boundary.
     TerritoryOutsideBoundary = "territory.outside_boundary", 422;
     /// A cell without a station area.
     TerritoryCellWithoutStationArea = "territory.cell_without_station_area", 422;

@@ -49,6 +49,43 @@ pub struct EnrolReply {
     pub tokens: Tokens,
 }
 
+/// `POST /api/v1/auth/login`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginRequest {
+    /// The login.
+    pub login: String,
+    /// The password.
+    pub password: String,
+    /// The handheld that signs in, when it goes on in its journal after its session ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handheld: Option<HandheldProof>,
+}
+
+/// Proves that a handheld holds the key of its journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandheldProof {
+    /// The journal.
+    pub journal: JournalId,
+    /// Signature over `gridcrew login 1\0`, the 16 bytes of the journal's id and the login in
+    /// lower case by the journal's key, 128 hexadecimal digits.
+    pub proof: String,
+}
+
+impl HandheldProof {
+    /// What the proof is made over.
+    #[must_use]
+    pub fn text(journal: JournalId, login: &str) -> Vec<u8> {
+        [
+            &b"gridcrew login 1\0"[..],
+            journal.0.as_bytes(),
+            login.to_lowercase().as_bytes(),
+        ]
+        .concat()
+    }
+}
+
 /// `POST /api/v1/auth/refresh`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +109,14 @@ impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokens")
             .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for LoginRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoginRequest")
+            .field("login", &self.login)
             .finish_non_exhaustive()
     }
 }

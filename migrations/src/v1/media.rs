@@ -19,20 +19,21 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
             ],
             &["photo", "journal_id", "seq", "slot"],
         ),
-        // Bytes that are held, verified and durable, named by their hash.
+        // Bytes that are held, verified and durable, named by their hash. Two photos may
+        // have one and the same preview, and a preview may be another photo's original.
         table(
             "media_object",
             [
-                binary("digest"),
                 // the original that it is, or is a preview of
                 binary("photo"),
                 // original or preview
                 text("kind"),
+                binary("digest"),
                 big_integer("bytes"),
                 text("media_type"),
                 big_integer("stored_at"),
             ],
-            &["digest"],
+            &["photo", "kind"],
         ),
         table(
             "upload",
@@ -44,6 +45,7 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
                 text("kind"),
                 big_integer("length"),
                 big_integer("created_at"),
+                // the upload is over from then on: its time has passed, or it was ended
                 big_integer("expires_at"),
             ],
             &["id"],
@@ -55,7 +57,8 @@ pub(super) fn indexes() -> Vec<IndexCreateStatement> {
     vec![
         index("photo_promise", &["order_id"], false),
         index("photo_promise", &["journal_id", "seq"], false),
-        index("media_object", &["photo"], false),
+        // a handheld that begins the same upload again goes on with the first
+        index("upload", &["journal_id", "photo", "kind", "digest"], true),
         index("upload", &["expires_at"], false),
     ]
 }

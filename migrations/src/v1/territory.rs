@@ -15,6 +15,10 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
                 big_integer("effective_from"),
                 uuid("author"),
                 text("reason"),
+                // the whole version as it was accepted, as JSON: orders remember the
+                // version that they were routed by, and the tables below hold only the
+                // present one
+                text("content"),
             ],
             &["station_id", "version"],
         ),
@@ -50,6 +54,8 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
                 big_integer("valid_from"),
                 big_integer_null("valid_until"),
                 uuid("author"),
+                // the next moment at which it begins or ends and handhelds must be told
+                big_integer_null("next_change"),
             ],
             &["id"],
         ),
@@ -99,6 +105,7 @@ pub(super) fn indexes() -> Vec<IndexCreateStatement> {
         index("cell", &["station_id"], false),
         index("cell_role", &["cell_id"], false),
         index("cell_role", &["person_id"], false),
+        index("cell_role", &["next_change"], false),
         index("feeder", &["station_id", "code"], true),
         index("station_area", &["station_id", "code"], true),
         index("station_area", &["cell_id"], false),

@@ -5,7 +5,7 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     http::{StatusCode, header},
 };
-use gridcrew_sync_protocol::code::Code;
+use gridcrew_sync_protocol::{code::Code, position::PositionError};
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -166,5 +166,12 @@ impl From<serde_json::Error> for Problem {
             Code::RequestMalformed,
             format!("The body is not what this operation takes: {error}."),
         )
+    }
+}
+
+/// What can be wrong with a position.
+impl From<PositionError> for Problem {
+    fn from(error: PositionError) -> Self {
+        Self::new(error.code(), format!("{error}."))
     }
 }

@@ -7,7 +7,7 @@
 use super::{Caller, reach, rows, session::refuse_ended, tokens::Access};
 use crate::{app::App, edge::Problem};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Data};
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
 use gridcrew_sync_protocol::{
     code::Code,
     ids::{JournalId, OrgId},
@@ -15,8 +15,8 @@ use gridcrew_sync_protocol::{
 };
 use rows::{handheld, person, session};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter,
-    QuerySelect, RelationTrait, sea_query::Expr,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult,
+    JoinType, QueryFilter, QuerySelect, RelationTrait, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -96,6 +96,32 @@ pub async fn still_stands<C: ConnectionTrait>(conn: &C, caller: &Caller) -> Resu
         handheld: caller.handheld,
     };
     Standing::read(conn, &access).await?.refuse()
+}
+
+/// Runs `work` in a transaction for a caller who still stands when it begins.
+///
+/// # Errors
+/// As [`still_stands`], and what `work` returned.
+pub async fn act<T, F>(app: &App, caller: &Caller, work: F) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    F: for<'t> FnOnce(
+            &'t DatabaseTransaction,
+            &'t App,
+            &'t Caller,
+        ) -> BoxFuture<'t, Result<T, Problem>>
+        + Send
+        + 'static,
+{
+    let (this, caller) = (app.clone(), caller.clone());
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                still_stands(tx, &caller).await?;
+                work(tx, &this, &caller).await
+            })
+        })
+        .await
 }
 
 /// What the rows say of a token's person, session and handheld.

@@ -4,7 +4,7 @@
 use crate::edge::Problem;
 use gridcrew_sync_protocol::{
     code::Code,
-    position::{PositionError, PositionInput, Wgs84},
+    position::{PositionInput, Wgs84},
 };
 
 /// Most characters of a name or code.
@@ -56,20 +56,5 @@ pub fn folded_login(text: &str) -> String {
 /// # Errors
 /// `position.*`
 pub fn base(position: &PositionInput) -> Result<Wgs84, Problem> {
-    match position.check() {
-        Ok(position) => Ok(position.to_wgs84()),
-        Err(error) => {
-            let code = match error {
-                PositionError::DatumMissing => Code::PositionDatumMissing,
-                PositionError::DatumUnknown { .. } | PositionError::DatumNotWgs84 { .. } => {
-                    Code::PositionDatumUnknown
-                }
-                PositionError::CoordinateMissing { .. }
-                | PositionError::NotFinite { .. }
-                | PositionError::OutOfRange { .. }
-                | PositionError::Swapped { .. } => Code::PositionOutOfRange,
-            };
-            Err(Problem::new(code, error.to_string()))
-        }
-    }
+    Ok(position.check()?.to_wgs84())
 }

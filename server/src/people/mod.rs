@@ -8,17 +8,24 @@
 
 pub mod account;
 pub mod audit;
+pub mod bootstrap;
 pub mod caller;
+pub mod enrolment;
 pub mod field;
 pub mod gate;
+pub mod handheld;
+pub mod page;
 pub mod password;
 pub mod permission;
 pub mod reach;
 pub mod refresh;
 pub mod renewal;
+pub mod routes;
 pub mod rows;
 pub mod scope;
 pub mod session;
+pub mod sign_in;
+pub mod spoken;
 pub mod throttle;
 pub mod tokens;
 pub mod tree;
@@ -26,6 +33,7 @@ pub mod unit;
 
 pub use gate::Gate;
 pub use permission::{Permission, Role};
+pub use routes::configure;
 pub use scope::{Caller, Scope};
 
 #[cfg(test)]

@@ -73,6 +73,8 @@ pub enum Permission {
     ReadPeople,
     /// Add units, add, change, move and disable people.
     ManagePeople,
+    /// See who saw and did what within his scope.
+    ReadAudit,
     /// Give out enrolment codes, see and revoke handhelds.
     ManageHandhelds,
     /// See boundary, cells, A and B, station areas.
@@ -99,7 +101,7 @@ impl Permission {
         match self {
             Self::OwnAccount => true,
             Self::ReadPeople => matches!(role, Station | Center | Administrator),
-            Self::ManagePeople => matches!(role, Administrator),
+            Self::ManagePeople | Self::ReadAudit => matches!(role, Administrator),
             Self::ManageHandhelds => matches!(role, Station | Administrator),
             Self::ReadTerritory => matches!(role, Manager | Station | Center | Administrator),
             Self::ManageTerritory => matches!(role, Station | Administrator),

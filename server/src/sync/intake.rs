@@ -11,6 +11,7 @@ use super::{
 use crate::{
     app::App,
     edge::Problem,
+    media::{self, Promise},
     orders::rows::{order_person, service_order},
     trace::{
         feed_log::{StationLock, Subject},
@@ -24,6 +25,7 @@ use gridcrew_sync_protocol::{
     ids::{OrderId, OrgId},
     journal::{EntryId, Item, Seq},
     order::Sourced,
+    record::Event,
     time::UnixMillis,
 };
 use sea_orm::{
@@ -78,6 +80,7 @@ pub(super) async fn take(
     let positions = announce(tx, before, &added).await?;
     store_entries(tx, before, incoming, &fates, &positions).await?;
     store_batch(tx, before, incoming).await?;
+    store_promises(tx, before, incoming, &fates).await?;
     let head = Head {
         seq: incoming.batch.last(),
         link: incoming.links.last().copied().unwrap_or(incoming.batch.before),
@@ -256,6 +259,34 @@ async fn store_batch(
         .exec_without_returning(tx)
         .await?;
     Ok(())
+}
+
+/// Notes the photos that the new records promise, so that they are let in: those of parked
+/// records too, which are kept as evidence.
+async fn store_promises(
+    tx: &DatabaseTransaction,
+    before: &Before<'_>,
+    incoming: &Incoming,
+    fates: &[Fate],
+) -> Result<(), Problem> {
+    let promises: Vec<Promise<'_>> = new(incoming, before, fates)
+        .filter_map(|(entry, content, fate)| {
+            let Content::Record(record) = content else {
+                return None;
+            };
+            let Event::StepDone(done) = &record.event else {
+                return None;
+            };
+            let station = before.stations.get(&record.order);
+            Some(Promise {
+                station: station.copied().unwrap_or(before.handheld.station),
+                order: matches!(fate, Fate::Applied).then_some(record.order),
+                entry,
+                photos: &done.photos,
+            })
+        })
+        .collect();
+    media::record_promises(tx, &promises).await
 }
 
 /// The rows of the touched orders, read under the locks, with what was added to each.

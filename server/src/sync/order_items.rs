@@ -1,7 +1,10 @@
 //! Orders for the feed: which of them are in scope, how many bytes their entries are, and
 //! the entries themselves.
 
-use super::feed::{RETURNED_KEPT, Rest, Scan, Stage};
+use super::{
+    feed::{RETURNED_KEPT, Rest, Scan, Stage},
+    page::Size,
+};
 use crate::{
     edge::Problem,
     orders::rows::service_order,
@@ -25,8 +28,6 @@ use sea_orm::{
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// Entries read at a time when an order is told in parts.
-const ENTRIES_AT_ONCE: u64 = 64;
 
 /// An order in scope, without its entries.
 #[derive(Clone, Debug)]
@@ -313,13 +314,13 @@ fn told(row: entry::Model) -> Result<FeedEntry, Problem> {
     })
 }
 
-/// The next part of a long order, some `size` bytes, and what is left after it.
+/// The next part of a long order, some `size.part` bytes, and what is left after it.
 pub(super) async fn part<C: ConnectionTrait>(
     db: &C,
     asked: &Asked,
     after: Option<EntryId>,
     own: JournalId,
-    size: u64,
+    size: Size,
 ) -> Result<(OrderItem, Option<Rest>), Problem> {
     let order = asked.head.order;
     let mut entries: Vec<FeedEntry> = Vec::new();
@@ -334,17 +335,17 @@ pub(super) async fn part<C: ConnectionTrait>(
             .filter(which)
             .order_by_asc(entry::Column::JournalId)
             .order_by_asc(entry::Column::Seq)
-            .limit(ENTRIES_AT_ONCE)
+            .limit(size.rows)
             .all(db)
             .await?;
-        let at_end = (rows.len() as u64) < ENTRIES_AT_ONCE;
+        let at_end = (rows.len() as u64) < size.rows;
         for row in rows {
             bytes += row.bytes.len() as u64;
             let entry = told(row)?;
             last = Some(entry.id);
             entries.push(entry);
         }
-        if at_end || bytes >= size {
+        if at_end || bytes >= size.part {
             let rest = last.filter(|_| !at_end).map(|after| Rest {
                 order,
                 since: asked.since,

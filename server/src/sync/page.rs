@@ -290,7 +290,7 @@ impl<'a> Reading<'a> {
             since: rest.since,
         };
         let (item, rest) =
-            order_items::part(self.db, &asked, Some(rest.after), self.own, self.size.part).await?;
+            order_items::part(self.db, &asked, Some(rest.after), self.own, self.size).await?;
         self.page.told.rest = rest;
         self.page.push(FeedItem::Order(item), self.size.part);
         Ok(())
@@ -333,7 +333,7 @@ impl<'a> Reading<'a> {
         let sizes = order_items::sizes(self.db, &asked, self.own).await?;
         let size = |one: &Asked| sizes.get(&one.head.order).copied().unwrap_or(0);
         if let Some(first) = asked.first().filter(|first| size(first) > self.size.part) {
-            let (item, rest) = order_items::part(self.db, first, None, self.own, self.size.part).await?;
+            let (item, rest) = order_items::part(self.db, first, None, self.own, self.size).await?;
             let order = item.order;
             self.page.told.rest = rest;
             self.page.push(FeedItem::Order(item), self.size.part);
@@ -393,7 +393,9 @@ impl<'a> Reading<'a> {
     async fn tell_changes(&mut self) -> Result<(), Problem> {
         let changes = changes(self.db, &self.page.told, self.size.rows).await?;
         let last = changes.last().map_or(self.present.head, |last| last.position);
-        let gathered = gather(&changes);
+        let mut gathered = gather(&changes);
+        let later = self.told_whole_later(&gathered, last).await?;
+        gathered.retain(|changed| !later.contains(&changed.subject));
         self.tell_changed_surroundings(&gathered).await?;
         let orders: Vec<(OrderId, Changed)> = gathered
             .iter()
@@ -405,6 +407,36 @@ impl<'a> Reading<'a> {
         let up_to = self.tell_changed_orders(&orders).await?.unwrap_or(last);
         self.page.told.position = up_to;
         Ok(())
+    }
+
+    /// The orders that entered the scope, or may have, by a change after `last`: what
+    /// happened before is told with it.
+    async fn told_whole_later(
+        &self,
+        gathered: &[Changed],
+        last: i64,
+    ) -> Result<BTreeSet<Subject>, Problem> {
+        let orders: Vec<OrderId> = gathered
+            .iter()
+            .filter_map(|changed| match changed.subject {
+                Subject::Order(order) if !changed.whole => Some(order),
+                _ => None,
+            })
+            .collect();
+        if orders.is_empty() || last >= self.present.head {
+            return Ok(BTreeSet::new());
+        }
+        let rows = feed_change::Entity::find()
+            .filter(feed_change::Column::StationId.eq(self.present.station.0))
+            .filter(feed_change::Column::Position.gt(last))
+            .filter(feed_change::Column::Whole.eq(true))
+            .filter(feed_change::Column::SubjectId.is_in(orders.iter().map(|order| order.0)))
+            .all(self.db)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| Subject::Order(OrderId(row.subject_id)))
+            .collect())
     }
 
     /// Tells changed orders. When there is no room for all, says up to which position

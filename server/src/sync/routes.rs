@@ -163,6 +163,7 @@ async fn keep_of_revoked(
 /// What is asked of the feed.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct FeedQuery {
     /// The cursor of the page before; nothing for the first.
     cursor: Option<String>,
@@ -174,7 +175,6 @@ struct FeedQuery {
 /// Feed out: what is new for the handheld since its cursor.
 #[utoipa::path(
     tag = "sync",
-    params(FeedQuery),
     responses(
         (status = 200, description = "A packed `FeedPage`", body = Vec<u8>,
             content_type = PACKED_MEDIA_TYPE),

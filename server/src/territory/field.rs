@@ -56,6 +56,9 @@ pub(crate) fn cells(side: usize, corner: [f64; 2], step: f64, lakes: u64, seed: 
     cells
 }
 
+/// Metres in a degree of latitude, to half a percent.
+const ROUGH: f64 = 111_100.0;
+
 /// The slow search: every cell, geodesics only.
 pub(crate) struct Slow<'a> {
     cells: &'a [Cell],
@@ -84,44 +87,42 @@ impl<'a> Slow<'a> {
     }
 
     /// The cell that takes a point by the rules of the search, and its distance: among the
-    /// cells within 1 mm of the least distance the first.
+    /// cells within 1 mm of the least distance the first. Cells and pieces of border are
+    /// left out only when a bound that is 2 % off on the safe side says that they cannot be
+    /// meant.
     pub(crate) fn locate(&self, point: [f64; 2]) -> Option<(usize, f64)> {
         let shrink = point[1].to_radians().cos();
-        // Never off by more than 2 % within a hundred kilometres: only to leave out cells
-        // that cannot be meant.
         let rough =
-            |to: [f64; 2]| ((to[0] - point[0]) * shrink).hypot(to[1] - point[1]) * 111_000.0;
-        let bounds: Vec<f64> = self
+            |to: [f64; 2]| ((to[0] - point[0]) * shrink).hypot(to[1] - point[1]) * ROUGH * 0.98;
+        let mut open: Vec<(f64, usize)> = self
             .discs
             .iter()
-            .map(|(middle, far)| rough(*middle) * 0.97 - far)
+            .enumerate()
+            .map(|(number, (middle, far))| (rough(*middle) - far, number))
+            .filter(|(bound, _)| *bound < 55_000.0)
             .collect();
-        let reach = bounds
-            .iter()
-            .zip(&self.discs)
-            .fold(f64::INFINITY, |least, (bound, (_, far))| {
-                least.min((bound + far) / 0.97 * 1.03 + far)
-            });
+        open.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let mut least = f64::INFINITY;
         let mut measured: Vec<(usize, f64)> = Vec::new();
-        for (number, cell) in self.cells.iter().enumerate() {
-            if bounds[number] <= reach {
-                measured.push((number, self.distance(point, cell)));
+        for (bound, number) in open {
+            if bound > least + 0.001 {
+                break;
             }
+            let distance = self.distance(point, &self.cells[number], least + 0.001);
+            least = least.min(distance);
+            measured.push((number, distance));
         }
-        let least = measured
-            .iter()
-            .map(|(_, d)| *d)
-            .fold(f64::INFINITY, f64::min);
+        measured.sort_unstable_by_key(|(number, _)| *number);
         measured
             .into_iter()
             .find(|(_, d)| *d <= least + 0.001 && least <= 50_000.0)
     }
 
-    fn distance(&self, point: [f64; 2], cell: &Cell) -> f64 {
+    fn distance(&self, point: [f64; 2], cell: &Cell, limit: f64) -> f64 {
         let mut inside = false;
-        let mut least = f64::INFINITY;
         let shrink = point[1].to_radians().cos();
-        let mut pieces: Vec<(f64, [f64; 2], [f64; 2])> = Vec::new();
+        let mut pieces: Vec<(f64, [f64; 2], [f64; 2])> = Vec::with_capacity(cell.len());
+        let mut roughly = f64::INFINITY;
         for pair in cell.windows(2) {
             let [a, b] = [pair[0], pair[1]];
             if (a[1] > point[1]) != (b[1] > point[1])
@@ -137,18 +138,17 @@ impl<'a> Slow<'a> {
             ];
             let (dx, dy) = (bx - ax, by - ay);
             let t = (-(ax * dx + ay * dy) / (dx * dx + dy * dy)).clamp(0.0, 1.0);
-            pieces.push(((ax + t * dx).hypot(ay + t * dy), a, b));
+            let rough = (ax + t * dx).hypot(ay + t * dy) * ROUGH;
+            roughly = roughly.min(rough);
+            pieces.push((rough * 0.98, a, b));
         }
         if inside {
             return 0.0;
         }
-        let roughly = pieces.iter().map(|p| p.0).fold(f64::INFINITY, f64::min);
-        for (rough, a, b) in pieces {
-            if rough <= roughly * 1.015 + 1e-7 {
-                least = least.min(self.to_piece(point, a, b));
-            }
-        }
-        least
+        let limit = limit.min(roughly * 1.02 + 0.01);
+        let near = pieces.into_iter().filter(|(bound, ..)| *bound <= limit);
+        near.map(|(_, a, b)| self.to_piece(point, a, b))
+            .fold(f64::INFINITY, f64::min)
     }
 
     /// The least geodesic to a piece that is straight in degrees, by thirds.

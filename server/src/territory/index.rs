@@ -45,6 +45,12 @@ impl TerritoryIndex {
         });
         before.change() <= next.change()
     }
+
+    /// Puts a snapshot in force whatever the one before: the database was restored, and its
+    /// count of changes began again from an older one.
+    pub fn replace(&self, next: TerritorySnapshot) {
+        self.current.store(Arc::new(next));
+    }
 }
 
 #[cfg(test)]

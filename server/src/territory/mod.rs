@@ -1,23 +1,44 @@
 //! Whose ground is it: boundary, station areas, cells, their managers, and the search.
 //!
 //! The way through: [`import`] reads GeoJSON with a stated datum into drafts, mends small
-//! flaws and says which; [`split`] makes the first cells from station areas when there are
+//! flaws and says which; [`draft`] puts them together and checks them; [`split`] makes the first cells from station areas when there are
 //! none yet; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
 //! accepted is stored, and every server process builds a [`snapshot`] from it: immutable,
 //! searched by [`locate`], and swapped whole by the [`index`] when something changes.
+//! [`assign`] says what naming an A or a B does to the terms before.
 //!
-//! Everything here is rules: no database, no HTTP, no clock.
+//! So far everything is rules: no database, no HTTP, no clock. Around them stand [`store`]
+//! (each change one transaction), [`load`] and [`refresh`] (how every process gets its
+//! snapshot within a second of a change) and [`routes`].
 
+pub mod assign;
+pub mod content;
+pub mod draft;
+pub mod export;
 #[cfg(test)]
 mod field;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod grid;
+pub mod import;
 pub mod index;
+pub mod load;
 pub mod locate;
+pub mod naming;
 mod partition;
 mod planar;
+pub mod problem;
+pub mod refresh;
+pub mod repair;
 pub mod roles;
+pub mod routes;
+pub mod rows;
 pub mod shape;
 pub mod snapshot;
 pub mod split;
+pub mod store;
 mod tiles;
 pub mod tiling;
+
+#[cfg(test)]
+mod real_data_tests;

@@ -5,9 +5,11 @@
 //! area, do not cross or touch themselves, holes lie in their polygon, parts lie apart.
 //! Rings of one shape may share single points.
 
-use super::grid::{Grid, PER_DEGREE, doubled_area, meetings, ray_step, snapped, tree_of};
+use super::grid::{
+    Grid, PER_DEGREE, Piece, doubled_area, meetings, ray_step, snapped, tree_of, winding,
+};
 use gridcrew_sync_protocol::position::Wgs84;
-use rstar::AABB;
+use rstar::{AABB, RTree};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::HashSet;
 
@@ -130,6 +132,14 @@ impl Shape {
     pub fn contains(&self, point: Wgs84) -> bool {
         let from = Grid::of(point);
         self.steps().map(|(a, b)| ray_step(a, b, from)).sum::<i32>() > 0
+    }
+
+    /// The same, laid out for asking about many points.
+    #[must_use]
+    pub fn searchable(&self) -> SearchableShape {
+        SearchableShape {
+            steps: tree_of(self.steps()),
+        }
     }
 
     /// The area in square metres: exact in degrees, turned into metres by the radii of the
@@ -300,6 +310,20 @@ impl Shape {
             })
             .collect();
         Self::new(polygons)
+    }
+}
+
+/// A shape laid out for asking about many points.
+#[derive(Debug)]
+pub struct SearchableShape {
+    steps: RTree<Piece>,
+}
+
+impl SearchableShape {
+    /// As [`Shape::contains`], without going through all vertices.
+    #[must_use]
+    pub fn contains(&self, point: Wgs84) -> bool {
+        winding(&self.steps, Grid::of(point)) > 0
     }
 }
 

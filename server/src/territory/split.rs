@@ -131,7 +131,8 @@ pub fn split(
             places: places.len(),
         });
     }
-    if let Some(area) = outside(boundary, areas) {
+    let inside = boundary.searchable();
+    if let Some(area) = areas.iter().position(|area| !inside.contains(area.at)) {
         return Err(SplitError::AreaOutside {
             area,
             at: areas[area].at,
@@ -214,15 +215,6 @@ fn places(areas: &[WeightedArea]) -> Vec<Vec<usize>> {
             .push(number);
     }
     by_place.into_values().collect()
-}
-
-/// The first area outside the boundary. Rows of the boundary are looked up by height, so
-/// that many areas and many vertices do not multiply.
-fn outside(boundary: &Shape, areas: &[WeightedArea]) -> Option<usize> {
-    let tree = super::grid::tree_of(boundary.steps());
-    areas
-        .iter()
-        .position(|area| super::grid::winding(&tree, Grid::of(area.at)) <= 0)
 }
 
 /// Drops the points at which a line within one cell was cut off: cut to the grid, they bend

@@ -8,9 +8,9 @@
 //! beyond the boundary) or too few (gap) cover it.
 
 use super::{
-    grid::{Grid, Piece, tree_of, winding},
+    grid::Grid,
     planar::{Face, Line, Subdivision, inside_of},
-    shape::{Shape, square_metres},
+    shape::{SearchableShape, Shape, square_metres},
 };
 use gridcrew_sync_protocol::position::Wgs84;
 use rstar::{
@@ -188,7 +188,7 @@ impl Faces<'_> {
             );
         }
         let boxes = self.boxes();
-        let border = tree_of(self.boundary.steps());
+        let border = self.boundary.searchable();
         let problems = wrong[..ground.min(REPORTED)]
             .iter()
             .map(|(face, area)| self.name(face, *area, &beside, &boxes, &border))
@@ -202,7 +202,7 @@ impl Faces<'_> {
         area_m2: f64,
         beside: &HashMap<Grid, Vec<usize>>,
         boxes: &RTree<GeomWithData<Rectangle<[f64; 2]>, usize>>,
-        border: &RTree<Piece>,
+        border: &SearchableShape,
     ) -> TilingProblem {
         let outer = face.loops.first().map(Vec::as_slice).unwrap_or_default();
         let inside = inside_of(outer).unwrap_or_default();
@@ -226,7 +226,7 @@ impl Faces<'_> {
             .filter(|cell| self.cells[*cell].contains(at))
             .collect();
         cells.sort_unstable();
-        if winding(border, Grid::of(at)) > 0 {
+        if border.contains(at) {
             TilingProblem::Overlap { at, area_m2, cells }
         } else {
             TilingProblem::Outside { at, area_m2, cells }

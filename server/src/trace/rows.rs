@@ -7,7 +7,7 @@ macro_rules! rows {
             use sea_orm::entity::prelude::*;
 
             #[doc = concat!("A row of `", $table, "`.")]
-            #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+            #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
             #[sea_orm(table_name = $table)]
             pub struct Model {
                 $($(#[$attr])* pub $field: $kind,)+

@@ -1,6 +1,7 @@
 //! The checked wire form of a position: `{"lon": .., "lat": .., "datum": ".."}`.
 
 use super::datum::{Bd09, Cgcs2000, Datum, Gcj02, Wgs84, checked};
+use crate::code::Code;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -64,21 +65,21 @@ pub enum PositionError {
 impl PositionError {
     /// The stable code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> Code {
         match self {
-            Self::DatumMissing => "position.datum_missing",
-            Self::DatumUnknown { .. } => "position.datum_unknown",
-            Self::DatumNotWgs84 { .. } => "position.datum_not_wgs84",
-            Self::CoordinateMissing { .. } => "position.coordinate_missing",
-            Self::NotFinite { .. } => "position.not_finite",
-            Self::OutOfRange { .. } => "position.out_of_range",
-            Self::Swapped { .. } => "position.swapped",
+            Self::DatumMissing => Code::PositionDatumMissing,
+            Self::DatumUnknown { .. } => Code::PositionDatumUnknown,
+            Self::DatumNotWgs84 { .. } => Code::PositionDatumNotWgs84,
+            Self::CoordinateMissing { .. }
+            | Self::NotFinite { .. }
+            | Self::OutOfRange { .. }
+            | Self::Swapped { .. } => Code::PositionOutOfRange,
         }
     }
 
     /// Code and text in one, as the readers of wire formats report it.
     fn coded(&self) -> String {
-        format!("{}: {self}", self.code())
+        format!("{}: {self}", self.code().as_str())
     }
 
     pub(super) fn unknown_datum(given: &str) -> Self {

@@ -16,6 +16,8 @@ use gridcrew_sync_protocol::{
     ids::{JournalId, OrderId, PersonId},
     journal::{Batch, Entry, Item, MAX_BATCH_ENTRIES, Opened, Seq},
     push::{PushOutcome, PushReply, Receipt, ReopenRequest},
+    record::{Event, Taken},
+    time::UnixMillis,
     wire,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
@@ -348,8 +350,8 @@ async fn an_assignment_that_comes_late_admits_what_was_parked() {
     let orders = [world.order(first, None).await, world.order(first, None).await];
     let mut device = world.device(second, 1).await;
     for order in orders {
-        device.record(order, 2, gridcrew_sync_protocol::time::UnixMillis(1_800_000_500_000),
-            gridcrew_sync_protocol::record::Event::Taken(Default::default()));
+        let taken = Event::Taken(Taken { eta_minutes: None });
+        device.record(order, 2, UnixMillis(1_800_000_500_000), taken);
     }
     // The record before the assignment in one order, after it in the other.
     world.assign(orders[1], 2, second, None).await;

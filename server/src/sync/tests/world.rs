@@ -17,6 +17,7 @@ use crate::{
     },
 };
 use ed25519_dalek::SigningKey;
+use futures_util::future::BoxFuture;
 use gridcrew_sync_protocol::{
     digest::Digest,
     ids::{CellId, JournalId, OrderId, OrgId, PersonId},
@@ -30,8 +31,7 @@ use gridcrew_sync_protocol::{
     workflow::{AreaClass, TemplateRef},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, sea_query::Query,
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -310,50 +310,23 @@ impl World {
             .unwrap()
     }
 
-    /// Runs statements under the station's lock and announces `subject` whole.
-    pub(crate) async fn change(&self, statements: Vec<Statement>, subjects: Vec<(Subject, bool)>) {
+    /// Changes rows of other capabilities under the station's lock and announces it.
+    pub(crate) async fn change<F>(&self, work: F, subjects: Vec<(Subject, bool)>)
+    where
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<(), Problem>>
+            + Send
+            + 'static,
+    {
         let station = self.station;
         self.fixture
             .write(move |tx, _| {
                 Box::pin(async move {
                     let lock = StationLock::take(tx, station).await?;
-                    for statement in &statements {
-                        statement.run(tx).await?;
-                    }
+                    work(tx).await?;
                     lock.announce_all(tx, &subjects).await?;
                     Ok(())
                 })
             })
             .await;
-    }
-}
-
-/// A change of rows that other capabilities own.
-pub(crate) enum Statement {
-    Insert(sea_orm::sea_query::InsertStatement),
-    Update(sea_orm::sea_query::UpdateStatement),
-}
-
-impl Statement {
-    /// A row of `table`.
-    pub(crate) fn insert(
-        table: &'static str,
-        values: Vec<(&'static str, sea_orm::Value)>,
-    ) -> Self {
-        let (columns, values): (Vec<_>, Vec<_>) = values.into_iter().unzip();
-        let mut insert = Query::insert();
-        insert
-            .into_table(table)
-            .columns(columns)
-            .values_panic(values.into_iter().map(sea_orm::sea_query::Expr::value));
-        Self::Insert(insert.take())
-    }
-
-    async fn run(&self, tx: &DatabaseTransaction) -> Result<(), Problem> {
-        match self {
-            Self::Insert(insert) => tx.execute(insert).await?,
-            Self::Update(update) => tx.execute(update).await?,
-        };
-        Ok(())
     }
 }

@@ -1,0 +1,7 @@
+//! The sync engine.
+
+mod budget;
+mod problem;
+
+pub use budget::{Budget, Ended, SyncReport};
+pub use problem::Problem;

@@ -1,0 +1,56 @@
+//! The local fold of an order: the same code as the server's, over what the feed brought
+//! and this handheld's own entries from the moment they were recorded. Own entries that
+//! the server parked, or that a new journal superseded, are left out.
+
+use crate::{
+    error::Error,
+    store::{journal, orders, scope},
+};
+use gridcrew_sync_protocol::{
+    ids::OrderId,
+    journal::Entry,
+    order::{OrderState, Sourced, fold},
+    record::Event,
+    workflow::Template,
+};
+use rusqlite::Connection;
+
+/// The records of an order, each once.
+pub(crate) fn records(db: &Connection, order: OrderId) -> Result<Vec<Sourced>, Error> {
+    let mut entries = orders::entries(db, order)?;
+    entries.extend(journal::of_order(db, order)?);
+    entries.sort_unstable_by_key(|(id, _)| *id);
+    entries.dedup_by_key(|(id, _)| *id);
+    // An entry of a kind that only a newer program knows is kept and left out here; the
+    // comparison with the server then finds that the numbers differ, and says nothing.
+    Ok(entries
+        .into_iter()
+        .filter_map(|(id, bytes)| match Entry::from_bytes(&bytes) {
+            Ok(Entry::Record(record)) if record.order == order => Some(Sourced { id, record }),
+            _ => None,
+        })
+        .collect())
+}
+
+/// The template that an order was accepted under, if it is here.
+pub(crate) fn template_of(db: &Connection, records: &[Sourced]) -> Result<Option<Template>, Error> {
+    let reference =
+        records.iter().find_map(
+            |sourced| match (&sourced.record.event, sourced.from_server()) {
+                (Event::Accepted(accepted), true) => Some(&accepted.template),
+                _ => None,
+            },
+        );
+    match reference {
+        Some(reference) => scope::template(db, reference),
+        None => Ok(None),
+    }
+}
+
+/// Folds an order anew and stores its state.
+pub(crate) fn refold(db: &Connection, order: OrderId) -> Result<Option<OrderState>, Error> {
+    let records = records(db, order)?;
+    let state = template_of(db, &records)?.and_then(|template| fold(&template, &records));
+    orders::set_state(db, order, state.as_ref())?;
+    Ok(state)
+}

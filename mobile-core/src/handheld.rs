@@ -1,0 +1,379 @@
+//! The handheld's surface: open, enrol, list, act, attach, sync with a budget, status.
+//!
+//! Everything but [`Handheld::enrol`] and [`Handheld::sync`] is synchronous and works
+//! without a network. A handle can be cloned and used from many threads; any number of
+//! handhelds live in one process, each with a folder of its own.
+
+use crate::{
+    clock::{Clock, Random, SystemClock, SystemRandom},
+    engine::{Budget, SyncReport},
+    error::Error,
+    host,
+    journal::Place,
+    local::Local,
+    photos::{self, Thinned},
+    store::{identity, orders, photos as photo_rows, scope},
+    views::{self, List, OrderCard, OrderLine, Status},
+};
+use gridcrew_sync_protocol::{
+    digest::Digest,
+    feed::Me,
+    ids::{OrderId, PersonId},
+    journal::EntryId,
+    order::{OrderState, Sourced},
+    record::{Declined, Event, HandedOver, Noted, PhotoRef, StepDone, Taken, Value},
+    time::TrustedTime,
+    workflow::{FieldCode, SlotCode, StepCode},
+};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// A step to be recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepInput {
+    /// Which step of the workflow.
+    pub step: String,
+    /// The fields that were filled in.
+    pub values: BTreeMap<FieldCode, Value>,
+    /// The pictures, by path.
+    pub photos: Vec<PhotoInput>,
+}
+
+/// A picture for a slot of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhotoInput {
+    /// The slot that it fills.
+    pub slot: String,
+    /// Where the picture lies; it is copied.
+    pub path: PathBuf,
+}
+
+/// What was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its identity, from now on and for ever.
+    pub id: EntryId,
+    /// Its photos, in the order given.
+    pub photos: Vec<PhotoRef>,
+}
+
+/// A handheld: one installation, one person, one journal at a time.
+#[derive(Clone)]
+pub struct Handheld {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    local: Mutex<Local>,
+    /// Rung when something was recorded, so that a running sync takes it along.
+    pub(crate) recorded: Notify,
+    /// Rung when the network changed, so that a running sync tries at once.
+    pub(crate) network: Notify,
+}
+
+impl Inner {
+    /// Does `work` on what is on the device, one caller at a time.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Local) -> T) -> T {
+        // A panic while the lock was held rolled its transaction back; what is on disk is
+        // whole, and in memory there is nothing else.
+        let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut local)
+    }
+}
+
+impl std::fmt::Debug for Handheld {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handheld").finish_non_exhaustive()
+    }
+}
+
+impl Handheld {
+    /// Opens a data folder, or makes it, with the system's clocks and randomness.
+    ///
+    /// # Errors
+    /// As [`Self::open_with`].
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        Self::open_with(folder, Arc::new(SystemClock::new()), Arc::new(SystemRandom))
+    }
+
+    /// Opens a data folder, or makes it, with clocks and randomness of the caller's.
+    ///
+    /// # Errors
+    /// A store of a newer program, an SQLite that is too old, or a disk that fails. A
+    /// damaged store is no error: it is set aside and [`Self::status`] says so.
+    pub fn open_with(
+        folder: &Path,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, Error> {
+        let local = Mutex::new(Local::open(folder, clock, random)?);
+        let inner = Inner {
+            local,
+            recorded: Notify::new(),
+            network: Notify::new(),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Enrols the handheld with a one-time code from the station; gives the person's name.
+    /// `device_name` is what the handheld calls itself, such as its model.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyEnrolled`], [`Error::Refused`] with the server's code,
+    /// [`Error::Unreachable`], or a disk that fails.
+    pub async fn enrol(
+        &self,
+        server_url: &str,
+        code: &str,
+        device_name: &str,
+    ) -> Result<String, Error> {
+        host::enrol(&self.inner, server_url, code, device_name).await
+    }
+
+    /// The orders of a list, the most urgent first.
+    ///
+    /// # Errors
+    /// [`Error::NotEnrolled`], or a store that cannot be read.
+    pub fn list(&self, which: List) -> Result<Vec<OrderLine>, Error> {
+        self.inner.with(|local| {
+            let now = trusted_now(local)?;
+            views::list(local.store.read(), which, now)
+        })
+    }
+
+    /// An order in full: the local fold, what is next, what is missing, what waits.
+    ///
+    /// # Errors
+    /// [`Error::NotEnrolled`], [`Error::UnknownOrder`], or a store that cannot be read.
+    pub fn show(&self, order: OrderId) -> Result<OrderCard, Error> {
+        self.inner.with(|local| {
+            let now = trusted_now(local)?;
+            views::card(local.store.read(), order, now)
+        })
+    }
+
+    /// The one order whose id begins or ends with `text`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOrder`], [`Error::AmbiguousOrder`].
+    pub fn find(&self, text: &str) -> Result<OrderId, Error> {
+        self.inner
+            .with(|local| views::find(local.store.read(), text))
+    }
+
+    /// The person himself with his station and colleagues, once the feed brought him.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn me(&self) -> Result<Option<Me>, Error> {
+        self.inner.with(|local| scope::me(local.store.read()))
+    }
+
+    /// Takes an order; `eta_minutes` is what the customer was told.
+    ///
+    /// # Errors
+    /// Why it may not be recorded, or a disk that fails; then nothing was.
+    pub fn take(
+        &self,
+        order: OrderId,
+        eta_minutes: Option<u32>,
+        place: Option<Place>,
+    ) -> Result<EntryId, Error> {
+        self.record(order, Event::Taken(Taken { eta_minutes }), place)
+    }
+
+    /// Declines an order for a reason of its workflow.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn decline(
+        &self,
+        order: OrderId,
+        reason: &str,
+        note: &str,
+        place: Option<Place>,
+    ) -> Result<EntryId, Error> {
+        let (reason, note) = (reason.to_owned(), note.to_owned());
+        self.record(order, Event::Declined(Declined { reason, note }), place)
+    }
+
+    /// Asks that another person become the owner.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn hand_over(
+        &self,
+        order: OrderId,
+        to: PersonId,
+        note: &str,
+        place: Option<Place>,
+    ) -> Result<EntryId, Error> {
+        let note = note.to_owned();
+        self.record(order, Event::HandedOver(HandedOver { to, note }), place)
+    }
+
+    /// Adds a remark.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn note(&self, order: OrderId, text: &str, place: Option<Place>) -> Result<EntryId, Error> {
+        let text = text.to_owned();
+        self.record(order, Event::Noted(Noted { text }), place)
+    }
+
+    /// Records a step with its fields and pictures. The pictures are copied and durable
+    /// before the record that promises them; one that is no picture is refused before
+    /// anything is recorded.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] with everything that is missing, [`Error::NoPicture`],
+    /// [`Error::PictureTooLarge`], and as [`Self::take`].
+    pub fn step(
+        &self,
+        order: OrderId,
+        input: StepInput,
+        place: Option<Place>,
+    ) -> Result<Recorded, Error> {
+        let step = StepCode(input.step);
+        let event = |photos: Vec<PhotoRef>| {
+            Event::StepDone(StepDone {
+                step: step.clone(),
+                values: input.values.clone(),
+                photos,
+            })
+        };
+        // Judged with stand-ins first, so that a step that cannot be recorded copies
+        // nothing.
+        let stand_ins = input
+            .photos
+            .iter()
+            .map(|photo| PhotoRef {
+                digest: Digest::ZERO,
+                bytes: 0,
+                slot: SlotCode(photo.slot.clone()),
+            })
+            .collect();
+        let (folder, random) = self.inner.with(|local| {
+            local.may_record(order, &event(stand_ins))?;
+            Ok::<_, Error>((local.folder.clone(), Arc::clone(&local.random)))
+        })?;
+        let taken = input
+            .photos
+            .iter()
+            .map(|photo| {
+                let taken = photos::take_over(&folder, &photo.path, random.as_ref())?;
+                Ok((taken, SlotCode(photo.slot.clone())))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let photos: Vec<PhotoRef> = taken
+            .iter()
+            .map(|(taken, slot)| PhotoRef {
+                digest: taken.digest,
+                bytes: taken.bytes,
+                slot: slot.clone(),
+            })
+            .collect();
+        let id = self
+            .inner
+            .with(|local| local.record(order, event(photos.clone()), place, &taken))?;
+        self.inner.recorded.notify_one();
+        Ok(Recorded { id, photos })
+    }
+
+    fn record(&self, order: OrderId, event: Event, place: Option<Place>) -> Result<EntryId, Error> {
+        let id = self
+            .inner
+            .with(|local| local.record(order, event, place, &[]))?;
+        self.inner.recorded.notify_one();
+        Ok(id)
+    }
+
+    /// Sends and fetches what there is, within a budget. Ends when nothing is left, when
+    /// the budget is spent, or when the server will hear nothing from this handheld; how
+    /// it went is in the report and stays in [`Self::status`]. May be dropped at any time:
+    /// everything that came through is kept.
+    ///
+    /// # Errors
+    /// [`Error::NotEnrolled`], [`Error::SyncRunning`], or a disk that fails. A server that
+    /// cannot be reached is no error.
+    pub async fn sync(&self, budget: Budget) -> Result<SyncReport, Error> {
+        host::sync(&self.inner, budget).await
+    }
+
+    /// Tells a running sync that the network changed: it tries again at once.
+    pub fn network_changed(&self) {
+        self.inner.network.notify_one();
+    }
+
+    /// How the handheld stands: what waits, the last success, and why not since.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn status(&self) -> Result<Status, Error> {
+        self.inner.with(|local| {
+            let now = trusted_now(local)?;
+            views::status(local.store.read(), now, local.wall())
+        })
+    }
+
+    /// Removes originals that the server has held for 30 days; nothing else is ever
+    /// removed.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn thin(&self) -> Result<Thinned, Error> {
+        self.inner.with(|local| {
+            let now = trusted_now(local)?.at;
+            photos::thin(&mut local.store, &local.folder, now)
+        })
+    }
+
+    /// Queues photos that the server refused once more; gives how many uploads that are.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn retry_refused(&self) -> Result<u64, Error> {
+        let count = self
+            .inner
+            .with(|local| local.store.write(photo_rows::retry_refused))?;
+        self.inner.recorded.notify_one();
+        Ok(count)
+    }
+
+    /// Where the preview of a photo lies, if there is one; a path, not the bytes.
+    #[must_use]
+    pub fn photo_path(&self, photo: Digest) -> PathBuf {
+        self.inner.with(|local| local.folder.photo(photo))
+    }
+
+    /// Every order here with its local fold: for comparing with the server's.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn states(&self) -> Result<Vec<(OrderId, Option<OrderState>)>, Error> {
+        self.inner.with(|local| {
+            let rows = orders::all(local.store.read())?;
+            Ok(rows.into_iter().map(|row| (row.id, row.state)).collect())
+        })
+    }
+
+    /// Every record of an order that counts in its local fold.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn records(&self, order: OrderId) -> Result<Vec<Sourced>, Error> {
+        self.inner
+            .with(|local| crate::fold::records(local.store.read(), order))
+    }
+}
+
+fn trusted_now(local: &Local) -> Result<TrustedTime, Error> {
+    let anchor = identity::anchor(local.store.read())?;
+    Ok(local.clock.now().evidence(anchor, None).trusted())
+}

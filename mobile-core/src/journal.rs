@@ -1,0 +1,174 @@
+//! From an act of the person to a durable, chained entry (I3), and on to a new journal
+//! when two devices wrote one (I4).
+
+use crate::{
+    error::Error,
+    fold::{records, refold, template_of},
+    local::Local,
+    rules,
+    store::{
+        identity::{self, Identity, Reopen},
+        journal, orders, photos as rows,
+        photos::Taken,
+    },
+};
+use gridcrew_sync_protocol::{
+    digest::Digest,
+    ids::{JournalId, OrderId},
+    journal::{Entry, EntryId, MAX_ENTRY_BYTES, Opened, Seq},
+    order::fold,
+    record::{Event, Fix, Record},
+    time::UnixMillis,
+    workflow::SlotCode,
+};
+use rusqlite::Connection;
+
+/// Oldest fix whose time is taken as evidence (the protocol's rule for GNSS time).
+const FRESH_FIX_MILLIS: i64 = 60_000;
+
+/// A place fix as the device gave it, with the satellites' time if there was one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// Where, how sure and how old.
+    pub fix: Fix,
+    /// The time that the satellites gave with it.
+    pub gnss_time: Option<UnixMillis>,
+}
+
+impl From<Fix> for Place {
+    fn from(fix: Fix) -> Self {
+        Self {
+            fix,
+            gnss_time: None,
+        }
+    }
+}
+
+impl Local {
+    /// Whether the person may record `event` now, judged without recording anything.
+    pub(crate) fn may_record(&self, order: OrderId, event: &Event) -> Result<(), Error> {
+        let db = self.store.read();
+        let identity = identity::require(db)?;
+        judge(db, &identity, order, event).map(|_| ())
+    }
+
+    /// Records an event of an order. When this returns, it is durable; when it fails,
+    /// nothing was recorded.
+    pub(crate) fn record(
+        &mut self,
+        order: OrderId,
+        event: Event,
+        place: Option<Place>,
+        photos: &[(Taken, SlotCode)],
+    ) -> Result<EntryId, Error> {
+        let now = self.clock.now();
+        let gnss = place
+            .as_ref()
+            .filter(|place| place.fix.age.0 <= FRESH_FIX_MILLIS)
+            .and_then(|place| place.gnss_time);
+        self.store.write(|db| {
+            let identity = identity::require(db)?;
+            let term = judge(db, &identity, order, &event)?;
+            let record = Record {
+                order,
+                actor: identity.person,
+                term,
+                time: now.evidence(identity::anchor(db)?, gnss),
+                fix: place.map(|place| place.fix),
+                event,
+            };
+            let entry = Entry::Record(record);
+            let length = entry.to_bytes().len();
+            if length > MAX_ENTRY_BYTES {
+                return Err(Error::Invalid(format!(
+                    "the record has {length} bytes; at most {MAX_ENTRY_BYTES} are allowed"
+                )));
+            }
+            let id = journal::append(db, identity.journal, &entry, now.wall)?;
+            for (taken, slot) in photos {
+                rows::put(db, taken, now.wall)?;
+                rows::add_use(db, taken.digest, id, slot, order)?;
+            }
+            refold(db, order)?;
+            Ok(id)
+        })
+    }
+}
+
+fn judge(
+    db: &Connection,
+    identity: &Identity,
+    order: OrderId,
+    event: &Event,
+) -> Result<gridcrew_sync_protocol::record::Term, Error> {
+    let known = orders::get(db, order)?;
+    if known.is_none_or(|row| row.gone) {
+        return Err(Error::UnknownOrder(order.to_string()));
+    }
+    let records = records(db, order)?;
+    let template = template_of(db, &records)?.ok_or(Error::NoTemplate)?;
+    let state = fold(&template, &records).ok_or(Error::NoTemplate)?;
+    rules::term_for(&state, &template, identity.person, event)
+}
+
+/// Writes the opening of a journal, which is its first entry.
+pub(crate) fn open_journal(
+    db: &Connection,
+    identity: &Identity,
+    continues: Option<(JournalId, u64, Digest)>,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    let opened = Opened {
+        person: identity.person,
+        continues,
+    };
+    journal::append(db, identity.journal, &Entry::Opened(opened), now).map(|_| ())
+}
+
+/// Goes on in a new journal: the identity changes over to it, and every entry after the
+/// last one that both sides agree on is written into it again, in order, with the same
+/// content. The old branch stays, marked as superseded.
+pub(crate) fn change_over(
+    db: &Connection,
+    mut identity: Identity,
+    reopen: &Reopen,
+    new: JournalId,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    let old = identity.journal;
+    identity.journal = new;
+    identity.public_key = reopen.public_key;
+    identity.reopen = None;
+    identity.probe = false;
+    identity::put(db, &identity)?;
+    let branch = journal::supersede_after(db, old, reopen.common)?;
+    open_journal(
+        db,
+        &identity,
+        Some((old, reopen.common.0, reopen.link)),
+        now,
+    )?;
+    let (mut seq, mut before) = journal::head(db, new)?;
+    let mut touched: Vec<OrderId> = Vec::new();
+    for entry in branch.into_iter().filter(|entry| entry.order.is_some()) {
+        seq = seq.next();
+        let row = journal::chained(new, seq, before, entry.bytes, entry.order);
+        before = row.link;
+        journal::insert(db, &row, now)?;
+        rows::move_uses(db, entry.id, row.id)?;
+        touched.extend(entry.order);
+    }
+    touched.sort_unstable();
+    touched.dedup();
+    for order in touched {
+        if orders::get(db, order)?.is_some() {
+            refold(db, order)?;
+        }
+    }
+    Ok(())
+}
+
+/// The last entry of the present journal and its link.
+pub(crate) fn head(db: &Connection, identity: &Identity) -> Result<(Seq, Digest), Error> {
+    journal::head(db, identity.journal)
+}

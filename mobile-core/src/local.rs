@@ -1,0 +1,100 @@
+//! All that is on the device: the store, the photo folder, keys and tokens, and the clocks
+//! and randomness passed in. What the facade and the sync's host do, they do through this.
+
+use crate::{
+    clock::{Clock, Random},
+    error::Error,
+    files::Folder,
+    photos,
+    secrets::Secrets,
+    store::{Store, facts, identity},
+};
+use gridcrew_sync_protocol::time::{Millis, ServerAnchor, UnixMillis};
+use std::{fmt, fs::File, path::Path, sync::Arc};
+
+/// Longest way of a question and its answer for which the answer's time is believed, when
+/// a server time was heard in this boot already.
+const MAX_ROUND_TRIP: Millis = Millis(10_000);
+
+/// What is on the device.
+pub(crate) struct Local {
+    pub(crate) folder: Folder,
+    pub(crate) store: Store,
+    pub(crate) secrets: Secrets,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    _in_use: File,
+}
+
+impl fmt::Debug for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Local")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Local {
+    /// Opens the data folder, or makes it; checks the store and tidies the photo folder.
+    pub(crate) fn open(
+        root: &Path,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, Error> {
+        let folder = Folder::open(root)?;
+        let mut store = Store::open(&folder.store())?;
+        let aside = store.set_aside.take();
+        if let Some(aside) = &aside {
+            let line = format!("the store was damaged and set aside as {aside}");
+            store.write(|db| facts::add_finding(db, &line))?;
+        }
+        let in_use = folder.in_use(|| {
+            // With a fresh store beside old photos, nothing here could tell whose they are.
+            if aside.is_some() || identity::get(store.read())?.is_none() {
+                return Ok(());
+            }
+            let lines = photos::sweep(&store, &folder)?;
+            store.write(|db| {
+                lines
+                    .iter()
+                    .try_for_each(|line| facts::add_finding(db, line))
+            })
+        })?;
+        let secrets = Secrets::open(&folder)?;
+        Ok(Self {
+            folder,
+            store,
+            secrets,
+            clock,
+            random,
+            _in_use: in_use,
+        })
+    }
+
+    /// The wall clock, for rows that are only looked at by the person.
+    pub(crate) fn wall(&self) -> UnixMillis {
+        self.clock.now().wall
+    }
+
+    /// Remembers a server time that came with an answer to a question asked at `asked`
+    /// (uptime). The answer is taken to be half-way old; one that took long is believed
+    /// only when there is nothing better.
+    pub(crate) fn hear_time(
+        &mut self,
+        server_time: UnixMillis,
+        asked: Millis,
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        let took = Millis(now.uptime.0.saturating_sub(asked.0).max(0));
+        let known = identity::anchor(self.store.read())?;
+        if took > MAX_ROUND_TRIP && known.is_some_and(|known| known.boot == now.boot) {
+            return Ok(());
+        }
+        let anchor = ServerAnchor {
+            server_time,
+            boot: now.boot,
+            uptime: Millis(now.uptime.0.saturating_sub(took.0 / 2)),
+        };
+        self.store.write(|db| identity::set_anchor(db, &anchor))
+    }
+}

@@ -1,0 +1,45 @@
+//! Tidying after a crash between copying a picture and recording what promises it.
+//!
+//! Done at opening, while no other process uses the folder. A stray part file whose bytes
+//! are a photo that a record promises and whose file is missing is adopted; any other
+//! stray file is of a call that never returned, so nothing was promised: it is removed.
+//! Everything done is listed for the person.
+
+use super::check;
+use crate::{
+    error::Error,
+    files::{Folder, sync_folder},
+    store::{Store, photos as rows},
+};
+use gridcrew_sync_protocol::digest::Digest;
+use std::{fs, str::FromStr};
+
+/// Tidies; gives a line for everything done.
+pub(crate) fn sweep(store: &Store, folder: &Folder) -> Result<Vec<String>, Error> {
+    let mut lines = Vec::new();
+    for item in fs::read_dir(folder.photos())? {
+        let path = item?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let named = name.and_then(|name| Digest::from_str(name).ok());
+        if let Some(digest) = named {
+            if !rows::expected(store.read(), digest)? {
+                fs::remove_file(&path)?;
+                lines.push(format!("photo {digest}: no record promises it; removed"));
+            }
+        } else if name.is_some_and(|name| name.ends_with(".part")) {
+            let digest = Digest::of(&fs::read(&path)?);
+            let wanted = rows::expected(store.read(), digest)?;
+            if wanted && !check(&folder.photo(digest), digest)? {
+                fs::rename(&path, folder.photo(digest))?;
+                lines.push(format!("photo {digest}: adopted from a part file"));
+            } else {
+                fs::remove_file(&path)?;
+                lines.push(format!("part file {}: removed", path.display()));
+            }
+        }
+    }
+    if !lines.is_empty() {
+        sync_folder(&folder.photos())?;
+    }
+    Ok(lines)
+}

@@ -1,0 +1,129 @@
+//! Keys and tokens: a file that only its owner can read, replaced whole on each change.
+//!
+//! A key is durable here before anything that was signed with it, or its public half,
+//! leaves the device; new tokens are durable before they are used. Keys are only added:
+//! after a fork the old journal's key still belongs to the old journal.
+
+use crate::{
+    clock::Random,
+    error::Error,
+    files::{Folder, write_whole},
+};
+use ed25519_dalek::SigningKey;
+use gridcrew_sync_protocol::enrol::Tokens;
+use serde::{Deserialize, Serialize};
+use std::{fmt, fs, io, path::PathBuf};
+
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Content {
+    /// Secret keys, hexadecimal, oldest first.
+    keys: Vec<String>,
+    /// A key that was made and belongs to no journal yet: its public half, hexadecimal.
+    spare: Option<String>,
+    tokens: Option<Tokens>,
+}
+
+/// The keys and tokens.
+pub(crate) struct Secrets {
+    path: PathBuf,
+    content: Content,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets")
+            .field("keys", &self.content.keys.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Secrets {
+    /// Reads the file, if it is there.
+    pub(crate) fn open(folder: &Folder) -> Result<Self, Error> {
+        let path = folder.secrets();
+        let content = read(&path)?;
+        Ok(Self { path, content })
+    }
+
+    /// Reads the file again: another process may have changed it.
+    pub(crate) fn reload(&mut self) -> Result<(), Error> {
+        self.content = read(&self.path)?;
+        Ok(())
+    }
+
+    fn change(&mut self, content: Content) -> Result<(), Error> {
+        let text = serde_json::to_vec(&content).map_err(|error| {
+            Error::Storage(format!("keys and tokens cannot be written: {error}"))
+        })?;
+        write_whole(&self.path, &text)?;
+        self.content = content;
+        Ok(())
+    }
+
+    /// The key that belongs to no journal yet; made now if there is none, and durable.
+    /// After a lost reply the same key is offered again.
+    pub(crate) fn spare_key(&mut self, random: &dyn Random) -> Result<SigningKey, Error> {
+        if let Some(public) = &self.content.spare
+            && let Some(key) = self.find(public)
+        {
+            return Ok(key);
+        }
+        let mut seed = [0; 32];
+        random.fill(&mut seed);
+        let key = SigningKey::from_bytes(&seed);
+        let mut content = self.content.clone();
+        content.keys.push(hex::encode(seed));
+        content.spare = Some(hex::encode(key.verifying_key().to_bytes()));
+        self.change(content)?;
+        Ok(key)
+    }
+
+    /// The spare key has found its journal.
+    pub(crate) fn take_spare(&mut self, tokens: Option<Tokens>) -> Result<(), Error> {
+        let mut content = self.content.clone();
+        content.spare = None;
+        if tokens.is_some() {
+            content.tokens = tokens;
+        }
+        self.change(content)
+    }
+
+    /// The secret key to a public one.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it is not here: the file was exchanged.
+    pub(crate) fn key(&self, public: &[u8; 32]) -> Result<SigningKey, Error> {
+        self.find(&hex::encode(public))
+            .ok_or_else(|| Error::Storage("the journal's key is not in secrets.json".to_owned()))
+    }
+
+    fn find(&self, public: &str) -> Option<SigningKey> {
+        self.content.keys.iter().rev().find_map(|text| {
+            let mut seed = [0; 32];
+            hex::decode_to_slice(text, &mut seed).ok()?;
+            let key = SigningKey::from_bytes(&seed);
+            (hex::encode(key.verifying_key().to_bytes()) == public).then_some(key)
+        })
+    }
+
+    /// The tokens, if there are any.
+    pub(crate) fn tokens(&self) -> Option<&Tokens> {
+        self.content.tokens.as_ref()
+    }
+
+    /// Replaces the tokens.
+    pub(crate) fn set_tokens(&mut self, tokens: Tokens) -> Result<(), Error> {
+        let mut content = self.content.clone();
+        content.tokens = Some(tokens);
+        self.change(content)
+    }
+}
+
+fn read(path: &PathBuf) -> Result<Content, Error> {
+    match fs::read(path) {
+        Ok(text) => serde_json::from_slice(&text)
+            .map_err(|error| Error::Storage(format!("secrets.json cannot be read: {error}"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Content::default()),
+        Err(error) => Err(error.into()),
+    }
+}

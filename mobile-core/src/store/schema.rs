@@ -1,0 +1,160 @@
+//! The schema, one version a transaction; `user_version` says which a file has.
+//!
+//! A version that has been released is never changed: the next change is a new version.
+
+use crate::error::Error;
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Version by version, what brings a store there from the one before.
+const VERSIONS: &[&str] = &[V1];
+
+const V1: &str = "
+-- Whose handheld this is, and how it stands with the server.
+CREATE TABLE identity (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    journal BLOB NOT NULL,
+    public_key BLOB NOT NULL,
+    person BLOB NOT NULL,
+    person_name TEXT NOT NULL,
+    server_url TEXT NOT NULL,
+    server_key BLOB NOT NULL,
+    epoch BLOB NOT NULL,
+    -- ask the server what it holds of the journal even when nothing is queued
+    probe INTEGER NOT NULL DEFAULT 0,
+    -- ask the server which photos it holds
+    ask_photos INTEGER NOT NULL DEFAULT 0,
+    -- a fork: the last entry both sides agree on, and the key of the journal asked for
+    reopen_common INTEGER,
+    reopen_link BLOB,
+    reopen_key BLOB
+) STRICT;
+
+-- The last server time heard.
+CREATE TABLE anchor (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    server_time INTEGER NOT NULL,
+    boot BLOB NOT NULL,
+    uptime INTEGER NOT NULL
+) STRICT;
+
+-- Every entry that this handheld wrote.
+CREATE TABLE journal_entry (
+    journal BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    link BLOB NOT NULL,
+    order_id BLOB,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'held', 'superseded')),
+    parked TEXT,
+    recorded_at INTEGER NOT NULL,
+    held_at INTEGER,
+    PRIMARY KEY (journal, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX journal_entry_by_order ON journal_entry (order_id, state);
+CREATE INDEX journal_entry_queued ON journal_entry (journal, seq) WHERE state = 'queued';
+
+-- Every photo that an entry promises.
+CREATE TABLE photo (
+    digest BLOB PRIMARY KEY,
+    bytes INTEGER NOT NULL,
+    format TEXT NOT NULL,
+    added_at INTEGER NOT NULL,
+    original_state TEXT NOT NULL
+        CHECK (original_state IN ('queued', 'held', 'refused', 'damaged')),
+    original_reason TEXT,
+    original_upload TEXT,
+    original_held_at INTEGER,
+    thinned_at INTEGER,
+    preview_digest BLOB,
+    preview_bytes INTEGER,
+    preview_state TEXT NOT NULL
+        CHECK (preview_state IN ('none', 'queued', 'held', 'refused', 'damaged')),
+    preview_reason TEXT,
+    preview_upload TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX photo_previews_queued ON photo (added_at) WHERE preview_state = 'queued';
+CREATE INDEX photo_originals_queued ON photo (added_at) WHERE original_state = 'queued';
+
+-- Which entries promise it.
+CREATE TABLE photo_use (
+    digest BLOB NOT NULL REFERENCES photo (digest),
+    journal BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    slot TEXT NOT NULL,
+    order_id BLOB NOT NULL,
+    PRIMARY KEY (digest, journal, seq, slot),
+    FOREIGN KEY (journal, seq) REFERENCES journal_entry (journal, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX photo_use_by_entry ON photo_use (journal, seq);
+CREATE INDEX photo_use_by_order ON photo_use (order_id);
+
+-- Where the feed stands.
+CREATE TABLE feed (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    cursor TEXT,
+    -- drop the scope when the next page is applied
+    start_over INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- What the feed brought. Bodies are CBOR of the protocol's types.
+CREATE TABLE me (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL) STRICT;
+CREATE TABLE template (
+    code TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (code, version)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE cell (id BLOB PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE customer (
+    id BLOB PRIMARY KEY,
+    cell BLOB NOT NULL,
+    body BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX customer_by_cell ON customer (cell);
+CREATE TABLE orders (
+    id BLOB PRIMARY KEY,
+    details BLOB,
+    -- the local fold, kept so that lists need not fold
+    state BLOB,
+    cell BLOB,
+    owner BLOB,
+    returned INTEGER NOT NULL DEFAULT 0,
+    -- left the scope; stays only until its own entries are held
+    gone INTEGER NOT NULL DEFAULT 0,
+    -- whether the last comparison with the server's fold agreed
+    agrees INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX orders_by_cell ON orders (cell);
+CREATE INDEX orders_by_owner ON orders (owner, returned);
+CREATE TABLE order_entry (
+    order_id BLOB NOT NULL REFERENCES orders (id) ON DELETE CASCADE,
+    journal BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (order_id, journal, seq)
+) STRICT, WITHOUT ROWID;
+
+-- What is to be told to the person: the last success, what went wrong.
+CREATE TABLE fact (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// Brings the store to the newest version.
+///
+/// # Errors
+/// A store of a newer program, or a disk that fails; then the store stays at the last
+/// version that was reached.
+pub(super) fn migrate(db: &mut Connection) -> Result<(), Error> {
+    let known = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
+    loop {
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if found > known || found < 0 {
+            return Err(Error::TooNew { found, known });
+        }
+        let next = usize::try_from(found).ok().and_then(|at| VERSIONS.get(at));
+        let Some(next) = next else { return Ok(()) };
+        tx.execute_batch(next)?;
+        tx.pragma_update(None, "user_version", found + 1)?;
+        tx.commit()?;
+    }
+}

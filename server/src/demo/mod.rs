@@ -1,0 +1,59 @@
+//! The demonstration township: everything a newcomer needs to try Gridcrew, from a seed.
+//!
+//! [`township`] invents boundary, feeders, station areas, customers and managers as plain
+//! data; [`settle`] puts them into an empty database through the same functions that the
+//! API uses; [`history`] takes in orders and has some of them worked by handhelds of
+//! their own, with photos drawn by [`picture`]. Nobody in it exists.
+
+mod history;
+mod names;
+mod picture;
+mod settle;
+mod township;
+
+use crate::{app::App, edge::Problem, people::rows::person};
+use sea_orm::{EntityTrait, PaginatorTrait};
+
+/// The seed of the township that `deploy/run` shows.
+pub const SEED: u64 = 20_261_121;
+
+/// How to sign in to the township.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// Who that is.
+    pub who: String,
+    /// The login.
+    pub login: String,
+    /// The password, drawn for this database.
+    pub password: String,
+}
+
+/// What was made.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// How to sign in.
+    pub sign_ins: Vec<SignIn>,
+    /// A code to enrol a handheld with.
+    pub enrolment_code: String,
+    /// Whose handheld that becomes.
+    pub manager: String,
+    /// The account number of a customer in that manager's cell.
+    pub account_no: String,
+    /// How many station areas, customers, cells, orders and photos there are.
+    pub counts: [usize; 5],
+}
+
+/// Makes the township of `seed` in an empty database; `None` when there are people in it
+/// already.
+///
+/// # Errors
+/// A problem of the database or of the disk.
+pub async fn make(app: &App, seed: u64) -> Result<Option<Made>, Problem> {
+    if person::Entity::find().count(app.store.read()).await? > 0 {
+        return Ok(None);
+    }
+    let township = township::Township::generate(seed);
+    let settled = settle::settle(app, &township).await?;
+    let (orders, photos) = history::write(app, &township, &settled, seed).await?;
+    Ok(Some(settled.into_made(&township, orders, photos)))
+}

@@ -1,0 +1,284 @@
+//! From the last byte to "held".
+//!
+//! Whoever asks where an upload stands holds its turn. When all its bytes are there but it
+//! is not yet held, because they just came or because the server was killed between them
+//! and its answer, it is completed there and then: hash, look at the picture, move to its
+//! place, record. So no one is ever told that everything has come before it is held.
+
+use super::{
+    blocking, folder,
+    folder::{PhotoFolder, disk_problem},
+    held::{self, Held},
+    part::{Part, PartError},
+    picture::{self, PictureError},
+    turns::{self, Turn},
+    uploads::{self, Claim, Upload},
+};
+use crate::{app::App, edge::Problem};
+use gridcrew_sync_protocol::{
+    code::Code,
+    digest::Digest,
+    media::{MediaKind, PictureFormat},
+};
+use std::{
+    fs::File,
+    io::{self, BufReader, Cursor},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// How far an upload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// So many bytes are durable; more are to come.
+    At(u64),
+    /// It is held.
+    Held,
+}
+
+/// Bytes that turned out to be what they should be.
+enum Sound {
+    Original(PictureFormat),
+    /// As written anew.
+    Preview(Vec<u8>),
+}
+
+/// Bytes that did not.
+enum Unsound {
+    /// They never will.
+    Refused(Problem),
+    /// The server could not tell.
+    Failed(Problem),
+}
+
+impl From<io::Error> for Unsound {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(disk_problem(&error))
+    }
+}
+
+impl From<PictureError> for Unsound {
+    fn from(error: PictureError) -> Self {
+        match (error.code(), error) {
+            (_, PictureError::Disk(error)) => error.into(),
+            (Some(code), error) => Self::Refused(Problem::new(code, error.to_string())),
+            (None, error) => Self::Failed(Problem::internal(error)),
+        }
+    }
+}
+
+/// Opens the bytes of an upload, beside the executor.
+///
+/// # Errors
+/// `media.busy` when another server process writes to them, or a problem of the disk.
+pub(super) async fn open_part(app: &App, turn: Turn) -> Result<Part, Problem> {
+    let photos = Arc::clone(&app.photos);
+    blocking(move || Part::open(&photos, turn))
+        .await?
+        .map_err(|error| match error {
+            PartError::Busy => turns::busy(),
+            PartError::Disk(error) => disk_problem(&error),
+        })
+}
+
+/// Whether a photo's original or preview is held, with its file.
+///
+/// # Errors
+/// A problem of the database.
+pub(super) async fn is_held(app: &App, claim: Claim) -> Result<bool, Problem> {
+    let held = held::find(app.store.read(), claim.photo, claim.kind).await?;
+    Ok(held.is_some_and(|held| app.photos.has(held.digest, held.bytes)))
+}
+
+/// Finds out how far an upload is, and completes it when all its bytes are there.
+///
+/// # Errors
+/// `media.digest_mismatch`, `media.no_picture`, `media.too_many_pixels`: then the bytes are
+/// dropped and the upload is ended. Or a problem of the disk or the database: then nothing
+/// has changed.
+pub(super) async fn stand(
+    app: &App,
+    upload: &Upload,
+    turn: Turn,
+) -> Result<(Standing, Turn), Problem> {
+    let claim = upload.claim;
+    if is_held(app, claim).await? {
+        return Ok((Standing::Held, turn));
+    }
+    let path = app.photos.part(upload.id);
+    match folder::length(&path).map_err(|error| disk_problem(&error))? {
+        Some(_) => {
+            let part = open_part(app, turn).await?;
+            let (offset, turn) = (part.offset(), part.into_turn());
+            if offset < claim.length {
+                Ok((Standing::At(offset), turn))
+            } else {
+                complete(app, upload).await?;
+                Ok((Standing::Held, turn))
+            }
+        }
+        None if adopt(app, claim).await? => Ok((Standing::Held, turn)),
+        None => Ok((Standing::At(0), turn)),
+    }
+}
+
+/// Completes an upload whose bytes are all there. The caller holds its turn.
+async fn complete(app: &App, upload: &Upload) -> Result<(), Problem> {
+    let claim = upload.claim;
+    let (photos, id) = (Arc::clone(&app.photos), upload.id);
+    let sound = match look(app, claim, photos.part(id)).await {
+        Ok(sound) => sound,
+        Err(Unsound::Failed(problem)) => return Err(problem),
+        Err(Unsound::Refused(problem)) => {
+            tracing::info!(upload = %id, code = %problem.code, "an upload is refused");
+            uploads::end(app, id).await?;
+            let dropped = blocking(move || photos.drop_part(id)).await?;
+            dropped.map_err(|error| disk_problem(&error))?;
+            return Err(problem);
+        }
+    };
+    let kept = blocking(move || keep(&photos, id, claim, &sound)).await?;
+    held::record(app, kept.map_err(|error| disk_problem(&error))?).await?;
+    let photos = Arc::clone(&app.photos);
+    let dropped = blocking(move || photos.drop_part(id)).await?;
+    dropped.map_err(|error| disk_problem(&error))
+}
+
+/// Records an original whose file came to its place before the server was killed.
+async fn adopt(app: &App, claim: Claim) -> Result<bool, Problem> {
+    if claim.kind != MediaKind::Original || !app.photos.has(claim.digest, claim.length) {
+        return Ok(false);
+    }
+    match look(app, claim, app.photos.object(claim.digest)).await {
+        Ok(Sound::Original(format)) => {
+            held::record(app, original(claim, format)).await?;
+            Ok(true)
+        }
+        Ok(Sound::Preview(_)) | Err(Unsound::Refused(_)) => Ok(false),
+        Err(Unsound::Failed(problem)) => Err(problem),
+    }
+}
+
+fn original(claim: Claim, format: PictureFormat) -> Held {
+    Held {
+        photo: claim.photo,
+        kind: MediaKind::Original,
+        digest: claim.digest,
+        bytes: claim.length,
+        format,
+    }
+}
+
+/// Verifies the hash and looks at the picture, one at a time and beside the executor.
+async fn look(app: &App, claim: Claim, path: PathBuf) -> Result<Sound, Unsound> {
+    let permit = app.photos.decoding.acquire().await;
+    let _permit = permit.map_err(|closed| Unsound::Failed(Problem::unavailable(closed)))?;
+    tokio::task::spawn_blocking(move || look_at(claim, &path))
+        .await
+        .unwrap_or_else(|broken| {
+            tracing::error!(%broken, photo = %claim.photo, "a picture broke its decoder");
+            let detail = "The picture cannot be read.";
+            Err(Unsound::Refused(Problem::new(Code::MediaNoPicture, detail)))
+        })
+}
+
+fn look_at(claim: Claim, path: &Path) -> Result<Sound, Unsound> {
+    if folder::digest_of(path)? != claim.digest {
+        let detail = "The bytes do not have the hash that was promised. They are dropped; \
+                      begin the upload anew.";
+        return Err(Unsound::Refused(Problem::new(Code::MediaDigest, detail)));
+    }
+    let file = BufReader::new(File::open(path)?);
+    Ok(match claim.kind {
+        MediaKind::Original => Sound::Original(picture::check(file)?),
+        MediaKind::Preview => Sound::Preview(picture::preview(file)?),
+    })
+}
+
+fn keep(photos: &PhotoFolder, id: uuid::Uuid, claim: Claim, sound: &Sound) -> io::Result<Held> {
+    match sound {
+        Sound::Original(format) => {
+            photos.keep(&photos.part(id), claim.digest)?;
+            Ok(original(claim, *format))
+        }
+        Sound::Preview(bytes) => Ok(Held {
+            photo: claim.photo,
+            kind: MediaKind::Preview,
+            digest: photos.keep_bytes(id, bytes)?,
+            bytes: bytes.len() as u64,
+            format: PictureFormat::Jpeg,
+        }),
+    }
+}
+
+/// Holds an original that did not come by an upload, such as the demonstration's.
+///
+/// # Errors
+/// `media.no_picture`, `media.too_many_pixels`, or a problem of the disk or the database.
+pub async fn take_in(app: &App, bytes: Vec<u8>) -> Result<Digest, Problem> {
+    let (photos, scratch) = (Arc::clone(&app.photos), app.new_id());
+    let kept = blocking(move || {
+        let format = picture::check(Cursor::new(&bytes))?;
+        let digest = photos.keep_bytes(scratch, &bytes)?;
+        Ok(Held {
+            photo: digest,
+            kind: MediaKind::Original,
+            digest,
+            bytes: bytes.len() as u64,
+            format,
+        })
+    });
+    let held = kept.await?.map_err(|unsound| match unsound {
+        Unsound::Refused(problem) | Unsound::Failed(problem) => problem,
+    })?;
+    held::record(app, held).await?;
+    Ok(held.photo)
+}
+
+/// Makes the preview of a photo whose original is held, and records it.
+///
+/// # Errors
+/// `not_found` when no preview can be made of it, or a problem of the disk or the database.
+pub(super) async fn derive_preview(app: &App, original: Held) -> Result<Held, Problem> {
+    let no_preview = |why: String| {
+        Problem::new(
+            Code::NotFound,
+            format!("There is no preview of this photo. {why}"),
+        )
+    };
+    let permit = app.photos.decoding.acquire().await;
+    let permit = permit.map_err(Problem::unavailable)?;
+    // While waiting, another request may have made it.
+    if let Some(made) = held::find(app.store.read(), original.photo, MediaKind::Preview).await?
+        && app.photos.has(made.digest, made.bytes)
+    {
+        return Ok(made);
+    }
+    let (photos, scratch) = (Arc::clone(&app.photos), app.new_id());
+    let made = tokio::task::spawn_blocking(move || {
+        let file = File::open(photos.object(original.digest))?;
+        let bytes = picture::preview(BufReader::new(file))?;
+        let digest = photos.keep_bytes(scratch, &bytes)?;
+        Ok::<_, PictureError>((digest, bytes.len() as u64))
+    })
+    .await;
+    drop(permit);
+    let (digest, bytes) = match made {
+        Ok(Ok(made)) => made,
+        Ok(Err(PictureError::Disk(error))) => return Err(disk_problem(&error)),
+        Ok(Err(other)) => return Err(no_preview(other.to_string())),
+        Err(broken) => {
+            tracing::error!(%broken, photo = %original.photo, "a picture broke its decoder");
+            return Err(no_preview("It cannot be read.".to_owned()));
+        }
+    };
+    let preview = Held {
+        kind: MediaKind::Preview,
+        digest,
+        bytes,
+        format: PictureFormat::Jpeg,
+        ..original
+    };
+    held::record(app, preview).await?;
+    Ok(preview)
+}

@@ -1,0 +1,55 @@
+//! Photos, the second lane (I7): resumable uploads, the folder that holds them, previews.
+//!
+//! 1. A record with photos is pushed; [`record_promises`] writes down, in the same
+//!    transaction, which photos it promises. Nothing else may be uploaded.
+//! 2. The handheld begins an upload by tus 1.0 (`tus`). A row stands for it (`uploads`);
+//!    its bytes grow in a part (`part`), whose synced length is the upload's offset. One
+//!    request at a time writes, and a newer one ends an older (`turns`).
+//! 3. When all bytes are there, they are verified against their hash, looked at (`picture`),
+//!    moved to their place (`folder`), and then recorded as held (`held`): `completion`. A
+//!    preview is written anew without metadata. What does not fit is dropped.
+//! 4. The handheld asks which photos are held and may then forget its copies; people in
+//!    scope look at previews and originals (`photos`).
+//! 5. After a kill, [`recover`] finishes what had come; [`clean_expired`] takes away what
+//!    nobody finished.
+
+mod completion;
+mod folder;
+mod held;
+mod part;
+mod photos;
+mod picture;
+mod promise;
+mod recovery;
+pub mod rows;
+mod turns;
+mod tus;
+mod uploads;
+
+#[cfg(test)]
+mod tests;
+
+pub use completion::take_in;
+pub use folder::PhotoFolder;
+pub use promise::{PhotoCounts, Promise, counts, record_promises};
+pub use recovery::{Swept, clean_expired, clean_hourly, recover};
+
+use crate::edge::Problem;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// The routes of photos.
+pub fn configure(config: &mut ServiceConfig) {
+    tus::configure(config);
+    photos::configure(config);
+}
+
+/// Runs work that blocks beside the executor.
+async fn blocking<T, F>(work: F) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Problem::internal)
+}

@@ -1,0 +1,193 @@
+//! What records promised: whose photos may be uploaded, and how many have come (I7).
+
+use super::rows::photo_promise;
+use crate::edge::Problem;
+use gridcrew_sync_protocol::{
+    digest::Digest,
+    ids::{JournalId, OrderId, OrgId},
+    journal::EntryId,
+    media::MediaKind,
+    record::PhotoRef,
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter,
+    sea_query::{Expr, Func, JoinType, OnConflict, Query},
+};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// Orders that are counted in one query.
+const ORDERS_AT_ONCE: usize = 500;
+/// Promises written by one statement.
+const PROMISES_AT_ONCE: usize = 200;
+/// How many forks back a handheld may still bring photos of.
+const LONGEST_LINEAGE: usize = 16;
+
+/// Photos that an entry of a journal promises.
+#[derive(Clone, Copy, Debug)]
+pub struct Promise<'a> {
+    /// The station.
+    pub station: OrgId,
+    /// The order of the entry; none when it is parked.
+    pub order: Option<OrderId>,
+    /// The entry.
+    pub entry: EntryId,
+    /// The photos.
+    pub photos: &'a [PhotoRef],
+}
+
+/// Records that entries of journals promise photos. To be called in the transaction that
+/// takes the entries in, for parked ones too (then the order is none), so that their photos
+/// are let in. Again changes nothing, but that an order may become known.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn record_promises<C: ConnectionTrait>(
+    tx: &C,
+    promises: &[Promise<'_>],
+) -> Result<(), Problem> {
+    use photo_promise::Column;
+    let mut rows = promises.iter().flat_map(rows);
+    loop {
+        let some: Vec<_> = rows.by_ref().take(PROMISES_AT_ONCE).collect();
+        if some.is_empty() {
+            return Ok(());
+        }
+        let known = Func::coalesce([
+            Expr::col(("excluded", Column::OrderId)),
+            Expr::col(("photo_promise", Column::OrderId)),
+        ]);
+        let mut again =
+            OnConflict::columns([Column::Photo, Column::JournalId, Column::Seq, Column::Slot]);
+        again.value(Column::OrderId, known);
+        photo_promise::Entity::insert_many(some)
+            .on_conflict(again)
+            .exec_without_returning(tx)
+            .await?;
+    }
+}
+
+/// One row for each photo of each slot.
+fn rows(promise: &Promise<'_>) -> Vec<photo_promise::ActiveModel> {
+    let mut seen = BTreeSet::new();
+    promise
+        .photos
+        .iter()
+        .filter(|photo| seen.insert((photo.digest, &photo.slot.0)))
+        .map(|photo| photo_promise::ActiveModel {
+            photo: Set(photo.digest.0.to_vec()),
+            journal_id: Set(promise.entry.journal.0),
+            seq: Set(i64::try_from(promise.entry.seq.0).unwrap_or(i64::MAX)),
+            slot: Set(photo.slot.0.clone()),
+            station_id: Set(promise.station.0),
+            order_id: Set(promise.order.map(|order| order.0)),
+            bytes: Set(i64::try_from(photo.bytes).unwrap_or(i64::MAX)),
+        })
+        .collect()
+}
+
+/// How many photos an order's trace promises, and how many of them have come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PhotoCounts {
+    /// Different photos promised.
+    pub promised: u64,
+    /// Those of them whose original is held.
+    pub held: u64,
+}
+
+/// The counts of the orders that promise any photo.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn counts<C: ConnectionTrait>(
+    db: &C,
+    orders: &[OrderId],
+) -> Result<BTreeMap<OrderId, PhotoCounts>, Problem> {
+    let promise = |column| Expr::col(("photo_promise", column));
+    let object = |column| Expr::col(("media_object", column));
+    let number = |count: i64| u64::try_from(count).unwrap_or(0);
+    let mut counts = BTreeMap::new();
+    for some in orders.chunks(ORDERS_AT_ONCE) {
+        let query = Query::select()
+            .expr(promise("order_id"))
+            .expr(Func::count_distinct(promise("photo")))
+            .expr(Func::count_distinct(object("photo")))
+            .from("photo_promise")
+            .join(
+                JoinType::LeftJoin,
+                "media_object",
+                object("photo")
+                    .equals(("photo_promise", "photo"))
+                    .and(object("kind").eq(MediaKind::Original.as_str())),
+            )
+            .and_where(promise("order_id").is_in(some.iter().map(|order| order.0)))
+            .group_by_col(("photo_promise", "order_id"))
+            .take();
+        for row in db.query_all(&query).await? {
+            let (order, promised, held): (Uuid, i64, i64) = (
+                row.try_get_by_index(0)?,
+                row.try_get_by_index(1)?,
+                row.try_get_by_index(2)?,
+            );
+            let (promised, held) = (number(promised), number(held));
+            counts.insert(OrderId(order), PhotoCounts { promised, held });
+        }
+    }
+    Ok(counts)
+}
+
+/// The journals whose photos a handheld may bring: its own, and those that forked into it.
+///
+/// # Errors
+/// A problem of the database.
+pub(super) async fn lineage<C: ConnectionTrait>(
+    db: &C,
+    journal: JournalId,
+) -> Result<Vec<JournalId>, DbErr> {
+    let mut lineage = vec![journal];
+    let mut newest = journal;
+    while lineage.len() < LONGEST_LINEAGE {
+        let (mine, before) = ("mine", "before_it");
+        let query = Query::select()
+            .expr(Expr::col((before, "id")))
+            .from_as("handheld", mine)
+            .join_as(
+                JoinType::InnerJoin,
+                "handheld",
+                before,
+                Expr::col((before, "id"))
+                    .equals((mine, "continues"))
+                    .and(Expr::col((before, "person_id")).equals((mine, "person_id"))),
+            )
+            .and_where(Expr::col((mine, "id")).eq(newest.0))
+            .take();
+        let Some(row) = db.query_one(&query).await? else {
+            break;
+        };
+        newest = JournalId(row.try_get_by_index(0)?);
+        if lineage.contains(&newest) {
+            break;
+        }
+        lineage.push(newest);
+    }
+    Ok(lineage)
+}
+
+/// Whether a record of the handheld promised the photo.
+///
+/// # Errors
+/// A problem of the database.
+pub(super) async fn is_promised<C: ConnectionTrait>(
+    db: &C,
+    journal: JournalId,
+    photo: Digest,
+) -> Result<bool, DbErr> {
+    let journals = lineage(db, journal).await?;
+    let found = photo_promise::Entity::find()
+        .filter(photo_promise::Column::Photo.eq(photo.0.to_vec()))
+        .filter(photo_promise::Column::JournalId.is_in(journals.iter().map(|journal| journal.0)))
+        .one(db)
+        .await?;
+    Ok(found.is_some())
+}

@@ -1,0 +1,70 @@
+//! The rows of photos.
+
+use crate::trace::rows::rows;
+
+rows! {
+    /// What records promised.
+    photo_promise, "photo_promise", {
+        /// SHA-256 of the original.
+        #[sea_orm(primary_key, auto_increment = false)]
+        photo: Vec<u8>,
+        /// The journal of the record.
+        #[sea_orm(primary_key, auto_increment = false)]
+        journal_id: Uuid,
+        /// The record's position in it.
+        #[sea_orm(primary_key, auto_increment = false)]
+        seq: i64,
+        /// The slot of the step that it fills.
+        #[sea_orm(primary_key, auto_increment = false)]
+        slot: String,
+        /// The station of the handheld.
+        station_id: Uuid,
+        /// The order, if the record is part of one.
+        order_id: Option<Uuid>,
+        /// Length of the original as the record says.
+        bytes: i64,
+    }
+}
+
+rows! {
+    /// What is held: verified and durable.
+    media_object, "media_object", {
+        /// SHA-256 of the original that it is, or is a preview of.
+        #[sea_orm(primary_key, auto_increment = false)]
+        photo: Vec<u8>,
+        /// `original` or `preview`.
+        #[sea_orm(primary_key, auto_increment = false)]
+        kind: String,
+        /// SHA-256 of the bytes, which names their file.
+        digest: Vec<u8>,
+        /// Their length.
+        bytes: i64,
+        /// Their media type.
+        media_type: String,
+        /// Since when, milliseconds.
+        stored_at: i64,
+    }
+}
+
+rows! {
+    /// What is being uploaded, or was not long ago.
+    upload, "upload", {
+        /// The upload; its part is named by it.
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        /// Whose it is.
+        journal_id: Uuid,
+        /// SHA-256 that the bytes must have.
+        digest: Vec<u8>,
+        /// SHA-256 of the original that they are, or are a preview of.
+        photo: Vec<u8>,
+        /// `original` or `preview`.
+        kind: String,
+        /// Their length.
+        length: i64,
+        /// When it was begun, milliseconds.
+        created_at: i64,
+        /// From when it is over, milliseconds.
+        expires_at: i64,
+    }
+}

@@ -1,0 +1,9 @@
+//! What the tests of photos stand on, and the tests of the whole way of a photo.
+
+mod foreign;
+mod lane;
+mod recovery;
+mod uploads;
+mod views;
+
+pub(in crate::media) use lane::{Lane, jpeg};

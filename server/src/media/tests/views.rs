@@ -1,0 +1,233 @@
+//! Who sees which photo, and as what.
+
+use super::{Lane, jpeg};
+use crate::{
+    media::{PhotoCounts, counts, take_in, uploads::Claim},
+    orders::rows::service_order,
+    people::{Role, rows::audit_log},
+};
+use actix_web::http::{Method, StatusCode};
+use gridcrew_sync_protocol::{
+    code::Code,
+    digest::Digest,
+    ids::{OrderId, OrgId},
+    media::{HeldReply, HeldRequest, MAX_PREVIEW_BYTES, MediaKind},
+    wire,
+};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+
+async fn order(lane: &Lane, station: OrgId) -> OrderId {
+    let id = lane.app().new_id();
+    let row = service_order::ActiveModel {
+        id: Set(id),
+        station_id: Set(station.0),
+        source: Set("95598".to_owned()),
+        outside_no: Set(id.to_string()),
+        intake_digest: Set(vec![]),
+        template_code: Set("fault_repair".to_owned()),
+        template_version: Set(1),
+        customer_id: Set(None),
+        cell_id: Set(None),
+        station_area_id: Set(None),
+        status: Set("working".to_owned()),
+        owner_person: Set(None),
+        owner_desk: Set(None),
+        term: Set(0),
+        accepted_at: Set(0),
+        next_due: Set(None),
+        details: Set(vec![]),
+        server_seq: Set(0),
+        server_link: Set(vec![]),
+        state: Set(vec![]),
+        state_digest: Set(vec![]),
+        entry_count: Set(0),
+    };
+    lane.fixture
+        .write(|tx, _| {
+            Box::pin(async move {
+                service_order::Entity::insert(row)
+                    .exec_without_returning(tx)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await;
+    OrderId(id)
+}
+
+/// Who asks from now on: someone of `role` at `org`.
+async fn as_(lane: &mut Lane, role: Role, org: OrgId) {
+    let person = lane.fixture.person(role, org).await;
+    lane.token = lane.fixture.sign_in(&person).await.access_token;
+}
+
+async fn get(lane: &Lane, path: &str, headers: &[(&str, &str)]) -> super::lane::Answer {
+    lane.call(
+        Method::GET,
+        &format!("/api/v1/media/photos/{path}"),
+        headers,
+        b"",
+    )
+    .await
+}
+
+#[actix_web::test]
+async fn an_original_is_seen_by_those_who_see_its_order_and_that_is_written_down() {
+    let mut lane = Lane::new().await;
+    let photo = jpeg(21);
+    let order = order(&lane, lane.station()).await;
+    let digest = take_in(lane.app(), photo.clone()).await.unwrap();
+    let (station, sibling) = (lane.station(), lane.organisation.sibling);
+    as_(&mut lane, Role::Station, station).await;
+    let path = digest.to_string();
+    get(&lane, &path, &[]).await.is(Code::NotFound);
+    lane.promise(Some(order), digest).await;
+
+    let seen = get(&lane, &path, &[]).await;
+    assert_eq!((seen.status, &seen.body), (StatusCode::OK, &photo));
+    let tag = format!("\"{digest}\"");
+    for (name, value) in [
+        ("content-type", "image/jpeg"),
+        ("etag", &tag),
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "sandbox; default-src 'none'"),
+        ("cache-control", "private, no-cache"),
+        (
+            "content-disposition",
+            &format!("attachment; filename=\"{digest}.jpg\""),
+        ),
+    ] {
+        assert_eq!(seen.header(name).as_deref(), Some(value));
+    }
+    let again = get(&lane, &path, &[("If-None-Match", &tag)]).await;
+    assert_eq!(
+        (again.status, again.body.len()),
+        (StatusCode::NOT_MODIFIED, 0)
+    );
+    let log = audit_log::Entity::find()
+        .all(lane.app().store.read())
+        .await
+        .unwrap();
+    let views = log
+        .iter()
+        .filter(|line| line.action == "photo.original" && line.subject == path);
+    assert_eq!(views.count(), 2);
+
+    for wrong in [
+        "x",
+        "%2e%2e",
+        &path[..63],
+        &Digest::of(b"other").to_string(),
+    ] {
+        get(&lane, wrong, &[]).await.is(Code::NotFound);
+    }
+    as_(&mut lane, Role::Station, sibling).await;
+    get(&lane, &path, &[]).await.is(Code::NotFound);
+    get(&lane, &format!("{path}/preview"), &[])
+        .await
+        .is(Code::NotFound);
+    as_(&mut lane, Role::Administrator, station).await;
+    get(&lane, &path, &[]).await.is(Code::AuthForbidden);
+}
+
+#[actix_web::test]
+async fn a_preview_is_the_handhelds_written_anew_or_made_of_the_original() {
+    let mut lane = Lane::new().await;
+    let order = order(&lane, lane.station()).await;
+    let (original, small) = (jpeg(22), jpeg(23));
+    let photo = Digest::of(&original);
+    lane.promise(Some(order), photo).await;
+    let handheld = lane.token.clone();
+    let station = lane.station();
+    let path = format!("{photo}/preview");
+    as_(&mut lane, Role::Station, station).await;
+    get(&lane, &path, &[]).await.is(Code::NotFound);
+
+    take_in(lane.app(), original).await.unwrap();
+    let made = get(&lane, &path, &[]).await;
+    assert_eq!(made.status, StatusCode::OK);
+    assert!(made.body.len() as u64 <= MAX_PREVIEW_BYTES);
+    let tag = format!("\"{}\"", Digest::of(&made.body));
+    assert_eq!(made.header("etag"), Some(tag));
+    assert!(
+        made.header("content-disposition")
+            .unwrap()
+            .starts_with("inline")
+    );
+
+    // The handheld's own comes later and is not needed any more; another photo's is.
+    let length = small.len() as u64;
+    let late = Claim::new(Digest::of(&small), photo, MediaKind::Preview, length).unwrap();
+    let other = Digest::of(b"another photo");
+    lane.promise(Some(order), other).await;
+    let early = Claim::new(Digest::of(&small), other, MediaKind::Preview, length).unwrap();
+    let station_token = std::mem::replace(&mut lane.token, handheld);
+    assert_eq!(lane.create(late).await.0.offset(), Some(length));
+    let (created, upload) = lane.create(early).await;
+    assert_eq!(created.offset(), Some(0));
+    lane.patch(&upload, 0, &small).await;
+    lane.token = station_token;
+    let seen = get(&lane, &format!("{other}/preview"), &[]).await;
+    assert_eq!(seen.status, StatusCode::OK);
+    assert_ne!(seen.body, small);
+    get(&lane, &other.to_string(), &[]).await.is(Code::NotFound);
+}
+
+#[actix_web::test]
+async fn a_handheld_asks_what_is_held_of_its_own() {
+    let mut lane = Lane::new().await;
+    let original = jpeg(24);
+    let photo = take_in(lane.app(), original).await.unwrap();
+    let foreign = take_in(lane.app(), jpeg(25)).await.unwrap();
+    lane.promise(None, photo).await;
+    let ask = |photos: Vec<Digest>| wire::pack(&HeldRequest { photos });
+    let packed = [("Content-Type", "application/vnd.gridcrew+cbor-zstd")];
+    let path = "/api/v1/media/held";
+    let answer = lane
+        .call(Method::POST, path, &packed, &ask(vec![photo, foreign]))
+        .await;
+    let reply: HeldReply = wire::unpack(&answer.body, 10_000).unwrap();
+    assert_eq!((reply.originals, reply.previews), (vec![photo], vec![]));
+    assert_eq!(reply.epoch, lane.app().epoch());
+    let many = ask(vec![photo; 1_001]);
+    lane.call(Method::POST, path, &packed, &many)
+        .await
+        .is(Code::RequestTooLarge);
+    let station = lane.station();
+    as_(&mut lane, Role::Station, station).await;
+    let answer = lane
+        .call(Method::POST, path, &packed, &ask(vec![photo]))
+        .await;
+    answer.is(Code::AuthForbidden);
+}
+
+#[actix_web::test]
+async fn promised_and_come_are_counted_once_a_photo() {
+    let lane = Lane::new().await;
+    let (one, two) = (
+        order(&lane, lane.station()).await,
+        order(&lane, lane.station()).await,
+    );
+    let photo = take_in(lane.app(), jpeg(26)).await.unwrap();
+    lane.promise(None, photo).await;
+    assert!(
+        counts(lane.app().store.read(), &[one, two])
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    for _ in 0..2 {
+        lane.promise(Some(one), photo).await;
+        lane.promise(Some(one), Digest::of(b"not come")).await;
+    }
+    lane.promise(None, photo).await;
+    let counts = counts(lane.app().store.read(), &[one, two]).await.unwrap();
+    assert_eq!(counts.len(), 1);
+    assert_eq!(
+        counts[&one],
+        PhotoCounts {
+            promised: 2,
+            held: 1
+        }
+    );
+}

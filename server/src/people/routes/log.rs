@@ -1,0 +1,123 @@
+//! Reading the audit log. Reading it is recorded, too.
+
+use crate::{
+    app::App,
+    edge::{Problem, ProblemDocument},
+    people::{
+        Caller, Permission,
+        audit::record_reading,
+        page::{Page, rows_to_read},
+        rows::{audit_log, person},
+    },
+};
+use actix_web::{
+    get,
+    web::{self, Data, Json},
+};
+use gridcrew_sync_protocol::{
+    ids::{OrgId, PersonId},
+    time::UnixMillis,
+};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// One line of the audit log.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LogLine {
+    /// Its id.
+    pub id: Uuid,
+    /// When.
+    pub at: UnixMillis,
+    /// Who, if known.
+    pub person: Option<PersonId>,
+    /// His station.
+    pub station: Option<OrgId>,
+    /// What, such as `person.changed`.
+    pub action: String,
+    /// To what or whom.
+    pub subject: String,
+    /// `done`, or the code of the refusal.
+    pub outcome: String,
+}
+
+impl From<audit_log::Model> for LogLine {
+    fn from(row: audit_log::Model) -> Self {
+        Self {
+            id: row.id,
+            at: UnixMillis(row.at),
+            person: row.person_id.map(PersonId),
+            station: row.station_id.map(OrgId),
+            action: row.action,
+            subject: row.subject,
+            outcome: row.outcome,
+        }
+    }
+}
+
+/// Which lines.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct LogQuery {
+    /// Only what this person did.
+    person: Option<Uuid>,
+    /// Only this action.
+    action: Option<String>,
+    /// Only lines older than this one, as the page before said.
+    after: Option<Uuid>,
+    /// How many, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u64>,
+}
+
+/// Who saw and did what in your units, newest first.
+#[utoipa::path(
+    operation_id = "read_audit",
+    tag = "people",
+    params(LogQuery),
+    responses(
+        (status = 200, description = "Lines of the log", body = Page<LogLine>),
+        (status = "default", description = "A problem", body = ProblemDocument,
+            content_type = "application/problem+json"),
+    )
+)]
+#[get("/audit")]
+pub(super) async fn read_audit(
+    app: Data<App>,
+    caller: Caller,
+    query: web::Query<LogQuery>,
+) -> Result<Json<Page<LogLine>>, Problem> {
+    use audit_log::Column;
+    caller.may(Permission::ReadAudit)?;
+    let read = rows_to_read(query.limit)?;
+    let people = person::Entity::find()
+        .select_only()
+        .column(person::Column::Id)
+        .filter(caller.scope.people())
+        .into_query();
+    let in_scope = Condition::any()
+        .add(caller.scope.of_stations("audit_log"))
+        .add(Column::PersonId.in_subquery(people));
+    let condition = Condition::all()
+        .add(in_scope)
+        .add_option(query.person.map(|id| Column::PersonId.eq(id)))
+        .add_option(
+            query
+                .action
+                .as_ref()
+                .map(|action| Column::Action.eq(action)),
+        )
+        .add_option(query.after.map(|after| Column::Id.lt(after)));
+    let rows = audit_log::Entity::find()
+        .filter(condition)
+        .order_by_desc(Column::Id)
+        .limit(read)
+        .all(app.store.read())
+        .await?;
+    record_reading(&app, &caller, "audit.read", "audit").await?;
+    Ok(Json(Page::of(rows, read, |row| row.id)))
+}

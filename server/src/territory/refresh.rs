@@ -1,0 +1,98 @@
+//! How every process gets its snapshot within a second of a change.
+//!
+//! Whoever changes a territory raises one number in the same transaction. Each process
+//! looks at it every [`LOOK_EVERY`], and when it has risen loads everything anew and swaps
+//! the snapshot; the process that made the change does so at once. When loading fails, the
+//! old snapshot stays and the next look tries again. The same task tells the feed when a
+//! term begins or ends by the calendar.
+
+use super::{load::load, store};
+use crate::{app::App, edge::Problem};
+use gridcrew_sync_protocol::time::UnixMillis;
+use std::{cmp::Ordering, time::Duration};
+use tokio::task::JoinHandle;
+
+/// How often a process looks whether a territory has changed.
+pub const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Loads what is stored and puts it in force in this process.
+///
+/// # Errors
+/// A problem of the database, or `internal` when what is stored does not fit together; the
+/// snapshot in force then stays.
+pub async fn refresh(app: &App) -> Result<(), Problem> {
+    app.territory.swap(load(&app.store).await?);
+    Ok(())
+}
+
+/// After a change of one's own: the snapshot at once. A failure is only logged, because
+/// the change is stored and the next look tries again.
+pub async fn refresh_after_change(app: &App) {
+    if let Err(problem) = refresh(app).await {
+        tracing::warn!(%problem, "the territory was changed, its snapshot not yet");
+    }
+}
+
+/// Watches for changes until the task is ended.
+pub fn watch(app: App) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut watcher = Watcher::new(app);
+        loop {
+            if let Err(problem) = watcher.look().await {
+                tracing::warn!(%problem, "the territory's snapshot could not be brought up to date");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    })
+}
+
+/// What a process remembers from one look to the next.
+#[derive(Debug)]
+pub struct Watcher {
+    app: App,
+    /// The change at which `due` was read.
+    known: Option<i64>,
+    /// When handhelds must be told of the next term that begins or ends.
+    due: Option<UnixMillis>,
+}
+
+impl Watcher {
+    /// One that knows nothing yet.
+    #[must_use]
+    pub const fn new(app: App) -> Self {
+        Self {
+            app,
+            known: None,
+            due: None,
+        }
+    }
+
+    /// Looks once: reads one row, and only when it has risen, or a term is due, does more.
+    ///
+    /// # Errors
+    /// A problem of the database; the next look tries again.
+    pub async fn look(&mut self) -> Result<(), Problem> {
+        let app = &self.app;
+        let change = store::current_change(app.store.read()).await?;
+        match change.cmp(&app.territory.load().change()) {
+            Ordering::Greater => refresh(app).await?,
+            Ordering::Equal => {}
+            // Older than what is in force: the database was restored.
+            Ordering::Less => app.territory.replace(load(&app.store).await?),
+        }
+        if self.known != Some(change) {
+            self.due = store::next_due(app.store.read()).await?;
+            self.known = Some(change);
+        }
+        let now = app.now();
+        if self.due.is_some_and(|due| due <= now) {
+            let told = app
+                .store
+                .write(move |tx| Box::pin(async move { store::tell_due(tx, now).await }))
+                .await?;
+            tracing::info!(cells = told, "A or B changed by the calendar");
+            self.due = store::next_due(app.store.read()).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! The routes of territories.
+//!
+//! Whoever may see a station sees its territory; station staff and administrators change
+//! it. A station out of the caller's scope is as if it did not exist.
+
+mod cells;
+mod checks;
+mod customers;
+mod import;
+mod locate;
+mod split;
+mod stations;
+
+pub use cells::{CellList, CellSummary, Manager, RolesSet, RolesWish};
+pub use checks::{Checks, Flaw, FlawKind};
+pub use customers::{CustomerFound, CustomerInput, CustomersImported, CustomersToImport};
+pub use import::{Mended, StandsElsewhere, TerritoryImport, TerritoryImported};
+pub use locate::{Located, LocatedCandidate, Place};
+pub use split::{SplitDone, SplitRow, SplitWish};
+pub use stations::{Station, StationList};
+
+use super::{
+    problem::Problems,
+    refresh,
+    store::{self, Accepted, Proposal},
+};
+use crate::{
+    app::App,
+    edge::Problem,
+    people::{
+        Caller, Permission,
+        audit::{self, Outcome, Who},
+        caller::still_stands,
+    },
+};
+use gridcrew_sync_protocol::{
+    code::Code,
+    ids::OrgId,
+    position::{Datum, PositionError},
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Registers the operations.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(stations::list_stations)
+        .service(stations::read_territory)
+        .service(import::import_territory)
+        .service(split::split_territory)
+        .service(checks::check_territory)
+        .service(cells::list_cells)
+        .service(cells::set_roles)
+        .service(customers::import_customers)
+        .service(customers::find_customer)
+        .service(locate::locate);
+}
+
+/// Refuses a caller who may not do this, or not with this station.
+fn allow(caller: &Caller, permission: Permission, station: OrgId) -> Result<(), Problem> {
+    caller.may(permission)?;
+    if caller.scope.has_station(station) {
+        Ok(())
+    } else {
+        Err(Problem::not_found())
+    }
+}
+
+/// Runs geometry beside the work of the request's thread.
+async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Problem::internal)?
+}
+
+/// Stores a version and puts it in force in this process.
+async fn accept(app: &App, caller: Caller, proposal: Proposal) -> Result<Accepted, Problem> {
+    let state = app.clone();
+    let accepted = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let station = proposal.station;
+                let accepted = store::accept(tx, &state, proposal).await?;
+                still_stands(tx, &caller).await?;
+                let who = Who::from(&caller);
+                audit::record(tx, &state, who, "territory.changed", station, Outcome::Done).await?;
+                Ok(accepted)
+            })
+        })
+        .await?;
+    refresh::refresh_after_change(app).await;
+    Ok(accepted)
+}
+
+/// What is wrong with a territory that someone gives; the first twenty things by name.
+impl From<Problems> for Problem {
+    fn from(problems: Problems) -> Self {
+        const NAMED: usize = 20;
+        let all = problems.all();
+        let named: Vec<String> = all.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = match all.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        Self::new(problems.code(), format!("{}{more}.", named.join("; ")))
+    }
+}
+
+/// The problem of a station without a territory.
+fn no_territory() -> Problem {
+    Problem::new(
+        Code::TerritoryNone,
+        "The station has no territory yet; import one.",
+    )
+}
+
+/// A datum from a query or body.
+fn datum_of(text: Option<&str>) -> Result<Datum, Problem> {
+    text.ok_or(PositionError::DatumMissing)
+        .and_then(str::parse)
+        .map_err(Problem::from)
+}
+
+/// A text of at most so many characters, without the space around it.
+fn text(what: &str, given: &str, least: usize, most: usize) -> Result<String, Problem> {
+    let given = given.trim();
+    let length = given.chars().count();
+    let clean = !given.chars().any(char::is_control);
+    if (least..=most).contains(&length) && clean {
+        return Ok(given.to_owned());
+    }
+    let detail = format!("{what} must have {least} to {most} characters and none for control.");
+    Err(Problem::new(Code::RequestInvalid, detail))
+}
+
+#[cfg(test)]
+#[path = "routes_tests.rs"]
+mod tests;

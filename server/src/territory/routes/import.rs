@@ -1,0 +1,223 @@
+//! Taking in a territory.
+
+use super::{accept, allow, beside, text};
+use crate::{
+    app::App,
+    edge::{Json, Problem, ProblemDocument},
+    people::{Caller, Permission},
+    territory::{
+        content::Content,
+        draft::{Remark, TerritoryDraft},
+        import::{self, StationAreaDraft},
+        problem::{Problem as Flaw, Problems},
+        repair::{Repair, RepairKind},
+        shape::Shape,
+        store::{self, Proposal, StoredTerritory},
+    },
+};
+use actix_web::{post, web};
+use gridcrew_sync_protocol::{ids::OrgId, position::Wgs84, time::UnixMillis};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// Most bytes of a territory.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Most repairs and most remarks that are listed.
+const LISTED: usize = 100;
+
+/// A territory to be taken in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TerritoryImport {
+    /// What all coordinates refer to: WGS-84, GCJ-02, BD-09 or CGCS2000. Without it each
+    /// file must say so itself in a member `datum`.
+    pub datum: Option<String>,
+    /// The boundary as GeoJSON: a Polygon or MultiPolygon.
+    #[schema(value_type = Object)]
+    pub boundary: Value,
+    /// The station areas as a GeoJSON FeatureCollection of Points or Polygons with the
+    /// properties `code`, `name`, `customers`, `feeder`, `area_class`.
+    #[schema(value_type = Object)]
+    pub station_areas: Value,
+    /// The cells as a GeoJSON FeatureCollection of Polygons with the properties `code`,
+    /// `name`, `station_areas` (codes). Absent: the present cells stay, if they still fit;
+    /// if there are none, split the territory afterwards.
+    #[schema(value_type = Option<Object>)]
+    pub cells: Option<Value>,
+    /// From when it counts, milliseconds since 1970, not later than now; absent: now.
+    pub effective_from: Option<UnixMillis>,
+    /// Why, 1 to 500 characters.
+    pub reason: String,
+}
+
+/// Something that was mended.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Mended {
+    /// `repeat_dropped`, `point_moved` or `point_inserted`.
+    pub kind: &'static str,
+    /// Where.
+    pub at: Wgs84,
+    /// How far something moved, metres.
+    pub moved_m: f64,
+}
+
+impl From<&Repair> for Mended {
+    fn from(repair: &Repair) -> Self {
+        Self {
+            kind: match repair.kind {
+                RepairKind::RepeatDropped => "repeat_dropped",
+                RepairKind::PointMoved => "point_moved",
+                RepairKind::PointInserted => "point_inserted",
+            },
+            at: repair.at,
+            moved_m: repair.moved.0,
+        }
+    }
+}
+
+/// A station area that stands outside its own cell.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StandsElsewhere {
+    /// Its code.
+    pub station_area: String,
+    /// The code of its cell.
+    pub cell: String,
+    /// How far from the cell it stands, metres.
+    pub distance_m: f64,
+}
+
+impl From<&Remark> for StandsElsewhere {
+    fn from(remark: &Remark) -> Self {
+        let Remark::StandsElsewhere {
+            area,
+            cell,
+            distance,
+        } = remark;
+        Self {
+            station_area: area.clone(),
+            cell: cell.clone(),
+            distance_m: distance.0,
+        }
+    }
+}
+
+/// What was taken in.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TerritoryImported {
+    /// The new version.
+    pub version: i64,
+    /// How many cells it has.
+    pub cells: usize,
+    /// How many station areas it has.
+    pub station_areas: usize,
+    /// How many small flaws were mended.
+    pub mended: usize,
+    /// The first hundred of them.
+    pub repairs: Vec<Mended>,
+    /// Allowed but worth a look; the first hundred.
+    pub remarks: Vec<StandsElsewhere>,
+}
+
+/// Takes in a territory as a new version: all of it, or nothing when anything is wrong.
+#[utoipa::path(
+    operation_id = "import_territory",
+    tag = "territory",
+    params(("id" = OrgId, Path, description = "The station")),
+    request_body = TerritoryImport,
+    responses(
+        (status = 200, description = "In force", body = TerritoryImported),
+        (status = "4XX", description = "A problem; nothing was changed", body = ProblemDocument),
+    )
+)]
+#[post("/stations/{id}/territory")]
+pub(super) async fn import_territory(
+    app: web::Data<App>,
+    caller: Caller,
+    station: web::Path<OrgId>,
+    body: Json<TerritoryImport, MAX_BYTES>,
+) -> Result<web::Json<TerritoryImported>, Problem> {
+    let station = *station;
+    allow(&caller, Permission::ManageTerritory, station)?;
+    let Json(request) = body;
+    let reason = text("reason", &request.reason, 1, 500)?;
+    let effective_from = request.effective_from.unwrap_or(caller.now);
+    let held = store::territory(app.store.read(), station, caller.now).await?;
+    let base = held.as_ref().map_or(0, |held| held.version);
+    let prepared = beside(move || prepare(&request, held.as_ref())).await?;
+    let proposal = Proposal {
+        station,
+        base,
+        content: prepared.content,
+        effective_from,
+        author: caller.person,
+        reason,
+    };
+    let accepted = accept(&app, caller, proposal).await?;
+    let repairs = prepared.repairs;
+    Ok(web::Json(TerritoryImported {
+        version: accepted.version,
+        cells: accepted.cells,
+        station_areas: accepted.station_areas,
+        mended: repairs.len(),
+        repairs: repairs.iter().take(LISTED).map(Mended::from).collect(),
+        remarks: prepared
+            .remarks
+            .iter()
+            .take(LISTED)
+            .map(StandsElsewhere::from)
+            .collect(),
+    }))
+}
+
+/// A checked territory, and what was found on the way.
+struct Prepared {
+    content: Content,
+    repairs: Vec<Repair>,
+    remarks: Vec<Remark>,
+}
+
+fn prepare(request: &TerritoryImport, held: Option<&StoredTerritory>) -> Result<Prepared, Problem> {
+    let datum = request.datum.as_deref();
+    let boundary = import::boundary(&request.boundary.to_string(), datum)?;
+    let areas = import::station_areas(&request.station_areas.to_string(), datum)?;
+    let mut repairs = boundary.repairs;
+    repairs.extend(areas.repairs);
+    let (boundary, areas) = (boundary.value, areas.value);
+    let cells = match &request.cells {
+        Some(cells) => {
+            let cells = import::cells(&cells.to_string(), datum)?;
+            repairs.extend(cells.repairs);
+            cells.value
+        }
+        None => held.map_or_else(Vec::new, |held| held.content.cell_drafts(&areas)),
+    };
+    if request.cells.is_none() && cells.is_empty() {
+        let content = not_split(boundary, areas)?;
+        return Ok(Prepared {
+            content,
+            repairs,
+            remarks: Vec::new(),
+        });
+    }
+    let draft = TerritoryDraft::check(boundary, areas, cells)?;
+    repairs.extend(draft.repairs.iter().copied());
+    Ok(Prepared {
+        remarks: draft.remarks.clone(),
+        content: draft.into(),
+        repairs,
+    })
+}
+
+/// A territory without cells: its station areas must at least stand in it.
+fn not_split(boundary: Shape, areas: Vec<StationAreaDraft>) -> Result<Content, Problem> {
+    let inside = boundary.searchable();
+    if let Some(area) = areas.iter().find(|area| !inside.contains(area.at)) {
+        let flaw = Flaw::StationAreaOutside {
+            area: area.code.clone(),
+            at: area.at,
+        };
+        return Err(Problems::from(flaw).into());
+    }
+    Ok(Content::without_cells(boundary, areas))
+}

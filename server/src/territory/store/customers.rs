@@ -1,0 +1,230 @@
+//! Customers: taking in a list, and looking one up by the account number.
+
+use super::{CHUNK, tell};
+use crate::{
+    app::App,
+    edge::Problem,
+    people::Scope,
+    territory::rows::{customer, station_area},
+    trace::feed_log::{StationLock, Subject},
+};
+use gridcrew_sync_protocol::{
+    code::Code,
+    ids::{CellId, CustomerId, OrgId},
+    position::Wgs84,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    SqlErr, sea_query::OnConflict,
+};
+use std::collections::{BTreeSet, HashMap};
+use uuid::Uuid;
+
+/// A customer to be taken in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewCustomer {
+    /// His account number.
+    pub account_no: String,
+    /// The account's name.
+    pub name: String,
+    /// The telephone number.
+    pub phone: String,
+    /// The service address.
+    pub address: String,
+    /// The code of the station area that supplies him.
+    pub station_area: String,
+    /// Where he is, if known.
+    pub position: Option<Wgs84>,
+}
+
+/// What an import did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Customers who were new.
+    pub added: usize,
+    /// Customers who are told of otherwise than before.
+    pub changed: usize,
+    /// Customers who were known just so.
+    pub unchanged: usize,
+}
+
+/// Takes in customers of a station, all or none. Who is known by his account number keeps
+/// his id. The snapshot holds no customers, so no process has to load it anew.
+///
+/// # Errors
+/// `territory.code_twice` when an account number stands twice, `request.invalid` when a
+/// station area is unknown, `conflict` when another station serves an account, or a
+/// problem of the database.
+pub async fn import_customers(
+    tx: &DatabaseTransaction,
+    app: &App,
+    station: OrgId,
+    customers: Vec<NewCustomer>,
+) -> Result<Imported, Problem> {
+    let lock = StationLock::take(tx, station).await?;
+    let areas = areas_of(tx, station).await?;
+    check(&customers, &areas)?;
+    let mut imported = Imported::default();
+    let mut cells = BTreeSet::new();
+    let mut people = BTreeSet::new();
+    for chunk in customers.chunks(CHUNK) {
+        let held = held(tx, station, chunk).await?;
+        let mut rows = Vec::new();
+        for new in chunk {
+            let area = &areas[&new.station_area];
+            let before = held.get(&new.account_no);
+            let id = before.map_or_else(|| app.new_id(), |before| before.id);
+            let row = row(id, station, area.id, new);
+            match before {
+                Some(before) if *before == row => {
+                    imported.unchanged += 1;
+                    continue;
+                }
+                Some(_) => {
+                    imported.changed += 1;
+                    people.insert(CustomerId(id));
+                }
+                None => {
+                    imported.added += 1;
+                    cells.extend(area.cell_id.map(CellId));
+                }
+            }
+            rows.push(customer::ActiveModel::from(row).reset_all());
+        }
+        store(tx, rows).await?;
+    }
+    // New customers come in lists, so whole cells are told; one who changed may have left
+    // a cell, so he is told of by himself.
+    for cell in cells {
+        tell(tx, &lock, cell).await?;
+    }
+    for customer in people {
+        lock.announce(tx, Subject::Customer(customer), true).await?;
+    }
+    Ok(imported)
+}
+
+/// The customer with an account number, if he is in scope.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn customer_by_account<C: ConnectionTrait>(
+    db: &C,
+    scope: &Scope,
+    account_no: &str,
+) -> Result<Option<(customer::Model, Option<station_area::Model>)>, Problem> {
+    let found = customer::Entity::find()
+        .filter(scope.customers())
+        .filter(customer::Column::AccountNo.eq(account_no))
+        .one(db)
+        .await?;
+    let Some(customer) = found else {
+        return Ok(None);
+    };
+    let area = station_area::Entity::find_by_id(customer.station_area_id)
+        .one(db)
+        .await?;
+    Ok(Some((customer, area)))
+}
+
+async fn areas_of(
+    tx: &DatabaseTransaction,
+    station: OrgId,
+) -> Result<HashMap<String, station_area::Model>, Problem> {
+    let rows = station_area::Entity::find()
+        .filter(station_area::Column::StationId.eq(station.0))
+        .all(tx)
+        .await?;
+    Ok(rows.into_iter().map(|a| (a.code.clone(), a)).collect())
+}
+
+fn check(
+    customers: &[NewCustomer],
+    areas: &HashMap<String, station_area::Model>,
+) -> Result<(), Problem> {
+    let mut seen = BTreeSet::new();
+    for customer in customers {
+        if !seen.insert(customer.account_no.as_str()) {
+            let detail = format!("The account {:?} stands twice.", customer.account_no);
+            return Err(Problem::new(Code::TerritoryCodeTwice, detail));
+        }
+        if !areas.contains_key(&customer.station_area) {
+            let detail = format!(
+                "The station has no station area {:?}, named by the account {:?}. Import the \
+                 territory first.",
+                customer.station_area, customer.account_no
+            );
+            return Err(Problem::new(Code::RequestInvalid, detail));
+        }
+    }
+    Ok(())
+}
+
+/// The customers who are known already, by their account numbers.
+async fn held(
+    tx: &DatabaseTransaction,
+    station: OrgId,
+    chunk: &[NewCustomer],
+) -> Result<HashMap<String, customer::Model>, Problem> {
+    let numbers = chunk.iter().map(|new| new.account_no.as_str());
+    let rows = customer::Entity::find()
+        .filter(customer::Column::AccountNo.is_in(numbers))
+        .all(tx)
+        .await?;
+    if rows.iter().any(|row| row.station_id != station.0) {
+        return Err(in_use_elsewhere());
+    }
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.account_no.clone(), row))
+        .collect())
+}
+
+fn row(id: Uuid, station: OrgId, area: Uuid, new: &NewCustomer) -> customer::Model {
+    customer::Model {
+        id,
+        station_id: station.0,
+        station_area_id: area,
+        account_no: new.account_no.clone(),
+        name: new.name.clone(),
+        phone: new.phone.clone(),
+        address: new.address.clone(),
+        lon: new.position.map(Wgs84::lon),
+        lat: new.position.map(Wgs84::lat),
+    }
+}
+
+async fn store(tx: &DatabaseTransaction, rows: Vec<customer::ActiveModel>) -> Result<(), Problem> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let changing = [
+        customer::Column::StationAreaId,
+        customer::Column::Name,
+        customer::Column::Phone,
+        customer::Column::Address,
+        customer::Column::Lon,
+        customer::Column::Lat,
+    ];
+    customer::Entity::insert_many(rows)
+        .on_conflict(
+            OnConflict::column(customer::Column::Id)
+                .update_columns(changing)
+                .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await
+        .map_err(|error| match error.sql_err() {
+            // Another station took the number in while this transaction ran.
+            Some(SqlErr::UniqueConstraintViolation(_)) => in_use_elsewhere(),
+            _ => error.into(),
+        })?;
+    Ok(())
+}
+
+fn in_use_elsewhere() -> Problem {
+    Problem::new(
+        Code::Conflict,
+        "One of the account numbers is in use elsewhere; nothing was taken in.",
+    )
+}
