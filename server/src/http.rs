@@ -62,6 +62,7 @@ fn operations(config: &mut ServiceConfig) {
         .service(health::health)
         .configure(people::configure)
         .configure(territory::routes::configure)
+        .configure(dispatch::routes::configure)
         .configure(media::configure)
         .configure(sync::configure);
 }
