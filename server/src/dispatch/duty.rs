@@ -5,9 +5,8 @@ use crate::{app::App, edge::Problem, people::Caller, trace::rows::rows};
 use duty_off::Column;
 use gridcrew_sync_protocol::{code::Code, ids::PersonId, time::UnixMillis};
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, SqlErr,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, SqlErr,
 };
 use std::collections::BTreeSet;
 use uuid::Uuid;

@@ -10,12 +10,7 @@ use super::{
     route::{OrderFile, pass_on},
     waiting::waits_too_long,
 };
-use crate::{
-    app::App,
-    edge::Problem,
-    orders::rows::service_order,
-    trace::feed_log::StationLock,
-};
+use crate::{app::App, edge::Problem, orders::rows::service_order, trace::feed_log::StationLock};
 use gridcrew_sync_protocol::{
     ids::{OrderId, OrgId},
     order::OrderState,

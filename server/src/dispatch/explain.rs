@@ -48,16 +48,16 @@ fn place(decision: &Decision) -> Words {
             format!("The place lies in no cell; the nearest, {code}, is {far} away"),
         ),
         PlaceReason::EquallyNearLowestId => words(
-            format!("位置不在任何网格内,几个网格同样近,按编号归网格 {code},相距 {:.0} 米", far.0),
+            format!(
+                "位置不在任何网格内,几个网格同样近,按编号归网格 {code},相距 {:.0} 米",
+                far.0
+            ),
             format!(
                 "The place lies in no cell; of several equally near, {code} takes it by its id, \
                  {far} away"
             ),
         ),
-        PlaceReason::NoCellInReach => words(
-            "位置附近没有网格",
-            "There is no cell near the place",
-        ),
+        PlaceReason::NoCellInReach => words("位置附近没有网格", "There is no cell near the place"),
         PlaceReason::AccountAreaWithoutCell => words(
             "户号所属台区不在任何网格内",
             "The account's station area is in no cell",
@@ -77,7 +77,9 @@ fn place(decision: &Decision) -> Words {
 /// How the owner before let go, and why A and B were passed over.
 fn before(decision: &Decision) -> Words {
     let mut said = match decision.reason.as_str() {
-        code if code == LetGo::Declined.code() => words("上一责任人已退单,", "the owner declined; "),
+        code if code == LetGo::Declined.code() => {
+            words("上一责任人已退单,", "the owner declined; ")
+        }
         code if code == LetGo::NotTaken.code() => words(
             "上一责任人未按时接单,",
             "the owner did not take it in time; ",
@@ -129,7 +131,10 @@ fn owner(decision: &Decision) -> Words {
         .find(|candidate| candidate.passed_over.is_none())
         .and_then(|candidate| candidate.distance_m);
     let (near_zh, near_en) = distance.map_or_else(Default::default, |metres| {
-        (format!("(相距 {:.0} 米)", metres.0), format!(", {metres} away,"))
+        (
+            format!("(相距 {:.0} 米)", metres.0),
+            format!(", {metres} away,"),
+        )
     });
     match decision.rung {
         Rung::RoleA => words("由A角负责", "its A manager is the owner"),

@@ -70,7 +70,10 @@ impl Scene {
 
     fn change(&mut self, n: u8, change: impl Fn(&mut PersonFacts)) {
         let id = person_id(n);
-        self.people.iter_mut().filter(|p| p.id == id).for_each(change);
+        self.people
+            .iter_mut()
+            .filter(|p| p.id == id)
+            .for_each(change);
     }
 
     fn decide(&self) -> Decision {

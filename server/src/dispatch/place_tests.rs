@@ -1,9 +1,5 @@
 use super::*;
-use crate::territory::{
-    roles::CellRoles,
-    shape::Shape,
-    snapshot::CellRecord,
-};
+use crate::territory::{roles::CellRoles, shape::Shape, snapshot::CellRecord};
 use uuid::Uuid;
 
 const REACH: Metres = Metres(20_000.0);

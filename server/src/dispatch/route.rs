@@ -48,12 +48,7 @@ pub struct Explanation {
 #[must_use]
 pub fn placed(app: &App, whereabouts: &Whereabouts, stations: &[OrgId]) -> Placed {
     let reach = Limits::shipped().reach_m;
-    place(
-        &whereabouts.known,
-        &app.territory.load(),
-        reach,
-        stations,
-    )
+    place(&whereabouts.known, &app.territory.load(), reach, stations)
 }
 
 /// A and B of the cell now.
@@ -294,14 +289,12 @@ pub async fn react(
         return Ok(());
     }
     match event {
-        Event::HandedOver(handed) => {
-            match hand_over(tx, app, lock, &file, handed.to).await {
-                Err(problem) if problem.code == Code::OrderBadOwner => {
-                    note_refusal(tx, app, lock, &file, record, &problem).await
-                }
-                outcome => outcome.map(|_| ()),
+        Event::HandedOver(handed) => match hand_over(tx, app, lock, &file, handed.to).await {
+            Err(problem) if problem.code == Code::OrderBadOwner => {
+                note_refusal(tx, app, lock, &file, record, &problem).await
             }
-        }
+            outcome => outcome.map(|_| ()),
+        },
         _ => pass_on(tx, app, lock, &file, LetGo::Declined)
             .await
             .map(|_| ()),

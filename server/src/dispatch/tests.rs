@@ -135,10 +135,12 @@ async fn a_hand_over_names_the_next_owner_and_one_that_cannot_be_is_noted_once()
     reacted(&town, foreign).await;
     assert_eq!(town.state(order).await.owner, owner(&town.a));
     let records = town.records(order).await;
-    let noted = records.iter().filter_map(|sourced| match &sourced.record.event {
-        Event::Noted(noted) => Some(noted.text.as_str()),
-        _ => None,
-    });
+    let noted = records
+        .iter()
+        .filter_map(|sourced| match &sourced.record.event {
+            Event::Noted(noted) => Some(noted.text.as_str()),
+            _ => None,
+        });
     let noted: Vec<_> = noted.collect();
     assert!(matches!(noted[..], [text] if text.starts_with("order.bad_owner: ")));
 

@@ -187,7 +187,9 @@ impl Township {
     }
 
     pub(crate) async fn records(&self, order: OrderId) -> Vec<Sourced> {
-        ledger::records(self.app().store.read(), order).await.unwrap()
+        ledger::records(self.app().store.read(), order)
+            .await
+            .unwrap()
     }
 }
 

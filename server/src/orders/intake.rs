@@ -138,9 +138,7 @@ fn text(what: &str, given: &str, least: usize, most: usize) -> Result<String, Pr
 fn ascii_digits(text: &str) -> String {
     text.chars()
         .map(|c| match c {
-            '\u{ff10}'..='\u{ff19}' => {
-                char::from_digit(u32::from(c) - 0xff10, 10).unwrap_or(c)
-            }
+            '\u{ff10}'..='\u{ff19}' => char::from_digit(u32::from(c) - 0xff10, 10).unwrap_or(c),
             other => other,
         })
         .collect()
@@ -173,7 +171,9 @@ mod tests {
             Code::PositionDatumMissing
         );
         assert_eq!(
-            refused(place(json!({"lon": 104.0, "lat": 30.0, "datum": "EPSG:4326"}))),
+            refused(place(
+                json!({"lon": 104.0, "lat": 30.0, "datum": "EPSG:4326"})
+            )),
             Code::PositionDatumUnknown
         );
     }
@@ -181,7 +181,10 @@ mod tests {
     #[test]
     fn texts_have_limits_and_no_control_characters() {
         assert_eq!(refused(json!({"source": "  "})), Code::RequestInvalid);
-        assert_eq!(refused(json!({"outside_no": "a\u{0}b"})), Code::RequestInvalid);
+        assert_eq!(
+            refused(json!({"outside_no": "a\u{0}b"})),
+            Code::RequestInvalid
+        );
         assert_eq!(
             refused(json!({"phenomenon": "x".repeat(2_001)})),
             Code::RequestInvalid

@@ -20,8 +20,8 @@ use gridcrew_sync_protocol::{
     time::UnixMillis,
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, Query},
 };
 use serde::{Deserialize, Serialize};
@@ -159,8 +159,18 @@ pub async fn list<C: ConnectionTrait>(
     let counts = counts(db, caller, among.clone()).await?;
     let after = query.after.as_deref().map(position).transpose()?;
     let narrowed = among
-        .add_option(query.status.map(|status| Column::Status.eq(status_text(status))))
-        .add_option(query.late.map(|late| if late { is_late(caller) } else { is_late(caller).not() }))
+        .add_option(
+            query
+                .status
+                .map(|status| Column::Status.eq(status_text(status))),
+        )
+        .add_option(query.late.map(|late| {
+            if late {
+                is_late(caller)
+            } else {
+                is_late(caller).not()
+            }
+        }))
         .add_option(after.map(older));
     let mut rows = service_order::Entity::find()
         .filter(narrowed)
@@ -251,8 +261,7 @@ async fn counts<C: ConnectionTrait>(
         working: of(Status::Working),
         returned: of(Status::Returned),
     };
-    counts.all =
-        counts.accepted + counts.routed + counts.taken + counts.working + counts.returned;
+    counts.all = counts.accepted + counts.routed + counts.taken + counts.working + counts.returned;
     Ok(counts)
 }
 

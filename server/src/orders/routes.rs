@@ -17,11 +17,7 @@ use crate::{
     people::{Caller, Permission},
 };
 use actix_web::{HttpResponse, post, web::Data};
-use gridcrew_sync_protocol::{
-    ids::OrderId,
-    record::Term,
-    time::UnixMillis,
-};
+use gridcrew_sync_protocol::{ids::OrderId, record::Term, time::UnixMillis};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -93,7 +93,9 @@ pub async fn show<C: ConnectionTrait>(
 fn wanted(row: &service_order::Model, state: &OrderState) -> Wanted {
     let mut wanted = Wanted::default();
     wanted.people.insert(row.accepted_by);
-    wanted.people.extend(state.steps.values().map(|step| step.by.0));
+    wanted
+        .people
+        .extend(state.steps.values().map(|step| step.by.0));
     wanted.units.insert(state.station.0);
     wanted.cells.extend(state.cell.map(|cell| cell.0));
     for assignment in &state.assignments {
@@ -129,7 +131,12 @@ fn steps(
         sureness: step.at.sureness,
         by: names.person(step.by),
         values: step.done.values.clone(),
-        photos: step.done.photos.iter().map(|photo| held.view(photo)).collect(),
+        photos: step
+            .done
+            .photos
+            .iter()
+            .map(|photo| held.view(photo))
+            .collect(),
         missing: step.missing.clone(),
         times: step.times,
     };
@@ -145,7 +152,10 @@ fn steps(
 
 fn deadlines(template: &Template, state: &OrderState, now: UnixMillis) -> Vec<DeadlineView> {
     let of = |code: &str| -> Option<&Deadline> {
-        state.deadlines.iter().find(|deadline| deadline.code == code)
+        state
+            .deadlines
+            .iter()
+            .find(|deadline| deadline.code == code)
     };
     template
         .deadlines

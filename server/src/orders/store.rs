@@ -91,7 +91,17 @@ pub async fn take_in(
             .map(TakenIn::Before)
             .ok_or_else(|| Problem::unavailable("the order that was there is gone"));
     }
-    record(tx, app, caller, &lock, intake, &new, customer.as_ref(), decision).await?;
+    record(
+        tx,
+        app,
+        caller,
+        &lock,
+        intake,
+        &new,
+        customer.as_ref(),
+        decision,
+    )
+    .await?;
     still_stands(tx, caller).await?;
     Ok(TakenIn::New(order))
 }
@@ -201,7 +211,10 @@ impl NewRow {
 }
 
 /// Writes the first entries of the trace and keeps the decision.
-#[expect(clippy::too_many_arguments, reason = "one caller, who has just made all of these")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one caller, who has just made all of these"
+)]
 async fn record(
     tx: &DatabaseTransaction,
     app: &App,

@@ -77,7 +77,9 @@ fn hand_to(person: &person::Model) -> Act {
 
 async fn listed(town: &Township, by: &person::Model, query: ListQuery) -> OrderPage {
     let caller = town.caller(by).await;
-    list(town.app().store.read(), &caller, &query).await.unwrap()
+    list(town.app().store.read(), &caller, &query)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -102,7 +104,11 @@ async fn of_the_same_order_sent_many_times_at_once_one_is_new() {
     let outcomes = futures_util::future::try_join_all(sent).await.unwrap();
     let new = outcomes.iter().filter(|o| matches!(o, TakenIn::New(_)));
     assert_eq!(new.count(), 1);
-    assert!(outcomes.windows(2).all(|pair| pair[0].order() == pair[1].order()));
+    assert!(
+        outcomes
+            .windows(2)
+            .all(|pair| pair[0].order() == pair[1].order())
+    );
 }
 
 #[tokio::test]
@@ -131,11 +137,21 @@ async fn account_place_and_neither_each_find_their_owner_and_say_why() {
     let desk = Some(Owner::Desk(town.station));
     let a = owner(&town.a);
     for (n, change, owner, reason) in [
-        (1, json!({ "account_no": ACCOUNT, "position": elsewhere }), a, "account_area_cell"),
+        (
+            1,
+            json!({ "account_no": ACCOUNT, "position": elsewhere }),
+            a,
+            "account_area_cell",
+        ),
         (2, json!({}), a, "inside_cell"),
         (3, json!({ "position": elsewhere }), desk, "inside_cell"),
         (4, json!({ "position": null }), desk, "no_place"),
-        (5, json!({ "position": null, "account_no": "999" }), desk, "no_place"),
+        (
+            5,
+            json!({ "position": null, "account_no": "999" }),
+            desk,
+            "no_place",
+        ),
         (6, json!({ "position": nowhere }), desk, "no_cell_in_reach"),
     ] {
         let mut change = change;
@@ -147,7 +163,11 @@ async fn account_place_and_neither_each_find_their_owner_and_say_why() {
         let why = explanation(&town, order).await;
         assert_eq!(why.decision.reason, reason);
         assert_eq!(why.decision.placed.account_unknown, n == 5);
-        assert!(why.sentence.en.ends_with("is the owner."), "{}", why.sentence.en);
+        assert!(
+            why.sentence.en.ends_with("is the owner."),
+            "{}",
+            why.sentence.en
+        );
     }
 }
 
@@ -173,11 +193,26 @@ async fn only_the_present_owner_acts_and_only_while_the_order_is_his() {
     let town = Township::new().await;
     let order = town.take_in(json!({})).await;
     let code = |outcome: Result<OrderState, Problem>| outcome.unwrap_err().code;
-    assert_eq!(code(acted(&town, &town.b, order, take()).await), Code::OrderNotOwner);
-    assert_eq!(code(acted(&town, &town.c, order, take()).await), Code::NotFound);
-    assert_eq!(code(acted(&town, &town.clerk, order, take()).await), Code::OrderNotOwner);
-    assert_eq!(code(acted(&town, &town.sibling, order, take()).await), Code::NotFound);
-    assert_eq!(code(acted(&town, &town.center, order, take()).await), Code::AuthForbidden);
+    assert_eq!(
+        code(acted(&town, &town.b, order, take()).await),
+        Code::OrderNotOwner
+    );
+    assert_eq!(
+        code(acted(&town, &town.c, order, take()).await),
+        Code::NotFound
+    );
+    assert_eq!(
+        code(acted(&town, &town.clerk, order, take()).await),
+        Code::OrderNotOwner
+    );
+    assert_eq!(
+        code(acted(&town, &town.sibling, order, take()).await),
+        Code::NotFound
+    );
+    assert_eq!(
+        code(acted(&town, &town.center, order, take()).await),
+        Code::AuthForbidden
+    );
 
     let taken = acted(&town, &town.a, order, take()).await.unwrap();
     assert_eq!(taken.status, Status::Taken);
@@ -188,11 +223,20 @@ async fn only_the_present_owner_acts_and_only_while_the_order_is_his() {
     assert_eq!(code(unknown), Code::OrderUnknownReason);
     let foreign = acted(&town, &town.a, order, hand_to(&town.sibling)).await;
     assert_eq!(code(foreign), Code::OrderBadOwner);
-    assert_eq!(town.state(order).await.records, taken.records, "nothing half done");
+    assert_eq!(
+        town.state(order).await.records,
+        taken.records,
+        "nothing half done"
+    );
 
     let declined = acted(&town, &town.a, order, decline("busy")).await.unwrap();
-    assert_eq!((declined.owner, declined.status), (owner(&town.b), Status::Routed));
-    let given = acted(&town, &town.b, order, hand_to(&town.c)).await.unwrap();
+    assert_eq!(
+        (declined.owner, declined.status),
+        (owner(&town.b), Status::Routed)
+    );
+    let given = acted(&town, &town.b, order, hand_to(&town.c))
+        .await
+        .unwrap();
     assert_eq!(given.owner, owner(&town.c));
     assert_eq!(given.assignments[2].rung, Rung::HandOver);
 }
@@ -204,8 +248,13 @@ async fn the_desk_takes_and_hands_over_but_never_declines() {
     let declined = acted(&town, &town.clerk, order, decline("busy")).await;
     assert_eq!(declined.unwrap_err().code, Code::Conflict);
     acted(&town, &town.clerk, order, take()).await.unwrap();
-    let given = acted(&town, &town.clerk, order, hand_to(&town.c)).await.unwrap();
-    assert_eq!((given.owner, given.status), (owner(&town.c), Status::Routed));
+    let given = acted(&town, &town.clerk, order, hand_to(&town.c))
+        .await
+        .unwrap();
+    assert_eq!(
+        (given.owner, given.status),
+        (owner(&town.c), Status::Routed)
+    );
 }
 
 #[tokio::test]
@@ -213,7 +262,9 @@ async fn the_four_lists_hold_what_their_names_say_and_nothing_out_of_scope() {
     let town = Township::new().await;
     let of_a = town.take_in(json!({ "outside_no": "1" })).await;
     town.fixture.pass(Millis(1));
-    let of_desk = town.take_in(json!({ "outside_no": "2", "position": null })).await;
+    let of_desk = town
+        .take_in(json!({ "outside_no": "2", "position": null }))
+        .await;
     for (who, which, expected) in [
         (&town.a, List::All, vec![of_a]),
         (&town.a, List::Mine, vec![of_a]),
@@ -255,21 +306,31 @@ async fn pages_follow_one_another_without_gaps_and_counts_see_through_filters() 
             ..ListQuery::default()
         };
         let page = listed(&town, &town.clerk, query).await;
-        seen.extend(page.orders.iter().map(|order| (order.accepted_at, order.id)));
+        seen.extend(
+            page.orders
+                .iter()
+                .map(|order| (order.accepted_at, order.id)),
+        );
         after = page.next;
         if after.is_none() {
             break;
         }
     }
     assert_eq!(seen.len(), 5);
-    assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "newest first, each once");
+    assert!(
+        seen.windows(2).all(|pair| pair[0] > pair[1]),
+        "newest first, each once"
+    );
     town.fixture.pass(Millis(180_000));
     let query = ListQuery {
         late: Some(false),
         ..ListQuery::default()
     };
     let page = listed(&town, &town.clerk, query).await;
-    assert_eq!((page.orders.len(), page.counts.late, page.counts.routed), (0, 5, 5));
+    assert_eq!(
+        (page.orders.len(), page.counts.late, page.counts.routed),
+        (0, 5, 5)
+    );
 }
 
 #[tokio::test]
@@ -304,12 +365,20 @@ async fn the_trace_tells_who_did_what_in_which_order() {
     acted(&town, &town.a, order, decline("busy")).await.unwrap();
     let state = town.state(order).await;
     let view = trace(town.app().store.read(), &state).await.unwrap();
-    let kinds: Vec<_> = view.entries.iter().map(|entry| entry.kind.as_str()).collect();
+    let kinds: Vec<_> = view
+        .entries
+        .iter()
+        .map(|entry| entry.kind.as_str())
+        .collect();
     assert_eq!(kinds, ["accepted", "assigned", "declined", "assigned"]);
     let declined = &view.entries[2];
     assert_eq!(declined.actor.id.0, town.a.id);
     assert_eq!(declined.content["reason"], "busy");
-    assert!(view.entries.iter().all(|entry| entry.flags.is_empty() && entry.from_server));
+    assert!(
+        view.entries
+            .iter()
+            .all(|entry| entry.flags.is_empty() && entry.from_server)
+    );
 }
 
 #[actix_web::test]

@@ -190,7 +190,10 @@ impl TraceEntry {
         self.clock_offset = record.time.wall_offset();
         self.place = record.fix.as_ref().map(place);
         (self.kind, self.content) = told(&record.event);
-        self.photos = photos_of(record).iter().map(|photo| held.view(photo)).collect();
+        self.photos = photos_of(record)
+            .iter()
+            .map(|photo| held.view(photo))
+            .collect();
         self.flags = flags(record, time.sureness, self.received_at.since(time.at));
     }
 }

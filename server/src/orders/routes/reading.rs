@@ -133,7 +133,9 @@ pub(super) async fn read_routing(
         .into_iter()
         .map(RoutingView::of)
         .collect::<Result<Vec<_>, _>>()?;
-    let candidates = decisions.iter().flat_map(|d| &d.explanation.decision.candidates);
+    let candidates = decisions
+        .iter()
+        .flat_map(|d| &d.explanation.decision.candidates);
     let names = named(&app, candidates).await?;
     Ok(Json(RoutingHistory {
         order: *id,
