@@ -8,6 +8,7 @@ use crate::{
     orders::Templates,
     people::Gate,
     store::Store,
+    trace::Recent,
     territory::index::TerritoryIndex,
 };
 use arc_swap::ArcSwap;
@@ -34,6 +35,8 @@ pub struct App {
     pub epoch: Arc<ArcSwap<Epoch>>,
     /// The workflow templates.
     pub templates: Arc<Templates>,
+    /// Records of orders that were folded lately.
+    pub recent: Arc<Recent>,
     /// The folder of photos and uploads.
     pub photos: Arc<PhotoFolder>,
     /// The territories of all stations, for searching.

@@ -20,5 +20,6 @@ pub mod orders;
 pub mod people;
 pub mod serve;
 pub mod store;
+pub mod sync;
 pub mod territory;
 pub mod trace;

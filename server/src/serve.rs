@@ -67,6 +67,7 @@ pub async fn open(config: Config) -> Result<App, StartError> {
         keys,
         epoch: Arc::new(ArcSwap::from_pointee(Epoch(Uuid::nil()))),
         templates,
+        recent: Arc::default(),
         territory: Arc::new(TerritoryIndex::default()),
         photos,
     };

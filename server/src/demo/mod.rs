@@ -5,9 +5,13 @@
 //! API uses; [`history`] takes in orders and has some of them worked by handhelds of
 //! their own, with photos drawn by [`picture`]. Nobody in it exists.
 
+mod clock;
+mod history;
 mod names;
+mod picture;
 mod settle;
 mod township;
+mod work;
 
 use crate::{app::App, edge::Problem, people::rows::person};
 use sea_orm::{EntityTrait, PaginatorTrait};
@@ -53,7 +57,9 @@ pub async fn make(app: &App, seed: u64) -> Result<Option<Made>, Problem> {
     }
     let township = township::Township::generate(seed);
     let settled = settle::settle(app, &township).await?;
-    Ok(Some(settled.into_made(&township, 0, 0)))
+    let (orders, photos) = history::write(app, &township, &settled, seed).await?;
+    let code = settle::enrolment_code(app, &settled).await?;
+    Ok(Some(settled.into_made(&township, code, [orders, photos])))
 }
 
 impl Made {

@@ -38,21 +38,31 @@ const CHUNK: usize = 4_000;
 
 /// A township in the database.
 pub(super) struct Settled {
-    /// The station.
-    pub(super) station: OrgId,
     /// Its clerk, who takes in orders.
     pub(super) clerk: PersonId,
     /// The managers, in the township's order.
-    pub(super) managers: Vec<PersonId>,
+    managers: Vec<PersonId>,
     sign_ins: Vec<SignIn>,
-    enrolment_code: String,
     /// The code of the station area whose customers the first manager serves.
     served: Option<String>,
     cells: usize,
 }
 
 impl Settled {
-    pub(super) fn into_made(self, township: &Township, orders: usize, photos: usize) -> Made {
+    /// The password of someone at a desk.
+    pub(super) fn password_of(&self, login: &str) -> String {
+        let found = self.sign_ins.iter().find(|sign_in| sign_in.login == login);
+        found
+            .map(|sign_in| sign_in.password.clone())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn into_made(
+        self,
+        township: &Township,
+        enrolment_code: String,
+        [orders, photos]: [usize; 2],
+    ) -> Made {
         let account_no = township
             .areas
             .iter()
@@ -63,7 +73,7 @@ impl Settled {
         let customers = township.areas.iter().map(|area| area.customers.len()).sum();
         Made {
             sign_ins: self.sign_ins,
-            enrolment_code: self.enrolment_code,
+            enrolment_code,
             manager: township
                 .managers
                 .first()
@@ -110,27 +120,31 @@ pub(super) async fn settle(app: &App, township: &Township) -> Result<Settled, Pr
     roles(app, station, clerk, &cells, &managers).await?;
     customers(app, township, station).await?;
     refresh::refresh(app).await?;
-    let first = *managers
-        .first()
-        .ok_or_else(|| Problem::internal("there are no managers"))?;
-    let code_app = app.clone();
-    let enrolment_code = app
-        .store
-        .write(move |tx| {
-            Box::pin(async move { issue_enrolment_code(tx, &code_app, first, clerk).await })
-        })
-        .await?
-        .code;
     let served = cells.first().and_then(|(_, areas)| areas.first().cloned());
     Ok(Settled {
-        station,
         clerk,
         managers,
         sign_ins,
-        enrolment_code,
         served,
         cells: cells.len(),
     })
+}
+
+/// A code to enrol a handheld of the first manager with.
+///
+/// # Errors
+/// A problem of the database.
+pub(super) async fn enrolment_code(app: &App, settled: &Settled) -> Result<String, Problem> {
+    let first = settled.managers.first().copied();
+    let first = first.ok_or_else(|| Problem::internal("there are no managers"))?;
+    let (shared, clerk) = (app.clone(), settled.clerk);
+    let issued = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move { issue_enrolment_code(tx, &shared, first, clerk).await })
+        })
+        .await?;
+    Ok(issued.code)
 }
 
 async fn units(app: &App) -> Result<(OrgId, OrgId, Vec<OrgId>), Problem> {

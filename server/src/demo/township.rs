@@ -29,8 +29,6 @@ pub(super) type LonLat = (f64, f64);
 pub(super) struct Township {
     /// The boundary's ring, closed.
     pub(super) boundary: Vec<LonLat>,
-    /// Codes and names of the feeders.
-    pub(super) feeders: Vec<(String, String)>,
     /// The station areas.
     pub(super) areas: Vec<Area>,
     /// The managers' names and bases.
@@ -63,17 +61,7 @@ impl Township {
     pub(super) fn generate(seed: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let outline = Outline::generate(&mut random);
-        let feeders = (1..=FEEDERS)
-            .map(|n| {
-                (
-                    format!("F{n:02}"),
-                    format!("10kV{}线", names::village(n * 3)),
-                )
-            })
-            .collect::<Vec<_>>();
-        let areas = (0..AREAS)
-            .map(|n| area(n, &feeders, &outline, &mut random))
-            .collect();
+        let areas = (0..AREAS).map(|n| area(n, &outline, &mut random)).collect();
         let managers = (0..MANAGERS)
             .map(|n| {
                 let angle = TAU * (n as f64 + 0.5) / MANAGERS as f64;
@@ -82,7 +70,6 @@ impl Township {
             .collect();
         Self {
             boundary: outline.ring(),
-            feeders,
             areas,
             managers,
         }
@@ -136,7 +123,7 @@ fn round(degrees: f64) -> f64 {
 }
 
 /// Station areas follow the feeders, which leave the middle like spokes and bend.
-fn area(n: usize, feeders: &[(String, String)], outline: &Outline, random: &mut impl Rng) -> Area {
+fn area(n: usize, outline: &Outline, random: &mut impl Rng) -> Area {
     let spoke = n % FEEDERS;
     let share =
         ((n / FEEDERS) as f64 + random.random_range(0.2..0.8)) / (AREAS / FEEDERS + 1) as f64;
@@ -166,10 +153,7 @@ fn area(n: usize, feeders: &[(String, String)], outline: &Outline, random: &mut 
         .collect();
     Area {
         name: format!("{village}{}号台区", n / 100 + 1),
-        feeder: feeders
-            .get(spoke)
-            .map(|(code, _)| code.clone())
-            .unwrap_or_default(),
+        feeder: format!("F{:02}", spoke + 1),
         code,
         at,
         class,

@@ -31,7 +31,7 @@ mod tests;
 
 pub use completion::take_in;
 pub use folder::PhotoFolder;
-pub use promise::{PhotoCounts, counts, record_promises};
+pub use promise::{PhotoCounts, Promise, counts, record_promises};
 pub use recovery::{Swept, clean_expired, clean_hourly, recover};
 
 use crate::edge::Problem;

@@ -19,52 +19,72 @@ use uuid::Uuid;
 
 /// Orders that are counted in one query.
 const ORDERS_AT_ONCE: usize = 500;
+/// Promises written by one statement.
+const PROMISES_AT_ONCE: usize = 200;
 /// How many forks back a handheld may still bring photos of.
 const LONGEST_LINEAGE: usize = 16;
 
-/// Records that an entry of a journal promises photos. To be called in the transaction that
-/// takes the entry in, for a parked one too (then `order` is none), so that its photos are
-/// let in. Again changes nothing, but that an order may become known.
+/// Photos that an entry of a journal promises.
+#[derive(Clone, Copy, Debug)]
+pub struct Promise<'a> {
+    /// The station.
+    pub station: OrgId,
+    /// The order of the entry; none when it is parked.
+    pub order: Option<OrderId>,
+    /// The entry.
+    pub entry: EntryId,
+    /// The photos.
+    pub photos: &'a [PhotoRef],
+}
+
+/// Records that entries of journals promise photos. To be called in the transaction that
+/// takes the entries in, for parked ones too (then the order is none), so that their photos
+/// are let in. Again changes nothing, but that an order may become known.
 ///
 /// # Errors
 /// A problem of the database.
 pub async fn record_promises<C: ConnectionTrait>(
     tx: &C,
-    station: OrgId,
-    order: Option<OrderId>,
-    entry: EntryId,
-    photos: &[PhotoRef],
+    promises: &[Promise<'_>],
 ) -> Result<(), Problem> {
     use photo_promise::Column;
+    let mut rows = promises.iter().flat_map(rows);
+    loop {
+        let some: Vec<_> = rows.by_ref().take(PROMISES_AT_ONCE).collect();
+        if some.is_empty() {
+            return Ok(());
+        }
+        let known = Func::coalesce([
+            Expr::col(("excluded", Column::OrderId)),
+            Expr::col(("photo_promise", Column::OrderId)),
+        ]);
+        let mut again =
+            OnConflict::columns([Column::Photo, Column::JournalId, Column::Seq, Column::Slot]);
+        again.value(Column::OrderId, known);
+        photo_promise::Entity::insert_many(some)
+            .on_conflict(again)
+            .exec_without_returning(tx)
+            .await?;
+    }
+}
+
+/// One row for each photo of each slot.
+fn rows(promise: &Promise<'_>) -> Vec<photo_promise::ActiveModel> {
     let mut seen = BTreeSet::new();
-    let rows: Vec<_> = photos
+    promise
+        .photos
         .iter()
         .filter(|photo| seen.insert((photo.digest, &photo.slot.0)))
         .map(|photo| photo_promise::ActiveModel {
             photo: Set(photo.digest.0.to_vec()),
-            journal_id: Set(entry.journal.0),
-            seq: Set(i64::try_from(entry.seq.0).unwrap_or(i64::MAX)),
+            journal_id: Set(promise.entry.journal.0),
+            seq: Set(i64::try_from(promise.entry.seq.0).unwrap_or(i64::MAX)),
             slot: Set(photo.slot.0.clone()),
-            station_id: Set(station.0),
-            order_id: Set(order.map(|order| order.0)),
+            station_id: Set(promise.station.0),
+            order_id: Set(promise.order.map(|order| order.0)),
             bytes: Set(i64::try_from(photo.bytes).unwrap_or(i64::MAX)),
         })
-        .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let known = Func::coalesce([
-        Expr::col(("excluded", Column::OrderId)),
-        Expr::col(("photo_promise", Column::OrderId)),
-    ]);
-    let mut again =
-        OnConflict::columns([Column::Photo, Column::JournalId, Column::Seq, Column::Slot]);
-    again.value(Column::OrderId, known);
-    photo_promise::Entity::insert_many(rows)
-        .on_conflict(again)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(())
+        .collect()
 }
 
 /// How many photos an order's trace promises, and how many of them have come.

@@ -7,11 +7,14 @@
 //! return to the pool.
 
 mod open;
+mod snapshot;
 mod write;
 
 pub use open::OpenError;
 
 use sea_orm::DatabaseConnection;
+use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The open database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct Store {
     reader: DatabaseConnection,
     /// For writing; on SQLite a single connection.
     writer: DatabaseConnection,
+    /// How many writes this process has committed.
+    commits: Arc<watch::Sender<u64>>,
 }
 
 impl Store {
@@ -27,5 +32,11 @@ impl Store {
     #[must_use]
     pub fn read(&self) -> &DatabaseConnection {
         &self.reader
+    }
+
+    /// Counts the writes that this process commits: wakes who waits for a change.
+    #[must_use]
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
     }
 }

@@ -10,7 +10,7 @@ use sea_orm::{
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Readers of one process on SQLite; WAL readers do not wait for the writer.
 const SQLITE_READERS: u32 = 4;
@@ -48,12 +48,14 @@ impl Store {
             Self {
                 reader: connect_sqlite(url, SQLITE_READERS).await?,
                 writer,
+                commits: Arc::default(),
             }
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let connection = connect_postgres(url).await?;
             Self {
                 reader: connection.clone(),
                 writer: connection,
+                commits: Arc::default(),
             }
         } else {
             let scheme = url.split(':').next().unwrap_or_default();

@@ -4,6 +4,7 @@ use super::Store;
 use crate::edge::Problem;
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use std::sync::Arc;
 
 impl Store {
     /// Runs `work` in a transaction of its own and commits it, in a task of its own: when
@@ -24,6 +25,7 @@ impl Store {
             + 'static,
     {
         let writer = self.writer.clone();
+        let commits = Arc::clone(&self.commits);
         let task = tokio::spawn(async move {
             let options = TransactionOptions {
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -33,6 +35,7 @@ impl Store {
             match work(&transaction).await {
                 Ok(value) => {
                     transaction.commit().await?;
+                    commits.send_modify(|count| *count = count.wrapping_add(1));
                     Ok(value)
                 }
                 Err(problem) => {

@@ -55,9 +55,20 @@ async fn raise(tx: &DatabaseTransaction) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Tells the feed that a cell, its A or B, or its customers are others now.
+/// Tells the feed that a cell or its customers are others now.
 async fn tell(tx: &DatabaseTransaction, lock: &StationLock, cell: CellId) -> Result<(), Problem> {
     lock.announce(tx, Subject::Cell(cell), true).await?;
+    Ok(())
+}
+
+/// Tells the feed that a cell's A or B is another now. Who keeps the cell needs no more than
+/// that; who gained or lost it is found by comparing.
+async fn tell_roles(
+    tx: &DatabaseTransaction,
+    lock: &StationLock,
+    cell: CellId,
+) -> Result<(), Problem> {
+    lock.announce(tx, Subject::Cell(cell), false).await?;
     Ok(())
 }
 

@@ -14,9 +14,10 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter,
     sea_query::{Expr, OnConflict},
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// An order or its trace.
     Order(OrderId),
@@ -28,7 +29,22 @@ pub enum Subject {
     Customer(CustomerId),
 }
 
+/// Changes written by one statement.
+const CHANGES_AT_ONCE: usize = 1_000;
+
 impl Subject {
+    /// The subject that a stored change names; `None` for a kind that is not known.
+    #[must_use]
+    pub fn of(kind: &str, id: uuid::Uuid) -> Option<Self> {
+        match kind {
+            "order" => Some(Self::Order(OrderId(id))),
+            "cell" => Some(Self::Cell(CellId(id))),
+            "person" => Some(Self::Person(PersonId(id))),
+            "customer" => Some(Self::Customer(CustomerId(id))),
+            _ => None,
+        }
+    }
+
     fn parts(self) -> (&'static str, uuid::Uuid) {
         match self {
             Self::Order(id) => ("order", id.0),
@@ -67,6 +83,21 @@ impl StationLock {
         Ok(Self { station })
     }
 
+    /// Takes the locks of several stations, in the order of their ids.
+    ///
+    /// # Errors
+    /// A problem of the database.
+    pub async fn take_all(
+        tx: &DatabaseTransaction,
+        stations: &BTreeSet<OrgId>,
+    ) -> Result<BTreeMap<OrgId, Self>, Problem> {
+        let mut locks = BTreeMap::new();
+        for station in stations {
+            locks.insert(*station, Self::take(tx, *station).await?);
+        }
+        Ok(locks)
+    }
+
     /// The station.
     #[must_use]
     pub fn station(&self) -> OrgId {
@@ -84,29 +115,52 @@ impl StationLock {
         subject: Subject,
         whole: bool,
     ) -> Result<i64, Problem> {
+        self.announce_all(tx, &[(subject, whole)]).await
+    }
+
+    /// Announces several changes, each with its `whole`, and gives the position of the
+    /// first; the others follow it without a gap. Of none: the position of the last change
+    /// before.
+    ///
+    /// # Errors
+    /// A problem of the database.
+    pub async fn announce_all(
+        &self,
+        tx: &DatabaseTransaction,
+        changes: &[(Subject, bool)],
+    ) -> Result<i64, Problem> {
+        let count = i64::try_from(changes.len()).map_err(Problem::internal)?;
         let head = feed_head::Entity::update_many()
             .col_expr(
                 feed_head::Column::Position,
-                Expr::col(feed_head::Column::Position).add(1),
+                Expr::col(feed_head::Column::Position).add(count),
             )
             .filter(feed_head::Column::StationId.eq(self.station.0))
             .exec_with_returning(tx)
             .await?;
-        let position = head
+        let last = head
             .first()
             .map(|head| head.position)
             .ok_or_else(|| Problem::internal("the feed's head is missing"))?;
-        let (kind, id) = subject.parts();
-        let change = feed_change::ActiveModel {
-            station_id: Set(self.station.0),
-            position: Set(position),
-            subject: Set(kind.to_owned()),
-            subject_id: Set(id),
-            whole: Set(whole),
-        };
-        feed_change::Entity::insert(change)
-            .exec_without_returning(tx)
-            .await?;
-        Ok(position)
+        if changes.is_empty() {
+            return Ok(last);
+        }
+        let first = last.saturating_sub(count).saturating_add(1);
+        for (chunk, start) in changes.chunks(CHANGES_AT_ONCE).zip((first..).step_by(CHANGES_AT_ONCE)) {
+            let rows = chunk.iter().zip(start..).map(|((subject, whole), position)| {
+                let (kind, id) = subject.parts();
+                feed_change::ActiveModel {
+                    station_id: Set(self.station.0),
+                    position: Set(position),
+                    subject: Set(kind.to_owned()),
+                    subject_id: Set(id),
+                    whole: Set(*whole),
+                }
+            });
+            feed_change::Entity::insert_many(rows)
+                .exec_without_returning(tx)
+                .await?;
+        }
+        Ok(first)
     }
 }

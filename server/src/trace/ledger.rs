@@ -2,26 +2,28 @@
 
 use super::{
     feed_log::{StationLock, Subject},
+    refold::{fold_row, owners, store_owners},
     rows::{batch, entry},
 };
 use crate::{
     app::App,
     edge::Problem,
-    orders::rows::{order_person, service_order},
+    orders::rows::service_order,
+    people::rows::handheld,
 };
 use gridcrew_sync_protocol::{
+    code::Code,
     digest::Digest,
     ids::{JournalId, OrderId, PersonId},
     journal::{Batch, Entry, EntryId, Item, Seq},
-    order::{DeadlineOutcome, OrderState, Sourced, fold},
+    order::{DeadlineOutcome, OrderState, Sourced},
     record::{Event, Owner, Record, Term},
     time::{TimeEvidence, UnixMillis},
     wire,
-    workflow::TemplateRef,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, sea_query::OnConflict,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
 };
 
 /// Appends events to the server's part of an order's trace, signed and chained, folds the
@@ -46,14 +48,57 @@ pub async fn append(
     let journal = JournalId(order.0);
     let first = Seq(u64::try_from(row.server_seq).unwrap_or(0)).next();
     let before = digest_of(&row.server_link)?;
+    let given = given(&events);
     let items = entries(order, actor, &row, now, events);
     let batch = Batch::sign(journal, first, before, items, &app.keys.trace);
     store_batch(tx, &batch, order, now, position).await?;
+    admit(tx, order, given).await?;
     let mut changed = row.clone().into_active_model();
     changed.server_seq = Set(i64::try_from(batch.last().0).unwrap_or(i64::MAX));
     changed.server_link = Set(batch.head().0.to_vec());
     service_order::Entity::update(changed).exec(tx).await?;
     refold(tx, app, order).await
+}
+
+/// The people to whom an order is given by `events`.
+fn given(events: &[Event]) -> Vec<PersonId> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Assigned(assigned) => match assigned.owner {
+                Owner::Person(person) => Some(person),
+                Owner::Desk(_) => None,
+            },
+            _ => None,
+        })
+        .collect()
+}
+
+/// Makes records that were parked, because the order had not been given to their person,
+/// part of the order after all: the same records fold to the same state in whatever order
+/// they and the assignment came (I2).
+async fn admit(
+    tx: &DatabaseTransaction,
+    order: OrderId,
+    people: Vec<PersonId>,
+) -> Result<(), Problem> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    let journals = handheld::Entity::find()
+        .select_only()
+        .column(handheld::Column::Id)
+        .filter(handheld::Column::PersonId.is_in(people.iter().map(|person| person.0)))
+        .into_query();
+    let codes = [Code::RecordNeverAssigned, Code::RecordUnknownOrder].map(Code::as_str);
+    entry::Entity::update_many()
+        .col_expr(entry::Column::Parked, Expr::value(None::<String>))
+        .filter(entry::Column::OrderId.eq(order.0))
+        .filter(entry::Column::Parked.is_in(codes))
+        .filter(entry::Column::JournalId.in_subquery(journals))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 async fn locked_row(
@@ -181,12 +226,7 @@ pub async fn folded<C: ConnectionTrait>(
     row: &service_order::Model,
 ) -> Result<OrderState, Problem> {
     let records = records(db, OrderId(row.id)).await?;
-    let reference = TemplateRef {
-        code: row.template_code.clone(),
-        version: u32::try_from(row.template_version).unwrap_or(0),
-    };
-    fold(app.templates.edition(&reference)?, &records)
-        .ok_or_else(|| Problem::internal(format!("order {} was never accepted", row.id)))
+    fold_row(app, row, &records)
 }
 
 /// Folds an order anew and replaces its projection.
@@ -203,40 +243,11 @@ pub async fn refold(
         .await?
         .ok_or_else(Problem::not_found)?;
     let state = folded(tx, app, &row).await?;
-    store_people(tx, &state).await?;
+    store_owners(tx, owners(&state).collect()).await?;
     service_order::Entity::update(projection(row, &state))
         .exec(tx)
         .await?;
     Ok(state)
-}
-
-async fn store_people(tx: &DatabaseTransaction, state: &OrderState) -> Result<(), Problem> {
-    let people = state
-        .assignments
-        .iter()
-        .filter_map(|assignment| match assignment.owner {
-            Owner::Person(person) => Some(order_person::ActiveModel {
-                order_id: Set(state.order.0),
-                person_id: Set(person.0),
-            }),
-            Owner::Desk(_) => None,
-        });
-    let rows: Vec<_> = people.collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    order_person::Entity::insert_many(rows)
-        .on_conflict(
-            OnConflict::columns([
-                order_person::Column::OrderId,
-                order_person::Column::PersonId,
-            ])
-            .do_nothing()
-            .to_owned(),
-        )
-        .exec_without_returning(tx)
-        .await?;
-    Ok(())
 }
 
 /// The columns of an order that come from its state.

@@ -9,4 +9,8 @@
 pub mod epoch;
 pub mod feed_log;
 pub mod ledger;
+pub mod recent;
+pub mod refold;
 pub mod rows;
+
+pub use recent::Recent;

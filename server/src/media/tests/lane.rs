@@ -134,9 +134,15 @@ impl Lane {
         }];
         self.fixture
             .write(move |tx, _| {
-                Box::pin(
-                    async move { media::record_promises(tx, station, order, entry, &photos).await },
-                )
+                Box::pin(async move {
+                    let promise = media::Promise {
+                        station,
+                        order,
+                        entry,
+                        photos: &photos,
+                    };
+                    media::record_promises(tx, &[promise]).await
+                })
             })
             .await;
     }

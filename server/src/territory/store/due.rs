@@ -1,7 +1,7 @@
 //! Terms that begin or end by the calendar: nobody writes anything at that moment, yet
 //! handhelds must be told.
 
-use super::{roles::stored_term, tell};
+use super::{roles::stored_term, tell_roles};
 use crate::{
     edge::Problem,
     territory::{assign::next_change, rows::cell_role},
@@ -68,7 +68,7 @@ pub async fn tell_due(tx: &DatabaseTransaction, now: UnixMillis) -> Result<usize
             .await?;
         let cells: BTreeSet<CellId> = rows.iter().map(|row| CellId(row.cell_id)).collect();
         for cell in &cells {
-            tell(tx, lock, *cell).await?;
+            tell_roles(tx, lock, *cell).await?;
         }
         told += cells.len();
         for row in rows {

@@ -1,6 +1,6 @@
 //! Storing who is A and who is B.
 
-use super::{people, raise, tell};
+use super::{people, raise, tell_roles};
 use crate::{
     app::App,
     edge::Problem,
@@ -68,7 +68,7 @@ pub async fn set_roles(
         }
     }
     if wish.from <= now {
-        tell(tx, &lock, cell).await?;
+        tell_roles(tx, &lock, cell).await?;
     }
     raise(tx).await?;
     Ok(true)

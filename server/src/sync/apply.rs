@@ -1,0 +1,330 @@
+//! Taking a batch in: one transaction for the whole of it.
+//!
+//! Under the locks of every station that the batch touches, what is held is compared with
+//! what came ([`super::push`]). Then either nothing changes, or the branch is set aside, or
+//! the new entries are stored and everything that follows from them with them
+//! ([`super::intake`]). An outcome that was committed is the same when it is asked for
+//! again, so that a lost reply does no harm.
+
+use super::{
+    handheld::{self, Handheld},
+    incoming::Incoming,
+    intake,
+    push::{self, Head, Overlap, Plan},
+};
+use crate::{
+    app::App,
+    edge::Problem,
+    orders::rows::service_order,
+    trace::{
+        feed_log::StationLock,
+        ledger::digest_of,
+        recent::Folded,
+        rows::{entry, set_aside_batch},
+    },
+};
+use bytes::Bytes;
+use gridcrew_sync_protocol::{
+    digest::Digest,
+    ids::{JournalId, OrderId, OrgId},
+    journal::{Batch, Seq},
+    push::Parked,
+    time::UnixMillis,
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+    sea_query::OnConflict,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// Most batches of one revoked handheld that are kept.
+const MOST_REVOKED: u64 = 100;
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every entry is held.
+    Held {
+        /// What is held now.
+        head: Head,
+        /// The entries of the batch that are parked.
+        parked: Vec<Parked>,
+    },
+    /// Entries are missing before it.
+    Gap {
+        /// What is held.
+        head: Head,
+    },
+    /// It forks from what is held; it was set aside.
+    Fork {
+        /// The last entry on which both agree.
+        common: Head,
+    },
+    /// It continues another journal than is held; it was set aside.
+    BadLink {
+        /// What is held.
+        head: Head,
+    },
+    /// Its handheld is revoked; it was set aside.
+    Revoked,
+}
+
+/// Why a batch is set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// It forks from what is held.
+    Fork,
+    /// Its handheld is revoked.
+    Revoked,
+}
+
+impl Aside {
+    /// As it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fork => "fork",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// Takes in a batch that was checked. `packed` is the body as it came, to be kept when the
+/// batch is set aside.
+///
+/// # Errors
+/// `unavailable` when the handheld moved to another station meanwhile, or a problem of the
+/// database: then nothing has changed.
+pub async fn apply(
+    app: &App,
+    handheld: Handheld,
+    incoming: Incoming,
+    packed: Bytes,
+    now: UnixMillis,
+) -> Result<Outcome, Problem> {
+    let this = app.clone();
+    let (outcome, folded) = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let came = Came {
+                    incoming,
+                    packed,
+                    now,
+                };
+                decide(tx, &this, &handheld, came).await
+            })
+        })
+        .await?;
+    app.recent.keep(app.epoch(), folded);
+    Ok(outcome)
+}
+
+/// A batch as it came.
+struct Came {
+    incoming: Incoming,
+    packed: Bytes,
+    now: UnixMillis,
+}
+
+async fn decide(
+    tx: &DatabaseTransaction,
+    app: &App,
+    seen: &Handheld,
+    came: Came,
+) -> Result<(Outcome, Vec<Folded>), Problem> {
+    let Came {
+        incoming,
+        packed,
+        now,
+    } = came;
+    let journal = seen.writer.journal;
+    let stations = stations_of(tx, &incoming).await?;
+    let mut touched: BTreeSet<OrgId> = stations.values().copied().collect();
+    touched.insert(seen.station);
+    let locks = StationLock::take_all(tx, &touched).await?;
+    // Read again: what was seen before the lock may have changed.
+    let present = handheld::find(tx, journal)
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    if present.station != seen.station {
+        return Err(Problem::unavailable("a handheld moved while it pushed"));
+    }
+    if present.revoked {
+        set_aside(tx, journal, Aside::Revoked, &packed, now).await?;
+        return Ok((Outcome::Revoked, Vec::new()));
+    }
+    let head = present.head;
+    if push::leaves_gap(head, incoming.batch.first) {
+        return Ok((Outcome::Gap { head }, Vec::new()));
+    }
+    let overlap = overlap(tx, head, &incoming.batch).await?;
+    match push::plan(head, &incoming.batch, &incoming.links, &overlap) {
+        Plan::Gap => Ok((Outcome::Gap { head }, Vec::new())),
+        Plan::BadLink => {
+            set_aside(tx, journal, Aside::Fork, &packed, now).await?;
+            Ok((Outcome::BadLink { head }, Vec::new()))
+        }
+        Plan::Fork { common } => {
+            set_aside(tx, journal, Aside::Fork, &packed, now).await?;
+            Ok((Outcome::Fork { common }, Vec::new()))
+        }
+        Plan::Take { held } => {
+            let (head, folded) = if held == incoming.contents.len() {
+                (head, Vec::new())
+            } else {
+                let before = intake::Before {
+                    handheld: &present,
+                    held,
+                    stations: &stations,
+                    locks: &locks,
+                    now,
+                };
+                intake::take(tx, app, &before, &incoming).await?
+            };
+            let parked = parked(tx, &incoming.batch).await?;
+            Ok((Outcome::Held { head, parked }, folded))
+        }
+    }
+}
+
+/// The station of every known order that the batch names. An order never changes it.
+async fn stations_of<C: ConnectionTrait>(
+    db: &C,
+    incoming: &Incoming,
+) -> Result<BTreeMap<OrderId, OrgId>, Problem> {
+    let named: BTreeSet<Uuid> = incoming
+        .contents
+        .iter()
+        .filter_map(|content| content.order().map(|order| order.0))
+        .collect();
+    if named.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let found: Vec<(Uuid, Uuid)> = service_order::Entity::find()
+        .select_only()
+        .columns([service_order::Column::Id, service_order::Column::StationId])
+        .filter(service_order::Column::Id.is_in(named))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(found
+        .into_iter()
+        .map(|(order, station)| (OrderId(order), OrgId(station)))
+        .collect())
+}
+
+/// What is held where the batch would go. The batch leaves no gap.
+async fn overlap<C: ConnectionTrait>(
+    db: &C,
+    head: Head,
+    batch: &Batch,
+) -> Result<Overlap, Problem> {
+    let first = batch.first.0;
+    if first > head.seq.0 {
+        return Ok(Overlap {
+            before: head.link,
+            links: Vec::new(),
+        });
+    }
+    let from = first.saturating_sub(1);
+    let to = batch.last().0.min(head.seq.0);
+    let rows: Vec<Vec<u8>> = entry::Entity::find()
+        .select_only()
+        .column(entry::Column::Link)
+        .filter(entry::Column::JournalId.eq(batch.journal.0))
+        .filter(entry::Column::Seq.between(stored(from)?, stored(to)?))
+        .order_by_asc(entry::Column::Seq)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let mut links = Vec::with_capacity(rows.len());
+    for row in &rows {
+        links.push(digest_of(row)?);
+    }
+    let expected = to.saturating_sub(from.max(1)).saturating_add(1);
+    if links.len() as u64 != expected {
+        let journal = batch.journal;
+        return Err(Problem::internal(format!(
+            "journal {journal} has holes between {from} and {to}"
+        )));
+    }
+    let before = if from == 0 {
+        Digest::ZERO
+    } else {
+        links.remove(0)
+    };
+    Ok(Overlap { before, links })
+}
+
+/// A sequence number as it is stored.
+pub(super) fn stored(seq: u64) -> Result<i64, Problem> {
+    i64::try_from(seq).map_err(Problem::internal)
+}
+
+/// The entries of the batch that are parked.
+async fn parked<C: ConnectionTrait>(db: &C, batch: &Batch) -> Result<Vec<Parked>, Problem> {
+    let found: Vec<(i64, String)> = entry::Entity::find()
+        .select_only()
+        .columns([entry::Column::Seq, entry::Column::Parked])
+        .filter(entry::Column::JournalId.eq(batch.journal.0))
+        .filter(entry::Column::Seq.between(stored(batch.first.0)?, stored(batch.last().0)?))
+        .filter(entry::Column::Parked.is_not_null())
+        .order_by_asc(entry::Column::Seq)
+        .into_tuple()
+        .all(db)
+        .await?;
+    found
+        .into_iter()
+        .map(|(seq, code)| {
+            let seq = Seq(u64::try_from(seq).map_err(Problem::internal)?);
+            Ok(Parked { seq, code })
+        })
+        .collect()
+}
+
+/// Keeps a batch as it came, without applying it. The same batch is kept once.
+///
+/// # Errors
+/// `auth.revoked` when a revoked handheld has sent more than is kept, or a problem of the
+/// database.
+pub async fn set_aside(
+    tx: &DatabaseTransaction,
+    journal: JournalId,
+    reason: Aside,
+    packed: &Bytes,
+    now: UnixMillis,
+) -> Result<(), Problem> {
+    if reason == Aside::Revoked {
+        let kept = set_aside_batch::Entity::find()
+            .filter(set_aside_batch::Column::JournalId.eq(journal.0))
+            .count(tx)
+            .await?;
+        if kept >= MOST_REVOKED {
+            let detail = "The handheld was revoked, and no more of its entries are kept.";
+            return Err(Problem::new(
+                gridcrew_sync_protocol::code::Code::AuthRevoked,
+                detail,
+            ));
+        }
+    }
+    let row = set_aside_batch::ActiveModel {
+        digest: Set(Digest::of(packed).0.to_vec()),
+        journal_id: Set(journal.0),
+        reason: Set(reason.as_str().to_owned()),
+        received_at: Set(now.0),
+        packed: Set(packed.to_vec()),
+    };
+    set_aside_batch::Entity::insert(row)
+        .on_conflict(
+            OnConflict::column(set_aside_batch::Column::Digest)
+                .do_nothing()
+                .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,353 @@
+//! The rules of the feed: what a handheld must be told so that it holds its scope and
+//! nothing else (I5), and never misses a change (I6).
+//!
+//! [`Told`] is what it was told so far: every change of its station up to a position, and
+//! which cells whole. A page is made by these rules, in this order, as long as there is
+//! room:
+//!
+//! 1. Cells that left the scope are taken out, with their customers and orders.
+//! 2. A scan that has not told all its orders yet goes on. Changes wait meanwhile, because a
+//!    part of an order is of no use to who does not hold the rest.
+//! 3. Changes after the position are told: of each changed thing what is so now, or that it
+//!    is gone from the scope.
+//! 4. A scan goes on with cells and customers.
+//! 5. Cells that came into the scope are scanned: their orders, the cells, their customers.
+//!    The first scan of all tells the person's own orders too.
+//!
+//! Whatever is read is read from one snapshot that is at least as new as the position. What
+//! changes during a scan has a later position and is told again; telling twice does no harm.
+
+use crate::trace::feed_log::Subject;
+use gridcrew_sync_protocol::{
+    ids::{CellId, CustomerId, Epoch, OrderId, OrgId},
+    journal::EntryId,
+    time::{Millis, UnixMillis},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Returned orders that are older than this are not part of a scan.
+pub const RETURNED_KEPT: Millis = Millis(30 * 24 * 3_600_000);
+
+/// What a handheld was told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// In which life of the database.
+    #[serde(rename = "e")]
+    pub epoch: Epoch,
+    /// The station whose changes it was told.
+    #[serde(rename = "s")]
+    pub station: OrgId,
+    /// How many editions of workflow templates.
+    #[serde(rename = "t")]
+    pub templates: usize,
+    /// All changes up to this position.
+    #[serde(rename = "n")]
+    pub position: i64,
+    /// Changes up to this position concern orders that it may not hold: they are told
+    /// whole.
+    #[serde(rename = "w")]
+    pub whole_until: i64,
+    /// The cells that it was told of, or is being told of.
+    #[serde(rename = "c")]
+    pub cells: BTreeSet<CellId>,
+    /// What is being told.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub scan: Option<Scan>,
+    /// An order so long that it is told in parts.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Rest>,
+}
+
+/// Telling cells as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scan {
+    /// The person's own orders too, in whatever cell.
+    #[serde(rename = "o")]
+    pub owned: bool,
+    /// The cells.
+    #[serde(rename = "c")]
+    pub cells: BTreeSet<CellId>,
+    /// How far it has come.
+    #[serde(rename = "s")]
+    pub stage: Stage,
+}
+
+/// How far a scan has come: what was told last, if anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Orders that are not returned yet.
+    Open(Option<OrderId>),
+    /// Orders returned lately.
+    Returned(Option<OrderId>),
+    /// The cells.
+    Cells,
+    /// Their customers.
+    Customers(Option<CustomerId>),
+}
+
+/// The rest of an order that did not go into one page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    /// The order.
+    #[serde(rename = "o")]
+    pub order: OrderId,
+    /// Only entries that came after this position, without the handheld's own; all of them
+    /// when none.
+    #[serde(rename = "n")]
+    pub since: Option<i64>,
+    /// The last entry told, by journal and sequence number.
+    #[serde(rename = "a")]
+    pub after: EntryId,
+}
+
+/// What is so at the moment of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Present {
+    /// This life of the database.
+    pub epoch: Epoch,
+    /// The person's station.
+    pub station: OrgId,
+    /// The last change of the station.
+    pub head: i64,
+    /// The cells where the person is A or B.
+    pub cells: BTreeSet<CellId>,
+    /// How many editions of workflow templates there are.
+    pub templates: usize,
+}
+
+/// How a page begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// The handheld was told nothing before.
+    First,
+    /// What it was told is of another life, another station, or never happened: it drops
+    /// everything and is told anew.
+    StartOver,
+    /// It goes on.
+    GoOn {
+        /// There are other workflow templates than it was told.
+        new_templates: bool,
+    },
+}
+
+impl Told {
+    /// What to go on from, given what was told before.
+    #[must_use]
+    pub fn resume(before: Option<Self>, present: &Present) -> (Self, Beginning) {
+        let beginning = match before {
+            None => Beginning::First,
+            Some(told) => {
+                let same = told.epoch == present.epoch
+                    && told.station == present.station
+                    && told.position <= present.head;
+                if same {
+                    let new_templates = told.templates != present.templates;
+                    let templates = present.templates;
+                    return (
+                        Self { templates, ..told },
+                        Beginning::GoOn { new_templates },
+                    );
+                }
+                Beginning::StartOver
+            }
+        };
+        let told = Self {
+            epoch: present.epoch,
+            station: present.station,
+            templates: present.templates,
+            position: present.head,
+            whole_until: present.head,
+            cells: present.cells.clone(),
+            scan: Some(Scan {
+                owned: true,
+                cells: present.cells.clone(),
+                stage: Stage::Open(None),
+            }),
+            rest: None,
+        };
+        (told, beginning)
+    }
+
+    /// Takes out the cells that are not among `present`, and gives them.
+    pub fn lose(&mut self, present: &BTreeSet<CellId>) -> BTreeSet<CellId> {
+        let lost: BTreeSet<CellId> = self.cells.difference(present).copied().collect();
+        for cell in &lost {
+            self.forget(*cell);
+        }
+        lost
+    }
+
+    /// Takes a cell out of what was told: if it is in scope, it will be told anew.
+    pub fn forget(&mut self, cell: CellId) {
+        self.cells.remove(&cell);
+        if let Some(scan) = &mut self.scan {
+            scan.cells.remove(&cell);
+        }
+    }
+
+    /// Begins a scan of the cells of `present` that were not told, if there are any.
+    pub fn gain(&mut self, present: &BTreeSet<CellId>) -> bool {
+        let gained: BTreeSet<CellId> = present.difference(&self.cells).copied().collect();
+        if gained.is_empty() {
+            return false;
+        }
+        self.cells.extend(&gained);
+        self.scan = Some(Scan {
+            owned: false,
+            cells: gained,
+            stage: Stage::Open(None),
+        });
+        true
+    }
+
+    /// Whether orders are being scanned.
+    #[must_use]
+    pub fn scans_orders(&self) -> bool {
+        let stage = self.scan.as_ref().map(|scan| scan.stage);
+        matches!(stage, Some(Stage::Open(_) | Stage::Returned(_)))
+    }
+
+    /// The scan has come to `stage`; after the last order, at `head`, changes that happened
+    /// meanwhile are to be told whole.
+    pub fn advance(&mut self, stage: Option<Stage>, head: i64) {
+        if matches!(stage, Some(Stage::Cells)) {
+            self.whole_until = head;
+        }
+        match (stage, &mut self.scan) {
+            (Some(stage), Some(scan)) => scan.stage = stage,
+            (None, _) => self.scan = None,
+            (Some(_), None) => {}
+        }
+    }
+
+    /// Whether a change of an order that was accepted at `accepted` is to be told whole,
+    /// because the handheld may not hold what came before: the order may just have entered
+    /// its scope, or it changed during a scan, or it was too old for one.
+    #[must_use]
+    pub fn needs_whole(&self, change: &Changed, accepted: UnixMillis, now: UnixMillis) -> bool {
+        change.whole || change.first <= self.whole_until || is_old(accepted, now)
+    }
+}
+
+/// Whether an order is so old that, once returned, it is not part of a scan.
+#[must_use]
+pub fn is_old(accepted: UnixMillis, now: UnixMillis) -> bool {
+    now.since(accepted) > RETURNED_KEPT
+}
+
+/// A change as it was announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its position.
+    pub position: i64,
+    /// What changed.
+    pub subject: Subject,
+    /// Readers need all of it.
+    pub whole: bool,
+}
+
+/// A thing that changed, once or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// What.
+    pub subject: Subject,
+    /// The position of the first of its changes.
+    pub first: i64,
+    /// Readers need all of it.
+    pub whole: bool,
+}
+
+/// Each changed thing once, in the order of the first change of each.
+#[must_use]
+pub fn gather(changes: &[Change]) -> Vec<Changed> {
+    let mut places: BTreeMap<Subject, usize> = BTreeMap::new();
+    let mut gathered: Vec<Changed> = Vec::new();
+    for change in changes {
+        let place = *places.entry(change.subject).or_insert(gathered.len());
+        match gathered.get_mut(place) {
+            Some(known) => known.whole |= change.whole,
+            None => gathered.push(Changed {
+                subject: change.subject,
+                first: change.position,
+                whole: change.whole,
+            }),
+        }
+    }
+    gathered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn order(n: u128) -> Subject {
+        Subject::Order(OrderId(Uuid::from_u128(n)))
+    }
+
+    fn cells(of: &[u128]) -> BTreeSet<CellId> {
+        of.iter().map(|n| CellId(Uuid::from_u128(*n))).collect()
+    }
+
+    fn present() -> Present {
+        Present {
+            epoch: Epoch(Uuid::from_u128(1)),
+            station: OrgId(Uuid::from_u128(2)),
+            head: 10,
+            cells: cells(&[1, 2]),
+            templates: 1,
+        }
+    }
+
+    #[test]
+    fn several_changes_of_one_thing_are_told_once_and_whole_if_any_is() {
+        let change = |position, subject, whole| Change {
+            position,
+            subject,
+            whole,
+        };
+        let gathered = gather(&[
+            change(1, order(1), false),
+            change(2, order(2), false),
+            change(3, order(1), true),
+        ]);
+        let told: Vec<_> = gathered.iter().map(|g| (g.subject, g.first, g.whole)).collect();
+        assert_eq!(told, [(order(1), 1, true), (order(2), 2, false)]);
+    }
+
+    #[test]
+    fn another_epoch_another_station_and_a_future_position_start_over() {
+        let (told, beginning) = Told::resume(None, &present());
+        assert_eq!(beginning, Beginning::First);
+        let go_on = Beginning::GoOn {
+            new_templates: false,
+        };
+        assert_eq!(Told::resume(Some(told.clone()), &present()).1, go_on);
+        for other in [
+            Present {
+                epoch: Epoch(Uuid::from_u128(9)),
+                ..present()
+            },
+            Present {
+                station: OrgId(Uuid::from_u128(9)),
+                ..present()
+            },
+            Present { head: 9, ..present() },
+        ] {
+            let (_, beginning) = Told::resume(Some(told.clone()), &other);
+            assert_eq!(beginning, Beginning::StartOver);
+        }
+    }
+
+    #[test]
+    fn a_cell_that_leaves_during_its_scan_is_neither_scanned_nor_told() {
+        let (mut told, _) = Told::resume(None, &present());
+        assert_eq!(told.lose(&cells(&[2])), cells(&[1]));
+        assert_eq!(told.scan.as_ref().unwrap().cells, cells(&[2]));
+        assert!(told.gain(&cells(&[2, 3])));
+        assert_eq!(told.scan.as_ref().unwrap().cells, cells(&[3]));
+        assert!(!told.gain(&cells(&[2, 3])));
+    }
+}

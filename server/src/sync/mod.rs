@@ -1,0 +1,32 @@
+//! Sync: journals in, the feed out.
+//!
+//! **In.** A handheld pushes a signed batch of its journal. [`incoming`] checks that it is
+//! genuine, beside the workers and without the database. [`apply`] then takes it in within
+//! one transaction: [`push`] decides by comparing links (held already, new, a gap, a fork),
+//! [`intake`] stores what is new and everything that follows from it. The answer is a value
+//! with a signed receipt; a lost answer is asked for again and is the same. After a fork,
+//! [`reopen`] gives the handheld a new journal that names the old.
+//!
+//! **Out.** A handheld asks for what is new since its [`cursor`], which is opaque, cannot be
+//! forged, and says what it was told. [`feed`] holds the rules of what it must be told so
+//! that it holds its scope and nothing else, [`page`] puts the answer together from one
+//! snapshot of the database, [`wait`] holds the request open until there is something.
+
+pub mod apply;
+pub mod cursor;
+pub mod feed;
+pub mod handheld;
+pub mod incoming;
+mod intake;
+pub mod page;
+pub mod push;
+pub mod reopen;
+pub mod routes;
+mod order_items;
+mod surroundings;
+pub mod wait;
+
+pub use routes::configure;
+
+#[cfg(test)]
+mod tests;

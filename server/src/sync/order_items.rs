@@ -1,0 +1,369 @@
+//! Orders for the feed: which of them are in scope, how many bytes their entries are, and
+//! the entries themselves.
+
+use super::{
+    feed::{RETURNED_KEPT, Rest, Scan, Stage},
+    page::Size,
+};
+use crate::{
+    edge::Problem,
+    orders::rows::service_order,
+    people::Caller,
+    trace::{ledger::digest_of, rows::entry},
+};
+use gridcrew_sync_protocol::{
+    digest::Digest,
+    feed::{FeedEntry, OrderItem},
+    ids::{CellId, JournalId, OrderId, PersonId},
+    journal::{EntryId, Seq},
+    record::OrderDetails,
+    time::UnixMillis,
+    wire,
+};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::Expr,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+
+/// An order in scope, without its entries.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    /// The order.
+    pub(super) order: OrderId,
+    /// When it was accepted.
+    pub(super) accepted: UnixMillis,
+    /// The cell by which it was routed.
+    pub(super) cell: Option<CellId>,
+    /// Who owns it, if a person.
+    pub(super) owner: Option<PersonId>,
+    details: OrderDetails,
+    state: Digest,
+    count: u32,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: Uuid,
+    accepted_at: i64,
+    cell_id: Option<Uuid>,
+    owner_person: Option<Uuid>,
+    details: Vec<u8>,
+    state_digest: Vec<u8>,
+    entry_count: i64,
+}
+
+impl Head {
+    fn read(row: Row) -> Result<Self, Problem> {
+        Ok(Self {
+            order: OrderId(row.id),
+            accepted: UnixMillis(row.accepted_at),
+            cell: row.cell_id.map(CellId),
+            owner: row.owner_person.map(PersonId),
+            details: wire::decode(&row.details).map_err(Problem::internal)?,
+            state: digest_of(&row.state_digest)?,
+            count: u32::try_from(row.entry_count).map_err(Problem::internal)?,
+        })
+    }
+
+    fn item(&self, whole: bool, entries: Vec<FeedEntry>) -> OrderItem {
+        OrderItem {
+            order: self.order,
+            whole,
+            details: Some(self.details.clone()),
+            entries,
+            state: self.state,
+            count: self.count,
+        }
+    }
+}
+
+/// The orders in scope that fulfil `which`, by id, at most `limit`.
+async fn heads<C: ConnectionTrait>(
+    db: &C,
+    caller: &Caller,
+    which: Condition,
+    limit: u64,
+) -> Result<Vec<Head>, Problem> {
+    use service_order::Column;
+    let rows: Vec<Row> = service_order::Entity::find()
+        .select_only()
+        .columns([
+            Column::Id,
+            Column::AcceptedAt,
+            Column::CellId,
+            Column::OwnerPerson,
+            Column::Details,
+            Column::StateDigest,
+            Column::EntryCount,
+        ])
+        .filter(caller.scope.orders())
+        .filter(which)
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .into_model()
+        .all(db)
+        .await?;
+    rows.into_iter().map(Head::read).collect()
+}
+
+/// Those of `orders` that are in scope.
+pub(super) async fn in_scope<C: ConnectionTrait>(
+    db: &C,
+    caller: &Caller,
+    orders: &[OrderId],
+) -> Result<BTreeMap<OrderId, Head>, Problem> {
+    if orders.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let which = Condition::all()
+        .add(service_order::Column::Id.is_in(orders.iter().map(|order| order.0)));
+    let found = heads(db, caller, which, orders.len() as u64).await?;
+    Ok(found.into_iter().map(|head| (head.order, head)).collect())
+}
+
+/// The next orders of a scan, at most `limit`.
+pub(super) async fn of_scan<C: ConnectionTrait>(
+    db: &C,
+    caller: &Caller,
+    scan: &Scan,
+    limit: u64,
+) -> Result<Vec<Head>, Problem> {
+    use service_order::Column;
+    let mut whose = Condition::any()
+        .add(Column::CellId.is_in(scan.cells.iter().map(|cell| cell.0)));
+    if scan.owned {
+        whose = whose.add(Column::OwnerPerson.eq(caller.person.0));
+    }
+    let kept_from = caller.scope.now.0.saturating_sub(RETURNED_KEPT.0);
+    let (after, stage) = match scan.stage {
+        Stage::Open(after) => (after, Condition::all().add(Column::Status.ne("returned"))),
+        Stage::Returned(after) => (
+            after,
+            Condition::all()
+                .add(Column::Status.eq("returned"))
+                .add(Column::AcceptedAt.gte(kept_from)),
+        ),
+        Stage::Cells | Stage::Customers(_) => return Ok(Vec::new()),
+    };
+    let mut which = Condition::all().add(whose).add(stage);
+    if let Some(after) = after {
+        which = which.add(Column::Id.gt(after.0));
+    }
+    heads(db, caller, which, limit).await
+}
+
+/// Orders of `cells` that are not the person's own: what goes when the cells go.
+pub(super) async fn of_lost_cells<C: ConnectionTrait>(
+    db: &C,
+    caller: &Caller,
+    cells: &BTreeSet<CellId>,
+) -> Result<Vec<OrderId>, Problem> {
+    use service_order::Column;
+    let rows: Vec<Uuid> = service_order::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(caller.scope.of_stations("service_order"))
+        .filter(Column::CellId.is_in(cells.iter().map(|cell| cell.0)))
+        .filter(
+            Condition::any()
+                .add(Column::OwnerPerson.is_null())
+                .add(Column::OwnerPerson.ne(caller.person.0)),
+        )
+        .order_by_asc(Column::Id)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(OrderId).collect())
+}
+
+/// Those of `orders`, which are not in scope, that had an owner before the present one: only
+/// these can ever have been in the scope of someone else.
+pub(super) async fn had_other_owners<C: ConnectionTrait>(
+    db: &C,
+    caller: &Caller,
+    orders: &[OrderId],
+) -> Result<Vec<OrderId>, Problem> {
+    use service_order::Column;
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Uuid> = service_order::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(caller.scope.of_stations("service_order"))
+        .filter(Column::Id.is_in(orders.iter().map(|order| order.0)))
+        .filter(Column::Term.gt(1))
+        .order_by_asc(Column::Id)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(OrderId).collect())
+}
+
+/// An order to be told.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// The order.
+    pub(super) head: Head,
+    /// Only entries that came after this position, without the handheld's own; all when
+    /// none.
+    pub(super) since: Option<i64>,
+}
+
+/// The entries of one order that are to be told.
+fn wanted(order: OrderId, since: Option<i64>, own: JournalId) -> Condition {
+    let all = Condition::all()
+        .add(entry::Column::OrderId.eq(order.0))
+        .add(entry::Column::Parked.is_null());
+    match since {
+        None => all,
+        Some(position) => all
+            .add(entry::Column::FeedPosition.gt(position))
+            .add(entry::Column::JournalId.ne(own.0)),
+    }
+}
+
+/// How many bytes of entries each of the orders asks for; orders without any are left out.
+pub(super) async fn sizes<C: ConnectionTrait>(
+    db: &C,
+    asked: &[Asked],
+    own: JournalId,
+) -> Result<BTreeMap<OrderId, u64>, Problem> {
+    if asked.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows: Vec<(Uuid, i64)> = entry::Entity::find()
+        .select_only()
+        .column(entry::Column::OrderId)
+        .column_as(Expr::cust("SUM(LENGTH(bytes))"), "size")
+        .filter(wanted_of(asked, own))
+        .group_by(entry::Column::OrderId)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(order, size)| (OrderId(order), u64::try_from(size).unwrap_or(0)))
+        .collect())
+}
+
+/// The entries that `asked` is about: those told whole by one list, the others, which all
+/// ask since the same position, by another.
+fn wanted_of(asked: &[Asked], own: JournalId) -> Condition {
+    let of = |since: Option<i64>| {
+        asked
+            .iter()
+            .filter(move |one| one.since == since)
+            .map(|one| one.head.order.0)
+    };
+    let mut any = Condition::any().add(entry::Column::OrderId.is_in(of(None)));
+    let positions: BTreeSet<i64> = asked.iter().filter_map(|one| one.since).collect();
+    for position in positions {
+        any = any.add(
+            Condition::all()
+                .add(entry::Column::OrderId.is_in(of(Some(position))))
+                .add(entry::Column::FeedPosition.gt(position))
+                .add(entry::Column::JournalId.ne(own.0)),
+        );
+    }
+    Condition::all()
+        .add(entry::Column::Parked.is_null())
+        .add(any)
+}
+
+/// The orders with their entries; together they must be small enough.
+pub(super) async fn items<C: ConnectionTrait>(
+    db: &C,
+    asked: &[Asked],
+    own: JournalId,
+) -> Result<Vec<OrderItem>, Problem> {
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = entry::Entity::find()
+        .filter(wanted_of(asked, own))
+        .order_by_asc(entry::Column::JournalId)
+        .order_by_asc(entry::Column::Seq)
+        .all(db)
+        .await?;
+    let mut entries: BTreeMap<OrderId, Vec<FeedEntry>> = BTreeMap::new();
+    for row in rows {
+        if let Some(order) = row.order_id {
+            entries.entry(OrderId(order)).or_default().push(told(row)?);
+        }
+    }
+    Ok(asked
+        .iter()
+        .map(|one| {
+            let entries = entries.remove(&one.head.order).unwrap_or_default();
+            one.head.item(one.since.is_none(), entries)
+        })
+        .collect())
+}
+
+fn told(row: entry::Model) -> Result<FeedEntry, Problem> {
+    let seq = Seq(u64::try_from(row.seq).map_err(Problem::internal)?);
+    let journal = JournalId(row.journal_id);
+    Ok(FeedEntry {
+        id: EntryId { journal, seq },
+        bytes: row.bytes.into(),
+    })
+}
+
+/// The next part of a long order, some `size.part` bytes, and what is left after it.
+pub(super) async fn part<C: ConnectionTrait>(
+    db: &C,
+    asked: &Asked,
+    after: Option<EntryId>,
+    own: JournalId,
+    size: Size,
+) -> Result<(OrderItem, Option<Rest>), Problem> {
+    let order = asked.head.order;
+    let mut entries: Vec<FeedEntry> = Vec::new();
+    let mut bytes = 0;
+    let mut last = after;
+    loop {
+        let mut which = wanted(order, asked.since, own);
+        if let Some(last) = last {
+            which = which.add(later_than(last)?);
+        }
+        let rows = entry::Entity::find()
+            .filter(which)
+            .order_by_asc(entry::Column::JournalId)
+            .order_by_asc(entry::Column::Seq)
+            .limit(size.rows)
+            .all(db)
+            .await?;
+        let at_end = (rows.len() as u64) < size.rows;
+        for row in rows {
+            bytes += row.bytes.len() as u64;
+            let entry = told(row)?;
+            last = Some(entry.id);
+            entries.push(entry);
+        }
+        if at_end || bytes >= size.part {
+            let rest = last.filter(|_| !at_end).map(|after| Rest {
+                order,
+                since: asked.since,
+                after,
+            });
+            let whole = asked.since.is_none() && after.is_none();
+            return Ok((asked.head.item(whole, entries), rest));
+        }
+    }
+}
+
+fn later_than(last: EntryId) -> Result<Condition, Problem> {
+    let seq = i64::try_from(last.seq.0).map_err(Problem::internal)?;
+    Ok(Condition::any()
+        .add(entry::Column::JournalId.gt(last.journal.0))
+        .add(
+            Condition::all()
+                .add(entry::Column::JournalId.eq(last.journal.0))
+                .add(entry::Column::Seq.gt(seq)),
+        ))
+}

@@ -1,0 +1,231 @@
+//! The operations of sync. Bodies are packed: CBOR in a Zstandard frame.
+
+use super::{
+    apply::{self, Aside, Outcome, apply},
+    cursor, handheld,
+    handheld::Handheld,
+    incoming::{self, Incoming},
+    page,
+    push::Head,
+    reopen,
+    wait::Heads,
+};
+use crate::{
+    app::App,
+    edge::{PACKED_MEDIA_TYPE, Packed, Problem, ProblemDocument},
+    people::{Caller, Permission},
+};
+use actix_web::{
+    HttpResponse, get, post,
+    web::{Data, Query},
+};
+use gridcrew_sync_protocol::{
+    code::Code,
+    feed::MAX_WAIT_SECONDS,
+    ids::JournalId,
+    journal::Batch,
+    push::{PushOutcome, PushReply, Receipt, ReopenRequest},
+    wire,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Adds the operations of sync.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .app_data(Data::new(Heads::default()))
+        .service(sync_push)
+        .service(sync_feed)
+        .service(sync_reopen);
+}
+
+/// Journal in: a signed batch of the handheld's journal.
+///
+/// The answer says what became of it; a gap and a fork are answers, not failures. The same
+/// batch may be sent any number of times.
+#[utoipa::path(
+    tag = "sync",
+    request_body(content = Vec<u8>, content_type = PACKED_MEDIA_TYPE,
+        description = "A packed `Batch` of at most 500 entries and 1 MiB"),
+    responses(
+        (status = 200, description = "A packed `PushReply`", body = Vec<u8>,
+            content_type = PACKED_MEDIA_TYPE),
+        (status = "default", body = ProblemDocument, content_type = "application/problem+json",
+            description = "journal.malformed, journal.bad_signature, journal.bad_link, \
+                           journal.not_yours, journal.other_person, journal.bad_opening: \
+                           nothing of the batch is applied")
+    )
+)]
+#[post("/sync/push")]
+async fn sync_push(
+    app: Data<App>,
+    caller: Result<Caller, Problem>,
+    body: Packed<Batch>,
+) -> Result<HttpResponse, Problem> {
+    let outcome = match caller {
+        Ok(caller) => push(&app, &caller, body).await?,
+        Err(problem) if problem.code == Code::AuthRevoked => {
+            keep_of_revoked(&app, body, problem).await?
+        }
+        Err(problem) => return Err(problem),
+    };
+    Ok(packed(&PushReply {
+        epoch: app.epoch(),
+        server_time: app.now(),
+        outcome,
+    }))
+}
+
+/// Takes in a batch of the caller's handheld and says what became of it.
+///
+/// # Errors
+/// As the operation says.
+pub async fn push(
+    app: &App,
+    caller: &Caller,
+    body: Packed<Batch>,
+) -> Result<PushOutcome, Problem> {
+    let handheld = of_caller(app, caller).await?;
+    let incoming = checked(body.value, handheld).await?;
+    let journal = handheld.writer.journal;
+    match apply(app, handheld, incoming, body.raw, caller.now).await? {
+        Outcome::Held { head, parked } => Ok(PushOutcome::Held {
+            receipt: receipt(app, journal, head),
+            parked,
+        }),
+        Outcome::Gap { head } => Ok(PushOutcome::Gap {
+            receipt: (head != Head::NOTHING).then(|| receipt(app, journal, head)),
+        }),
+        Outcome::Fork { common } => Ok(PushOutcome::Fork {
+            common: common.seq,
+            link: common.link,
+        }),
+        Outcome::BadLink { head } => {
+            let detail = format!(
+                "The batch does not follow what is held of the journal (up to entry {}): it \
+                 forked before the batch. Send the journal again from an earlier entry.",
+                head.seq.0
+            );
+            Err(Problem::new(Code::JournalBadLink, detail))
+        }
+        Outcome::Revoked => Ok(PushOutcome::Revoked),
+    }
+}
+
+/// The handheld that calls.
+async fn of_caller(app: &App, caller: &Caller) -> Result<Handheld, Problem> {
+    caller.may(Permission::Sync)?;
+    let journal = caller.handheld.ok_or_else(Problem::not_found)?;
+    handheld::find(app.store.read(), journal)
+        .await?
+        .ok_or_else(Problem::not_found)
+}
+
+/// Checks a batch in a thread for heavy work.
+async fn checked(batch: Batch, handheld: Handheld) -> Result<Incoming, Problem> {
+    tokio::task::spawn_blocking(move || incoming::check(batch, &handheld.writer))
+        .await
+        .map_err(Problem::internal)?
+}
+
+/// A receipt for what was committed.
+fn receipt(app: &App, journal: JournalId, head: Head) -> Receipt {
+    let key = &app.keys.trace;
+    Receipt::sign(app.epoch(), journal, head.seq, head.link, app.now(), key)
+}
+
+/// A revoked handheld's records are not applied, but they are not lost either: what its key
+/// signed is kept apart, for the station to look at.
+async fn keep_of_revoked(
+    app: &App,
+    body: Packed<Batch>,
+    refusal: Problem,
+) -> Result<PushOutcome, Problem> {
+    let journal = body.value.journal;
+    let handheld = match handheld::find(app.store.read(), journal).await? {
+        Some(handheld) if handheld.revoked => handheld,
+        _ => return Err(refusal),
+    };
+    checked(body.value, handheld).await?;
+    let (packed, now) = (body.raw, app.now());
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                apply::set_aside(tx, journal, Aside::Revoked, &packed, now).await
+            })
+        })
+        .await?;
+    Ok(PushOutcome::Revoked)
+}
+
+/// What is asked of the feed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct FeedQuery {
+    /// The cursor of the page before; nothing for the first.
+    cursor: Option<String>,
+    /// How many seconds to wait for something new when there is nothing, at most 50.
+    #[serde(default)]
+    wait: u32,
+}
+
+/// Feed out: what is new for the handheld since its cursor.
+#[utoipa::path(
+    tag = "sync",
+    responses(
+        (status = 200, description = "A packed `FeedPage`", body = Vec<u8>,
+            content_type = PACKED_MEDIA_TYPE),
+        (status = "default", body = ProblemDocument, content_type = "application/problem+json",
+            description = "feed.bad_cursor")
+    )
+)]
+#[get("/sync/feed")]
+async fn sync_feed(
+    app: Data<App>,
+    heads: Data<Heads>,
+    caller: Caller,
+    query: Query<FeedQuery>,
+) -> Result<HttpResponse, Problem> {
+    caller.may(Permission::Sync)?;
+    let cursor = match query.cursor.as_deref().filter(|text| !text.is_empty()) {
+        Some(text) => Some(cursor::open(&app.keys, &caller, text)?),
+        None => None,
+    };
+    let patience = Duration::from_secs(u64::from(query.wait.min(MAX_WAIT_SECONDS)));
+    let page = page::next(&app, &heads, &caller, cursor, patience).await?;
+    Ok(packed(&page))
+}
+
+/// A new journal after a fork: it names the old one, and the session counts for it from now
+/// on. Asking again with the same key gives the same journal.
+#[utoipa::path(
+    tag = "sync",
+    request_body(content = Vec<u8>, content_type = PACKED_MEDIA_TYPE,
+        description = "A packed `ReopenRequest`"),
+    responses(
+        (status = 200, description = "A packed `ReopenReply`", body = Vec<u8>,
+            content_type = PACKED_MEDIA_TYPE),
+        (status = "default", body = ProblemDocument, content_type = "application/problem+json",
+            description = "journal.not_yours, journal.bad_signature; conflict, when the \
+                           journal did not fork")
+    )
+)]
+#[post("/sync/journals")]
+async fn sync_reopen(
+    app: Data<App>,
+    caller: Caller,
+    body: Packed<ReopenRequest>,
+) -> Result<HttpResponse, Problem> {
+    caller.may(Permission::Sync)?;
+    Ok(packed(&reopen::reopen(&app, &caller, body.value).await?))
+}
+
+/// A packed reply.
+fn packed<T: Serialize>(value: &T) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(PACKED_MEDIA_TYPE)
+        .body(wire::pack(value))
+}

@@ -1,0 +1,5 @@
+//! Pushes and feeds against a real database in a temporary folder.
+
+mod feed;
+mod push;
+mod world;

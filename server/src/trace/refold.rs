@@ -1,0 +1,202 @@
+//! Folding many orders in one go: the same as [`ledger::refold`], with a handful of
+//! statements for any number of orders.
+
+use super::{
+    ledger::{projection, sourced},
+    recent::Folded,
+    rows::entry,
+};
+use crate::{
+    app::App,
+    edge::Problem,
+    orders::rows::{order_person, service_order},
+};
+use gridcrew_sync_protocol::{
+    digest::Digest,
+    ids::OrderId,
+    order::{OrderState, Sourced, fold},
+    record::Owner,
+    workflow::TemplateRef,
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, sea_query::OnConflict,
+};
+use std::collections::HashMap;
+
+/// Orders named in one statement.
+const ORDERS_AT_ONCE: usize = 100;
+
+/// An order to be folded anew.
+#[derive(Debug)]
+pub struct Touched {
+    /// Its row as it stands, read under the lock of its station.
+    pub row: service_order::Model,
+    /// The records that were added to it in this transaction and are stored already.
+    pub added: Vec<Sourced>,
+}
+
+/// The records of many orders as stored, without the parked ones.
+///
+/// # Errors
+/// A problem of the database, or `internal` when a stored entry cannot be read.
+pub async fn records_of<C: ConnectionTrait>(
+    db: &C,
+    orders: &[OrderId],
+) -> Result<HashMap<OrderId, Vec<Sourced>>, Problem> {
+    let mut found: HashMap<OrderId, Vec<Sourced>> = HashMap::new();
+    for some in orders.chunks(ORDERS_AT_ONCE) {
+        let rows = entry::Entity::find()
+            .filter(entry::Column::OrderId.is_in(some.iter().map(|order| order.0)))
+            .filter(entry::Column::Parked.is_null())
+            .order_by_asc(entry::Column::JournalId)
+            .order_by_asc(entry::Column::Seq)
+            .all(db)
+            .await?;
+        for row in &rows {
+            let record = sourced(row)?;
+            found.entry(record.record.order).or_default().push(record);
+        }
+    }
+    Ok(found)
+}
+
+/// Folds an order's row from its records.
+///
+/// # Errors
+/// `internal` when the order was never accepted, `order.unknown_template` when its edition
+/// is not known here.
+pub fn fold_row(
+    app: &App,
+    row: &service_order::Model,
+    records: &[Sourced],
+) -> Result<OrderState, Problem> {
+    let reference = TemplateRef {
+        code: row.template_code.clone(),
+        version: u32::try_from(row.template_version).unwrap_or(0),
+    };
+    fold(app.templates.edition(&reference)?, records)
+        .ok_or_else(|| Problem::internal(format!("order {} was never accepted", row.id)))
+}
+
+/// Folds orders anew and replaces their projections. What it gives is to be kept with
+/// [`super::Recent::keep`] once the transaction is committed.
+///
+/// # Errors
+/// As [`fold_row`], or a problem of the database.
+pub async fn refold_all(
+    tx: &DatabaseTransaction,
+    app: &App,
+    touched: Vec<Touched>,
+) -> Result<Vec<Folded>, Problem> {
+    let mut known = Vec::with_capacity(touched.len());
+    let mut unknown = Vec::new();
+    for Touched { row, added } in touched {
+        let records = app.recent.take(app.epoch(), &row).map(|mut records| {
+            records.extend(added);
+            records
+        });
+        if records.is_none() {
+            unknown.push(OrderId(row.id));
+        }
+        known.push((row, records));
+    }
+    let mut read = records_of(tx, &unknown).await?;
+    let mut folded = Vec::with_capacity(known.len());
+    let mut rows = Vec::with_capacity(known.len());
+    let mut people = Vec::new();
+    for (row, records) in known {
+        let order = OrderId(row.id);
+        let records = match records {
+            Some(records) => records,
+            None => read.remove(&order).unwrap_or_default(),
+        };
+        let state = fold_row(app, &row, &records)?;
+        people.extend(owners(&state));
+        let changed = projection(row, &state);
+        let state = digest(&changed)?;
+        rows.push(changed);
+        folded.push(Folded {
+            order,
+            state,
+            records,
+        });
+    }
+    store_owners(tx, people).await?;
+    store_projections(tx, rows).await?;
+    Ok(folded)
+}
+
+fn digest(changed: &service_order::ActiveModel) -> Result<Digest, Problem> {
+    super::ledger::digest_of(changed.state_digest.as_ref())
+}
+
+/// The people who were given the order in any term.
+pub(super) fn owners(state: &OrderState) -> impl Iterator<Item = order_person::ActiveModel> {
+    state
+        .assignments
+        .iter()
+        .filter_map(|assignment| match assignment.owner {
+            Owner::Person(person) => Some(order_person::ActiveModel {
+                order_id: Set(state.order.0),
+                person_id: Set(person.0),
+            }),
+            Owner::Desk(_) => None,
+        })
+}
+
+pub(super) async fn store_owners(
+    tx: &DatabaseTransaction,
+    people: Vec<order_person::ActiveModel>,
+) -> Result<(), Problem> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    order_person::Entity::insert_many(people)
+        .on_conflict(
+            OnConflict::columns([
+                order_person::Column::OrderId,
+                order_person::Column::PersonId,
+            ])
+            .do_nothing()
+            .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+async fn store_projections(
+    tx: &DatabaseTransaction,
+    rows: Vec<service_order::ActiveModel>,
+) -> Result<(), Problem> {
+    use service_order::Column;
+    let mut rows = rows.into_iter();
+    loop {
+        let some: Vec<_> = rows.by_ref().take(ORDERS_AT_ONCE).collect();
+        if some.is_empty() {
+            return Ok(());
+        }
+        service_order::Entity::insert_many(some)
+            .on_conflict(
+                OnConflict::column(Column::Id)
+                    .update_columns([
+                        Column::CustomerId,
+                        Column::CellId,
+                        Column::StationAreaId,
+                        Column::Status,
+                        Column::OwnerPerson,
+                        Column::OwnerDesk,
+                        Column::Term,
+                        Column::AcceptedAt,
+                        Column::NextDue,
+                        Column::State,
+                        Column::StateDigest,
+                        Column::EntryCount,
+                    ])
+                    .to_owned(),
+            )
+            .exec_without_returning(tx)
+            .await?;
+    }
+}
