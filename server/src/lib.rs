@@ -2,13 +2,15 @@
 //! them, takes in their journals and photos, and keeps the trace that anyone can check.
 //!
 //! One folder a capability: [`people`] (who may do and see what), [`orders`] (intake, life
-//! cycle), [`territory`] (whose ground is it), [`trace`] (the ledger that everything is written to). Under them stand the
-//! [`store`], the [`edge`] to HTTP, [`clock`] and [`keys`]; [`http`] and [`serve`] put it
-//! all together.
+//! cycle), [`territory`] (whose ground is it), [`media`] (photos), [`trace`] (the ledger
+//! that everything is written to). Under them stand the [`store`], the [`edge`] to HTTP,
+//! [`clock`] and [`keys`]; [`http`] and [`serve`] put it all together.
 
 pub mod app;
 pub mod clock;
 pub mod config;
+pub mod demo;
+pub mod dispatch;
 pub mod edge;
 pub mod http;
 pub mod keys;

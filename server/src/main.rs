@@ -1,7 +1,7 @@
 //! `gridcrew`: the server and its tools.
 
 use clap::{Parser, Subcommand};
-use gridcrew_server::{config::Config, http, serve};
+use gridcrew_server::{config::Config, demo, http, people::bootstrap::bootstrap, serve};
 use std::{io::Write, process::ExitCode};
 
 /// The backend of township supply stations.
@@ -16,8 +16,33 @@ struct Cli {
 enum Command {
     /// Serve the API.
     Serve(Config),
+    /// Make the first management center and its administrator in an empty database.
+    Bootstrap(Bootstrap),
+    /// Make the demonstration township in an empty database.
+    Demo(Demo),
     /// Print the API document.
     Openapi,
+}
+
+#[derive(Debug, clap::Args)]
+struct Bootstrap {
+    #[command(flatten)]
+    config: Config,
+    /// The name of the management center.
+    #[arg(long)]
+    organisation: String,
+    /// What the administrator signs in with.
+    #[arg(long)]
+    login: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Demo {
+    #[command(flatten)]
+    config: Config,
+    /// The seed: the same seed, the same township.
+    #[arg(long, default_value_t = demo::SEED)]
+    seed: u64,
 }
 
 fn main() -> ExitCode {
@@ -44,6 +69,24 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             let running = serve::start(serve::open(config).await?).await?;
             say(&format!("listening on http://{}", running.address))?;
             running.wait().await?;
+        }
+        Command::Bootstrap(wish) => {
+            let app = serve::open(wish.config).await?;
+            match bootstrap(&app, &wish.organisation, &wish.login).await? {
+                Some(password) => say(&format!("login: {}\npassword: {password}", wish.login))?,
+                None => {
+                    say("there are people in this database already; nothing was changed")?;
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
+        }
+        Command::Demo(wish) => {
+            let address = wish.config.listen;
+            let app = serve::open(wish.config).await?;
+            match demo::make(&app, wish.seed).await? {
+                Some(made) => say(&made.to_text(address))?,
+                None => say("the township is there already; sign in as it was printed then")?,
+            }
         }
         Command::Openapi => {
             say(&http::api_document().to_pretty_json()?)?;

@@ -4,6 +4,7 @@ use crate::{
     app::App,
     clock::{SystemClock, SystemRandomness},
     config::Config,
+    dispatch,
     edge::Problem,
     http,
     keys::ServerKeys,
@@ -159,6 +160,12 @@ fn work_beside(app: &App) {
     refresh::watch(app.clone());
     media::clean_hourly(app.clone());
     every(MARK_EVERY, "marking the height", app, watch_height);
+    every(
+        dispatch::LOOK_EVERY,
+        "passing orders on",
+        app,
+        dispatch::escalate,
+    );
 }
 
 /// Does `work` again and again, `pause` after it was last done. What fails is logged and

@@ -26,6 +26,8 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
                 text("outside_no"),
                 // hash of what was asked at intake: the same again is no conflict
                 binary("intake_digest"),
+                // who took it in: the first-asked person
+                uuid("accepted_by"),
                 text("template_code"),
                 big_integer("template_version"),
                 uuid_null("customer_id"),
@@ -76,6 +78,8 @@ pub(super) fn indexes() -> Vec<IndexCreateStatement> {
         index("service_order", &["station_id", "accepted_at", "id"], false),
         index("service_order", &["owner_person"], false),
         index("service_order", &["cell_id"], false),
+        index("service_order", &["accepted_by"], false),
+        index("service_order", &["status"], false),
         index("order_person", &["person_id"], false),
     ]
 }

@@ -95,6 +95,19 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
             ],
             &["id"],
         ),
+        // When someone is not to be given orders. An absence that was taken back before it
+        // began ends when it begins.
+        table(
+            "duty_off",
+            [
+                uuid("person_id"),
+                big_integer("from_at"),
+                big_integer_null("until_at"),
+                text("reason"),
+                uuid("author"),
+            ],
+            &["person_id", "from_at"],
+        ),
         table(
             "audit_log",
             [

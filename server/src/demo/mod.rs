@@ -5,14 +5,17 @@
 //! API uses; [`history`] takes in orders and has some of them worked by handhelds of
 //! their own, with photos drawn by [`picture`]. Nobody in it exists.
 
+mod clock;
 mod history;
 mod names;
 mod picture;
 mod settle;
 mod township;
+mod work;
 
 use crate::{app::App, edge::Problem, people::rows::person};
 use sea_orm::{EntityTrait, PaginatorTrait};
+use std::net::SocketAddr;
 
 /// The seed of the township that `deploy/run` shows.
 pub const SEED: u64 = 20_261_121;
@@ -55,5 +58,35 @@ pub async fn make(app: &App, seed: u64) -> Result<Option<Made>, Problem> {
     let township = township::Township::generate(seed);
     let settled = settle::settle(app, &township).await?;
     let (orders, photos) = history::write(app, &township, &settled, seed).await?;
-    Ok(Some(settled.into_made(&township, orders, photos)))
+    let code = settle::enrolment_code(app, &settled).await?;
+    Ok(Some(settled.into_made(&township, code, [orders, photos])))
+}
+
+impl Made {
+    /// What to tell whoever made it.
+    #[must_use]
+    pub fn to_text(&self, address: SocketAddr) -> String {
+        use std::fmt::Write;
+        let [areas, customers, cells, orders, photos] = self.counts;
+        let mut text = format!(
+            "A township of {areas} station areas, {customers} customers, {cells} cells, {orders} \
+             orders and {photos} photos. Nobody in it exists.\n\nAddress  http://{address}/ (API \
+             document: http://{address}/docs/)\n\nSign in:\n"
+        );
+        for SignIn {
+            who,
+            login,
+            password,
+        } in &self.sign_ins
+        {
+            let _ = writeln!(text, "  {login:<10} {password:<26} {who}");
+        }
+        let _ = write!(
+            text,
+            "\nEnrol a handheld for {} within 24 hours:\n  gridcrew-handheld enrol --server \
+             http://{address} --code {}\n\nA customer in a cell of that manager: account {}",
+            self.manager, self.enrolment_code, self.account_no
+        );
+        text
+    }
 }

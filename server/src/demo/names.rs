@@ -15,8 +15,9 @@ const VILLAGE_HEADS: [&str; 20] = [
     "柳", "石", "双", "清", "白", "花", "前", "后", "东", "西", "大", "小", "新", "老", "青", "平",
     "高", "长", "松", "竹",
 ];
-const VILLAGE_TAILS: [&str; 10] =
-    ["家庄", "桥", "圩", "岗", "湾", "河口", "集", "楼", "塘", "寨"];
+const VILLAGE_TAILS: [&str; 10] = [
+    "家庄", "桥", "圩", "岗", "湾", "河口", "集", "楼", "塘", "寨",
+];
 
 /// A person's name.
 pub(super) fn person(random: &mut impl Rng) -> String {
@@ -25,7 +26,10 @@ pub(super) fn person(random: &mut impl Rng) -> String {
 
 /// The `n`-th village's name; no two of the first 200 are alike.
 pub(super) fn village(n: usize) -> String {
-    let head = VILLAGE_HEADS.get(n % VILLAGE_HEADS.len()).copied().unwrap_or("新");
+    let head = VILLAGE_HEADS
+        .get(n % VILLAGE_HEADS.len())
+        .copied()
+        .unwrap_or("新");
     let tail = VILLAGE_TAILS
         .get((n / VILLAGE_HEADS.len()) % VILLAGE_TAILS.len())
         .copied()

@@ -7,23 +7,12 @@ use rand_chacha::ChaCha8Rng;
 
 /// Width and height of the photo in pixels.
 const SIZE: (u32, u32) = (1280, 960);
-/// Width and height of its preview.
-const PREVIEW: (u32, u32) = (320, 240);
-
-/// A photo and its preview, both JPEG.
-pub(super) struct Picture {
-    pub(super) original: Vec<u8>,
-    pub(super) preview: Vec<u8>,
-}
-
-/// Draws the picture of `seed`.
+/// Draws the picture of `seed` as a JPEG.
 ///
 /// # Errors
 /// When the encoder fails, which it does not in memory.
-pub(super) fn draw(seed: u64) -> Result<Picture, image::ImageError> {
-    let scene = scene(&mut ChaCha8Rng::seed_from_u64(seed));
-    let small = image::imageops::thumbnail(&scene, PREVIEW.0, PREVIEW.1);
-    Ok(Picture { original: encode(&scene, 80)?, preview: encode(&small, 70)? })
+pub(super) fn draw(seed: u64) -> Result<Vec<u8>, image::ImageError> {
+    encode(&scene(&mut ChaCha8Rng::seed_from_u64(seed)), 80)
 }
 
 fn encode(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, image::ImageError> {
@@ -43,7 +32,7 @@ fn scene(random: &mut impl Rng) -> RgbImage {
     let box_top = random.random_range(380..480);
     let light = random.random_range(0..40u8);
     RgbImage::from_fn(SIZE.0, SIZE.1, |x, y| {
-        let grain = random.random_range(0..8u8);
+        let grain = random.random_range(0..4u8);
         let colour = if (pole..pole + 34).contains(&x) && y > 90 {
             [128, 126, 120]
         } else if (pole + 40..pole + 220).contains(&x) && (box_top..box_top + 260).contains(&y) {

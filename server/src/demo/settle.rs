@@ -10,7 +10,7 @@ use crate::{
     people::{
         Role,
         account::{NewPerson, create_person, set_password},
-        enrolment,
+        enrolment::issue_enrolment_code,
         session::Which,
         tree::UnitKind,
         unit::{NewUnit, create_unit},
@@ -38,21 +38,31 @@ const CHUNK: usize = 4_000;
 
 /// A township in the database.
 pub(super) struct Settled {
-    /// The station.
-    pub(super) station: OrgId,
     /// Its clerk, who takes in orders.
     pub(super) clerk: PersonId,
     /// The managers, in the township's order.
-    pub(super) managers: Vec<PersonId>,
+    managers: Vec<PersonId>,
     sign_ins: Vec<SignIn>,
-    enrolment_code: String,
     /// The code of the station area whose customers the first manager serves.
     served: Option<String>,
     cells: usize,
 }
 
 impl Settled {
-    pub(super) fn into_made(self, township: &Township, orders: usize, photos: usize) -> Made {
+    /// The password of someone at a desk.
+    pub(super) fn password_of(&self, login: &str) -> String {
+        let found = self.sign_ins.iter().find(|sign_in| sign_in.login == login);
+        found
+            .map(|sign_in| sign_in.password.clone())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn into_made(
+        self,
+        township: &Township,
+        enrolment_code: String,
+        [orders, photos]: [usize; 2],
+    ) -> Made {
         let account_no = township
             .areas
             .iter()
@@ -63,8 +73,12 @@ impl Settled {
         let customers = township.areas.iter().map(|area| area.customers.len()).sum();
         Made {
             sign_ins: self.sign_ins,
-            enrolment_code: self.enrolment_code,
-            manager: township.managers.first().map(|(name, _)| name.clone()).unwrap_or_default(),
+            enrolment_code,
+            manager: township
+                .managers
+                .first()
+                .map(|(name, _)| name.clone())
+                .unwrap_or_default(),
             account_no,
             counts: [township.areas.len(), customers, self.cells, orders, photos],
         }
@@ -87,10 +101,18 @@ pub(super) async fn settle(app: &App, township: &Township) -> Result<Settled, Pr
     let mut sign_ins = Vec::new();
     let mut clerk = None;
     for (login, who, role) in DESKS {
-        let org = if role == Role::Station { station } else { center };
+        let org = if role == Role::Station {
+            station
+        } else {
+            center
+        };
         let (person, password) = with_password(app, org, login, who, role).await?;
         clerk = (role == Role::Station).then_some(person).or(clerk);
-        sign_ins.push(SignIn { who: who.to_owned(), login: login.to_owned(), password });
+        sign_ins.push(SignIn {
+            who: who.to_owned(),
+            login: login.to_owned(),
+            password,
+        });
     }
     let clerk = clerk.ok_or_else(|| Problem::internal("the township has no clerk"))?;
     let managers = managers(app, township, &teams).await?;
@@ -98,16 +120,31 @@ pub(super) async fn settle(app: &App, township: &Township) -> Result<Settled, Pr
     roles(app, station, clerk, &cells, &managers).await?;
     customers(app, township, station).await?;
     refresh::refresh(app).await?;
-    let first = *managers.first().ok_or_else(|| Problem::internal("there are no managers"))?;
-    let code_app = app.clone();
-    let enrolment_code = app
+    let served = cells.first().and_then(|(_, areas)| areas.first().cloned());
+    Ok(Settled {
+        clerk,
+        managers,
+        sign_ins,
+        served,
+        cells: cells.len(),
+    })
+}
+
+/// A code to enrol a handheld of the first manager with.
+///
+/// # Errors
+/// A problem of the database.
+pub(super) async fn enrolment_code(app: &App, settled: &Settled) -> Result<String, Problem> {
+    let first = settled.managers.first().copied();
+    let first = first.ok_or_else(|| Problem::internal("there are no managers"))?;
+    let (shared, clerk) = (app.clone(), settled.clerk);
+    let issued = app
         .store
         .write(move |tx| {
-            Box::pin(async move { enrolment::issue(tx, &code_app, first, clerk).await })
+            Box::pin(async move { issue_enrolment_code(tx, &shared, first, clerk).await })
         })
         .await?;
-    let served = cells.first().and_then(|(_, areas)| areas.first().cloned());
-    Ok(Settled { station, clerk, managers, sign_ins, enrolment_code, served, cells: cells.len() })
+    Ok(issued.code)
 }
 
 async fn units(app: &App) -> Result<(OrgId, OrgId, Vec<OrgId>), Problem> {
@@ -115,17 +152,33 @@ async fn units(app: &App) -> Result<(OrgId, OrgId, Vec<OrgId>), Problem> {
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let center =
-                    unit(tx, &shared, None, UnitKind::Center, "河畔县供电公司管控中心", "HP").await?;
-                let station =
-                    unit(tx, &shared, Some(center), UnitKind::Station, "柳河供电所", "HP-LH").await?;
+                let center = unit(
+                    tx,
+                    &shared,
+                    None,
+                    UnitKind::Center,
+                    "河畔县供电公司管控中心",
+                    "HP",
+                )
+                .await?;
+                let station = unit(
+                    tx,
+                    &shared,
+                    Some(center),
+                    UnitKind::Station,
+                    "柳河供电所",
+                    "HP-LH",
+                )
+                .await?;
                 for (name, code) in [("综合班", "HP-LH-C1"), ("配电营业班", "HP-LH-C2")] {
                     unit(tx, &shared, Some(station), UnitKind::Crew, name, code).await?;
                 }
                 let mut teams = Vec::new();
                 for n in 1..=MANAGERS / TEAM {
                     let (name, code) = (format!("第{n}供电服务小组"), format!("HP-LH-T{n}"));
-                    teams.push(unit(tx, &shared, Some(station), UnitKind::Team, &name, &code).await?);
+                    teams.push(
+                        unit(tx, &shared, Some(station), UnitKind::Team, &name, &code).await?,
+                    );
                 }
                 Ok((center, station, teams))
             })
@@ -141,7 +194,12 @@ async fn unit(
     name: &str,
     code: &str,
 ) -> Result<OrgId, Problem> {
-    let unit = NewUnit { parent, kind, name: name.to_owned(), code: code.to_owned() };
+    let unit = NewUnit {
+        parent,
+        kind,
+        name: name.to_owned(),
+        code: code.to_owned(),
+    };
     Ok(OrgId(create_unit(tx, app, unit).await?.id))
 }
 
@@ -155,7 +213,11 @@ async fn with_password(
     let mut random = [0; 9];
     app.randomness.fill(&mut random);
     let password = hex::encode(random);
-    let hashed = app.gate.passwords.hash(login, password.clone(), app.randomness.as_ref()).await?;
+    let hashed = app
+        .gate
+        .passwords
+        .hash(login, password.clone(), app.randomness.as_ref())
+        .await?;
     let person = new_person(org, name, login, role, None);
     let (shared, now) = (app.clone(), app.now());
     let id = app
@@ -172,7 +234,13 @@ async fn with_password(
 }
 
 fn new_person(org: OrgId, name: &str, login: &str, role: Role, base: Option<Wgs84>) -> NewPerson {
-    NewPerson { org, name: name.to_owned(), login: login.to_owned(), role, base }
+    NewPerson {
+        org,
+        name: name.to_owned(),
+        login: login.to_owned(),
+        role,
+        base,
+    }
 }
 
 async fn managers(
@@ -182,9 +250,17 @@ async fn managers(
 ) -> Result<Vec<PersonId>, Problem> {
     let mut people = Vec::new();
     for (n, (name, base)) in township.managers.iter().enumerate() {
-        let team = *teams.get(n / TEAM).ok_or_else(|| Problem::internal("too few teams"))?;
+        let team = *teams
+            .get(n / TEAM)
+            .ok_or_else(|| Problem::internal("too few teams"))?;
         let login = format!("manager{:02}", n + 1);
-        people.push(new_person(team, name, &login, Role::Manager, Some(point(*base)?)));
+        people.push(new_person(
+            team,
+            name,
+            &login,
+            Role::Manager,
+            Some(point(*base)?),
+        ));
     }
     let shared = app.clone();
     app.store
@@ -207,7 +283,11 @@ async fn territory(
     station: OrgId,
     author: PersonId,
 ) -> Result<Vec<(CellId, Vec<String>)>, Problem> {
-    let ring = township.boundary.iter().map(|at| point(*at)).collect::<Result<Vec<_>, _>>()?;
+    let ring = township
+        .boundary
+        .iter()
+        .map(|at| point(*at))
+        .collect::<Result<Vec<_>, _>>()?;
     let boundary = Shape::new(vec![vec![ring]]).map_err(Problem::internal)?;
     let mut areas = Vec::new();
     for area in &township.areas {
@@ -268,7 +348,11 @@ async fn roles(
     for (n, (cell, _)) in cells.iter().enumerate() {
         let next = n / TEAM * TEAM + (n + 1) % TEAM;
         let from = app.now().plus(Millis(1));
-        let wish = Wish { a: managers.get(n).copied(), b: managers.get(next).copied(), from };
+        let wish = Wish {
+            a: managers.get(n).copied(),
+            b: managers.get(next).copied(),
+            from,
+        };
         wishes.push((*cell, wish));
     }
     let shared = app.clone();
@@ -303,7 +387,9 @@ async fn customers(app: &App, township: &Township, station: OrgId) -> Result<(),
         app.store
             .write(move |tx| {
                 Box::pin(async move {
-                    import_customers(tx, &shared, station, chunk).await.map(drop)
+                    import_customers(tx, &shared, station, chunk)
+                        .await
+                        .map(drop)
                 })
             })
             .await?;

@@ -29,8 +29,6 @@ pub(super) type LonLat = (f64, f64);
 pub(super) struct Township {
     /// The boundary's ring, closed.
     pub(super) boundary: Vec<LonLat>,
-    /// Codes and names of the feeders.
-    pub(super) feeders: Vec<(String, String)>,
     /// The station areas.
     pub(super) areas: Vec<Area>,
     /// The managers' names and bases.
@@ -63,17 +61,18 @@ impl Township {
     pub(super) fn generate(seed: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let outline = Outline::generate(&mut random);
-        let feeders = (1..=FEEDERS)
-            .map(|n| (format!("F{n:02}"), format!("10kV{}线", names::village(n * 3))))
-            .collect::<Vec<_>>();
-        let areas = (0..AREAS).map(|n| area(n, &feeders, &outline, &mut random)).collect();
+        let areas = (0..AREAS).map(|n| area(n, &outline, &mut random)).collect();
         let managers = (0..MANAGERS)
             .map(|n| {
                 let angle = TAU * (n as f64 + 0.5) / MANAGERS as f64;
                 (names::person(&mut random), outline.place(angle, 0.45))
             })
             .collect();
-        Self { boundary: outline.ring(), feeders, areas, managers }
+        Self {
+            boundary: outline.ring(),
+            areas,
+            managers,
+        }
     }
 }
 
@@ -84,7 +83,12 @@ struct Outline {
 
 impl Outline {
     fn generate(random: &mut impl Rng) -> Self {
-        let waves = std::array::from_fn(|_| (random.random_range(0.03..0.12), random.random_range(0.0..TAU)));
+        let waves = std::array::from_fn(|_| {
+            (
+                random.random_range(0.03..0.12),
+                random.random_range(0.0..TAU),
+            )
+        });
         Self { waves }
     }
 
@@ -105,8 +109,9 @@ impl Outline {
     }
 
     fn ring(&self) -> Vec<LonLat> {
-        let mut ring: Vec<LonLat> =
-            (0..72).map(|n| self.place(TAU * f64::from(n) / 72.0, 1.0)).collect();
+        let mut ring: Vec<LonLat> = (0..72)
+            .map(|n| self.place(TAU * f64::from(n) / 72.0, 1.0))
+            .collect();
         ring.extend(ring.first().copied());
         ring
     }
@@ -118,15 +123,12 @@ fn round(degrees: f64) -> f64 {
 }
 
 /// Station areas follow the feeders, which leave the middle like spokes and bend.
-fn area(
-    n: usize,
-    feeders: &[(String, String)],
-    outline: &Outline,
-    random: &mut impl Rng,
-) -> Area {
+fn area(n: usize, outline: &Outline, random: &mut impl Rng) -> Area {
     let spoke = n % FEEDERS;
-    let share = ((n / FEEDERS) as f64 + random.random_range(0.2..0.8)) / (AREAS / FEEDERS + 1) as f64;
-    let angle = TAU * (spoke as f64 + 0.25 * share + random.random_range(-0.32..0.32)) / FEEDERS as f64;
+    let share =
+        ((n / FEEDERS) as f64 + random.random_range(0.2..0.8)) / (AREAS / FEEDERS + 1) as f64;
+    let angle =
+        TAU * (spoke as f64 + 0.25 * share + random.random_range(-0.32..0.32)) / FEEDERS as f64;
     let share = share.sqrt() * 0.95;
     let at = outline.place(angle, share);
     let village = names::village(n % 100);
@@ -151,7 +153,7 @@ fn area(
         .collect();
     Area {
         name: format!("{village}{}号台区", n / 100 + 1),
-        feeder: feeders.get(spoke).map(|(code, _)| code.clone()).unwrap_or_default(),
+        feeder: format!("F{:02}", spoke + 1),
         code,
         at,
         class,
@@ -169,9 +171,16 @@ mod tests {
         let (one, two) = (Township::generate(7), Township::generate(7));
         assert_eq!(format!("{one:?}"), format!("{two:?}"));
         assert_ne!(format!("{one:?}"), format!("{:?}", Township::generate(8)));
-        let accounts: BTreeSet<&str> =
-            one.areas.iter().flat_map(|area| &area.customers).map(|c| c.account_no.as_str()).collect();
-        assert_eq!(accounts.len(), one.areas.iter().map(|area| area.customers.len()).sum());
+        let accounts: BTreeSet<&str> = one
+            .areas
+            .iter()
+            .flat_map(|area| &area.customers)
+            .map(|c| c.account_no.as_str())
+            .collect();
+        assert_eq!(
+            accounts.len(),
+            one.areas.iter().map(|area| area.customers.len()).sum()
+        );
         assert!(accounts.len() > 15_000);
         assert!(accounts.iter().all(|account| account.len() == 13));
     }

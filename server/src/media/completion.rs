@@ -6,8 +6,8 @@
 //! place, record. So no one is ever told that everything has come before it is held.
 
 use super::{
-    blocking, folder,
-    folder::{PhotoFolder, disk_problem},
+    blocking,
+    folder::{PhotoFolder, digest_of, disk_problem},
     held::{self, Held},
     part::{Part, PartError},
     picture::{self, PictureError},
@@ -28,12 +28,22 @@ use std::{
 };
 
 /// How far an upload is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Standing {
-    /// So many bytes are durable; more are to come.
-    At(u64),
+    /// More bytes are to come, behind those that are there.
+    Open(Part),
     /// It is held.
     Held,
+}
+
+impl Standing {
+    /// The offset that the upload stands at: its length when it is held.
+    pub(super) fn offset(&self, upload: &Upload) -> u64 {
+        match self {
+            Self::Open(part) => part.offset(),
+            Self::Held => upload.claim.length,
+        }
+    }
 }
 
 /// Bytes that turned out to be what they should be.
@@ -71,7 +81,7 @@ impl From<PictureError> for Unsound {
 ///
 /// # Errors
 /// `media.busy` when another server process writes to them, or a problem of the disk.
-pub(super) async fn open_part(app: &App, turn: Turn) -> Result<Part, Problem> {
+async fn open_part(app: &App, turn: Turn) -> Result<Part, Problem> {
     let photos = Arc::clone(&app.photos);
     blocking(move || Part::open(&photos, turn))
         .await?
@@ -85,7 +95,7 @@ pub(super) async fn open_part(app: &App, turn: Turn) -> Result<Part, Problem> {
 ///
 /// # Errors
 /// A problem of the database.
-pub(super) async fn is_held(app: &App, claim: Claim) -> Result<bool, Problem> {
+async fn is_held(app: &App, claim: Claim) -> Result<bool, Problem> {
     let held = held::find(app.store.read(), claim.photo, claim.kind).await?;
     Ok(held.is_some_and(|held| app.photos.has(held.digest, held.bytes)))
 }
@@ -96,34 +106,28 @@ pub(super) async fn is_held(app: &App, claim: Claim) -> Result<bool, Problem> {
 /// `media.digest_mismatch`, `media.no_picture`, `media.too_many_pixels`: then the bytes are
 /// dropped and the upload is ended. Or a problem of the disk or the database: then nothing
 /// has changed.
-pub(super) async fn stand(
-    app: &App,
-    upload: &Upload,
-    turn: Turn,
-) -> Result<(Standing, Turn), Problem> {
-    let claim = upload.claim;
-    if is_held(app, claim).await? {
-        return Ok((Standing::Held, turn));
+pub(super) async fn stand(app: &App, upload: &Upload, turn: Turn) -> Result<Standing, Problem> {
+    if is_held(app, upload.claim).await? || adopt(app, upload.claim).await? {
+        return Ok(Standing::Held);
     }
-    let path = app.photos.part(upload.id);
-    match folder::length(&path).map_err(|error| disk_problem(&error))? {
-        Some(_) => {
-            let part = open_part(app, turn).await?;
-            let (offset, turn) = (part.offset(), part.into_turn());
-            if offset < claim.length {
-                Ok((Standing::At(offset), turn))
-            } else {
-                complete(app, upload).await?;
-                Ok((Standing::Held, turn))
-            }
-        }
-        None if adopt(app, claim).await? => Ok((Standing::Held, turn)),
-        None => Ok((Standing::At(0), turn)),
-    }
+    let part = open_part(app, turn).await?;
+    finish(app, upload, part).await
 }
 
-/// Completes an upload whose bytes are all there. The caller holds its turn.
-async fn complete(app: &App, upload: &Upload) -> Result<(), Problem> {
+/// Completes an upload if all its bytes are there.
+///
+/// # Errors
+/// As [`stand`].
+pub(super) async fn finish(app: &App, upload: &Upload, part: Part) -> Result<Standing, Problem> {
+    if part.offset() < upload.claim.length {
+        return Ok(Standing::Open(part));
+    }
+    complete(app, upload, &part).await?;
+    Ok(Standing::Held)
+}
+
+/// Completes an upload whose bytes are all there; no one else touches its part meanwhile.
+async fn complete(app: &App, upload: &Upload, _part: &Part) -> Result<(), Problem> {
     let claim = upload.claim;
     let (photos, id) = (Arc::clone(&app.photos), upload.id);
     let sound = match look(app, claim, photos.part(id)).await {
@@ -183,7 +187,7 @@ async fn look(app: &App, claim: Claim, path: PathBuf) -> Result<Sound, Unsound> 
 }
 
 fn look_at(claim: Claim, path: &Path) -> Result<Sound, Unsound> {
-    if folder::digest_of(path)? != claim.digest {
+    if digest_of(path)? != claim.digest {
         let detail = "The bytes do not have the hash that was promised. They are dropped; \
                       begin the upload anew.";
         return Err(Unsound::Refused(Problem::new(Code::MediaDigest, detail)));

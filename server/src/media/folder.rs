@@ -82,7 +82,7 @@ impl PhotoFolder {
 
     /// Whether the bytes are there, in their full length.
     pub(super) fn has(&self, digest: Digest, bytes: u64) -> bool {
-        length(&self.object(digest)).is_ok_and(|length| length == Some(bytes))
+        fs::metadata(self.object(digest)).is_ok_and(|file| file.is_file() && file.len() == bytes)
     }
 
     /// Moves a synced file among the uploads to the place of what is held.
@@ -151,18 +151,6 @@ impl PhotoFolder {
             }
         }
         Ok(found)
-    }
-}
-
-/// The length of a file, if there is one.
-///
-/// # Errors
-/// Of the file system.
-pub(super) fn length(path: &Path) -> io::Result<Option<u64>> {
-    match fs::metadata(path) {
-        Ok(metadata) => Ok(Some(metadata.len())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

@@ -59,8 +59,11 @@ impl Part {
         })?;
         // What a writer that was cut off left behind counts only once it is durable.
         file.sync_all()?;
-        folder.sync_uploads()?;
         let durable = file.metadata()?.len();
+        // The first byte is only written once the name is durable.
+        if durable == 0 {
+            folder.sync_uploads()?;
+        }
         Ok(Self {
             folder: Arc::clone(folder),
             file,
@@ -73,11 +76,6 @@ impl Part {
     /// The upload's offset.
     pub(super) fn offset(&self) -> u64 {
         self.durable
-    }
-
-    /// The turn, when nothing more is to be written.
-    pub(super) fn into_turn(self) -> Turn {
-        self.turn
     }
 
     /// Completes when a newer request wants the upload.

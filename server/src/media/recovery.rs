@@ -115,8 +115,8 @@ async fn settle(app: &App, upload: &Upload, swept: &mut Swept) -> Result<bool, P
         return Ok(false);
     };
     match completion::stand(app, upload, turn).await {
-        Ok((Standing::Held, _)) => swept.completed += 1,
-        Ok((Standing::At(_), _)) => {}
+        Ok(Standing::Held) => swept.completed += 1,
+        Ok(Standing::Open(_)) => {}
         Err(problem) if problem.code.status() < 500 && problem.retry_after.is_none() => {
             swept.refused += 1;
         }

@@ -1,6 +1,7 @@
 //! The rows of orders: all of them can be built again from the trace, but the details.
 
 use crate::trace::rows::rows;
+use gridcrew_sync_protocol::workflow::TemplateRef;
 
 rows! {
     /// Editions of workflow templates.
@@ -32,6 +33,8 @@ rows! {
         outside_no: String,
         /// Hash of what was asked at intake.
         intake_digest: Vec<u8>,
+        /// Who took it in: the first-asked person.
+        accepted_by: Uuid,
         /// The workflow.
         template_code: String,
         /// The edition of it.
@@ -66,6 +69,17 @@ rows! {
         state_digest: Vec<u8>,
         /// How many entries it was folded from.
         entry_count: i64,
+    }
+}
+
+impl service_order::Model {
+    /// The edition of the workflow that the order keeps (I10).
+    #[must_use]
+    pub fn template(&self) -> TemplateRef {
+        TemplateRef {
+            code: self.template_code.clone(),
+            version: u32::try_from(self.template_version).unwrap_or(0),
+        }
     }
 }
 

@@ -189,7 +189,7 @@ pub(super) fn tree_of(pieces: impl IntoIterator<Item = (Grid, Grid)>) -> RTree<P
 /// How often the pieces of a tree, taken as directed steps, go round a point.
 pub(super) fn winding(tree: &RTree<Piece>, at: Grid) -> i32 {
     let [x, y] = float(at);
-    let ray = AABB::from_corners([x, y], [1e15, y]);
+    let ray = AABB::from_corners([x, y], [1e17, y]);
     tree.locate_in_envelope_intersecting(&ray)
         .map(|piece| ray_step(piece.a, piece.b, at))
         .sum()

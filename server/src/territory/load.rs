@@ -6,11 +6,14 @@ use super::{
     snapshot::{CellRecord, TerritorySnapshot},
     store::{current_change, outline, stored_term},
 };
-use crate::{edge::Problem, store::Store};
-use gridcrew_sync_protocol::ids::{CellId, OrgId, StationAreaId};
+use crate::{app::App, edge::Problem};
+use gridcrew_sync_protocol::{
+    ids::{CellId, OrgId, StationAreaId},
+    time::Millis,
+};
 use sea_orm::{
-    AccessMode, ColumnTrait, DatabaseBackend, DatabaseTransaction, EntityTrait, IsolationLevel,
-    QueryFilter, QuerySelect, TransactionTrait,
+    AccessMode, ColumnTrait, DatabaseBackend, DatabaseTransaction, EntityTrait, ExprTrait,
+    IsolationLevel, QueryFilter, QuerySelect, TransactionTrait,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -25,12 +28,15 @@ struct Rows {
     versions: HashMap<Uuid, i64>,
 }
 
+/// Terms that ended longer ago than this are left out: nobody asks so far back.
+const ENDED_LONG_AGO: Millis = Millis(24 * 3_600_000);
+
 /// The snapshot of what is stored now.
 ///
 /// # Errors
 /// A problem of the database, or `internal` when what is stored does not fit together.
-pub async fn load(store: &Store) -> Result<TerritorySnapshot, Problem> {
-    let db = store.read();
+pub async fn load(app: &App) -> Result<TerritorySnapshot, Problem> {
+    let db = app.store.read();
     // SQLite reads from one moment anyway; PostgreSQL does when told to.
     let tx = match db.get_database_backend() {
         DatabaseBackend::Postgres => {
@@ -40,7 +46,8 @@ pub async fn load(store: &Store) -> Result<TerritorySnapshot, Problem> {
         }
         _ => db.begin().await?,
     };
-    let rows = Rows::read(&tx).await;
+    let since = app.now().0.saturating_sub(ENDED_LONG_AGO.0);
+    let rows = Rows::read(&tx, since).await;
     tx.rollback().await?;
     let rows = rows?;
     tokio::task::spawn_blocking(move || rows.build())
@@ -49,7 +56,10 @@ pub async fn load(store: &Store) -> Result<TerritorySnapshot, Problem> {
 }
 
 impl Rows {
-    async fn read(tx: &DatabaseTransaction) -> Result<Self, Problem> {
+    async fn read(tx: &DatabaseTransaction, since: i64) -> Result<Self, Problem> {
+        let running = cell_role::Column::ValidUntil
+            .is_null()
+            .or(cell_role::Column::ValidUntil.gt(since));
         let versions: Vec<(Uuid, i64)> = territory::Entity::find()
             .select_only()
             .column(territory::Column::StationId)
@@ -64,7 +74,7 @@ impl Rows {
                 .filter(cell::Column::UntilVersion.is_null())
                 .all(tx)
                 .await?,
-            terms: cell_role::Entity::find().all(tx).await?,
+            terms: cell_role::Entity::find().filter(running).all(tx).await?,
             areas: station_area::Entity::find()
                 .select_only()
                 .column(station_area::Column::CellId)

@@ -31,7 +31,7 @@ pub const REACH: Metres = Metres(50_000.0);
 pub const TIE: Metres = Metres(0.001);
 
 /// How many cells the explanation names.
-pub const CANDIDATES: usize = 4;
+pub const CANDIDATES: usize = 3;
 
 /// Which cell takes a point, and why.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -137,8 +137,6 @@ struct Near {
     cell: usize,
     /// Metres; 0 inside.
     distance: f64,
-    /// How far wrong that may be.
-    doubt: f64,
     /// The corner that is nearest, if it is a corner.
     corner: Option<Wgs84>,
 }
@@ -189,7 +187,8 @@ impl<'a> Search<'a> {
             match node {
                 Node::Parent(parent) => self.open(parent, limit, &mut open),
                 Node::Leaf(leaf) => {
-                    self.measure(leaf.cell);
+                    // Outside its box a cell cannot hold the point.
+                    self.measure(leaf, bound <= 0.0);
                     limit = limit.min(self.limit());
                 }
             }
@@ -232,7 +231,7 @@ impl<'a> Search<'a> {
         };
         let worst = self.near[0].distance;
         let margin = TIE.0 + 2.0 * self.doubt(worst, self.snapshot.longest.0);
-        let limit = (last.distance + last.doubt).max(worst + margin);
+        let limit = last.distance.max(worst + margin);
         limit * limit
     }
 
@@ -242,41 +241,39 @@ impl<'a> Search<'a> {
         1e-14 * distance * distance * distance + self.bend * longest * longest + 1e-7
     }
 
-    fn measure(&mut self, cell: usize) {
-        let mut winding = 0;
-        let mut best = (f64::INFINITY, None);
-        for ring in self.snapshot.rings_of(cell) {
-            winding += winding_around(ring, self.point);
-            if let Some(hit) = self.plane.to_path(ring)
-                && hit.distance.0 < best.0
-            {
-                let corner = match hit.along {
-                    0.0 => Some(ring[hit.segment]),
-                    1.0 => Some(ring[hit.segment + 1]),
-                    _ => None,
-                };
-                best = (hit.distance.0, corner);
+    fn measure(&mut self, leaf: &Leaf, may_hold: bool) {
+        let first = &self.snapshot.points[leaf.start..leaf.end];
+        let rings = || {
+            let rest = leaf.more.then(|| self.snapshot.rings_of(leaf.cell).skip(1));
+            std::iter::once(first).chain(rest.into_iter().flatten())
+        };
+        let mut near = Near {
+            cell: leaf.cell,
+            distance: 0.0,
+            corner: None,
+        };
+        let winding = |ring| winding_around(ring, self.point);
+        if !may_hold || rings().map(winding).sum::<i32>() <= 0 {
+            near.distance = f64::INFINITY;
+            for ring in rings() {
+                if let Some(hit) = self.plane.to_path(ring)
+                    && hit.distance.0 < near.distance
+                {
+                    near.distance = hit.distance.0;
+                    near.corner = match hit.along {
+                        0.0 => Some(ring[hit.segment]),
+                        1.0 => Some(ring[hit.segment + 1]),
+                        _ => None,
+                    };
+                }
             }
         }
-        let (distance, corner) = if winding > 0 { (0.0, None) } else { best };
-        if distance > REACH.0 {
-            return;
+        if near.distance <= REACH.0 {
+            let place = self
+                .near
+                .partition_point(|other| other.order(&near).is_lt());
+            self.near.insert(place, near);
         }
-        let doubt = if winding > 0 {
-            0.0
-        } else {
-            self.doubt(distance, self.snapshot.outlines[cell].longest)
-        };
-        let near = Near {
-            cell,
-            distance,
-            doubt,
-            corner,
-        };
-        let place = self
-            .near
-            .partition_point(|other| other.order(&near).is_lt());
-        self.near.insert(place, near);
     }
 
     /// Of the cells that may be equally near, measures again those that the plane cannot
@@ -288,35 +285,60 @@ impl<'a> Search<'a> {
                 shared: false,
             };
         };
-        let end = first.distance + first.doubt + TIE.0;
-        let rivals = self
+        // Doubting all alike is enough to see that there is nothing to doubt.
+        let doubt = |n: &Near| self.doubt(n.distance, self.snapshot.longest.0);
+        let end = first.distance + doubt(&first) + TIE.0;
+        let maybe = self
             .near
             .iter()
-            .take_while(|n| n.distance - n.doubt <= end)
+            .take_while(|n| n.distance - doubt(n) <= end)
             .count();
-        if rivals > 1 {
-            let known =
-                |n: &Near| n.distance == 0.0 || (n.corner.is_some() && n.corner == first.corner);
-            let rivals = &mut self.near[..rivals];
-            if !rivals.iter().all(known) {
-                for near in rivals.iter_mut().filter(|n| n.distance > 0.0) {
-                    near.distance = along_geodesics(self.snapshot, self.point, &self.plane, near);
-                }
-                rivals.sort_unstable_by(Near::order);
-            }
-            let equal = rivals[0].distance + TIE.0;
-            let equals = rivals.iter().take_while(|n| n.distance <= equal).count();
-            let lowest = (0..equals).min_by_key(|i| rivals[*i].cell).unwrap_or(0);
-            rivals[..=lowest].rotate_right(1);
+        if maybe < 2 {
             return Found {
                 near: self.near,
-                shared: equals > 1,
+                shared: false,
             };
         }
+        let doubt = |n: &Near| match n.distance {
+            0.0 => 0.0,
+            _ => self.doubt(n.distance, self.snapshot.outlines[n.cell].longest),
+        };
+        let end = first.distance + doubt(&first) + TIE.0;
+        let (mut rivals, others): (Vec<Near>, Vec<Near>) =
+            self.near.iter().partition(|n| n.distance - doubt(n) <= end);
+        let known =
+            |n: &Near| n.distance == 0.0 || (n.corner.is_some() && n.corner == first.corner);
+        if !rivals.iter().all(known) {
+            for near in rivals.iter_mut().filter(|n| n.distance > 0.0) {
+                let limit = near.distance + 2.0 * doubt(near);
+                near.distance = self.along_geodesics(near.cell, limit);
+            }
+            rivals.sort_unstable_by(Near::order);
+        }
+        let equal = rivals[0].distance + TIE.0;
+        let equals = rivals.iter().take_while(|n| n.distance <= equal).count();
+        let lowest = (0..equals).min_by_key(|i| rivals[*i].cell).unwrap_or(0);
+        rivals[..=lowest].rotate_right(1);
+        rivals.extend(others);
+        rivals[1..].sort_unstable_by(Near::order);
+        self.near = rivals;
         Found {
             near: self.near,
-            shared: false,
+            shared: equals > 1,
         }
+    }
+
+    /// The distance to a cell, by geodesics to the pieces of its border that may be nearest:
+    /// those no farther than a limit in the plane.
+    fn along_geodesics(&self, cell: usize, limit: f64) -> f64 {
+        let pieces = self
+            .snapshot
+            .rings_of(cell)
+            .flat_map(|ring| ring.windows(2));
+        pieces
+            .filter(|pair| self.plane.to_segment(pair[0], pair[1]).0 <= limit)
+            .map(|pair| to_piece(self.point, pair[0], pair[1]))
+            .fold(f64::INFINITY, f64::min)
     }
 }
 
@@ -347,23 +369,6 @@ fn winding_around(ring: &[Wgs84], point: Wgs84) -> i32 {
         before = Some(b);
     }
     winding
-}
-
-/// The distance to a cell, by geodesics to the pieces of its border that may be nearest.
-fn along_geodesics(
-    snapshot: &TerritorySnapshot,
-    point: Wgs84,
-    plane: &LocalPlane,
-    near: &Near,
-) -> f64 {
-    let limit = near.distance + 2.0 * near.doubt;
-    let pieces = snapshot
-        .rings_of(near.cell)
-        .flat_map(|ring| ring.windows(2));
-    pieces
-        .filter(|pair| plane.to_segment(pair[0], pair[1]).0 <= limit)
-        .map(|pair| to_piece(point, pair[0], pair[1]))
-        .fold(f64::INFINITY, f64::min)
 }
 
 /// The shortest geodesic from a point to a piece that is straight in degrees: a search by

@@ -220,3 +220,32 @@ fn nearest_by_metres_agrees_with_geodesics_to_every_cell() {
         );
     }
 }
+
+#[test]
+fn the_plane_is_as_true_as_it_says() {
+    use geographiclib_rs::InverseGeodesic;
+    let reference = geographiclib_rs::Geodesic::wgs84();
+    let mut random = field::Seeded::new(5);
+    for (reach, bound) in [(1_000.0, 0.000_1), (20_000.0, 0.02)] {
+        for _ in 0..2_000 {
+            let a = at(73.0 + 60.0 * random.next(), 55.0 * random.next());
+            let (angle, length) = (std::f64::consts::TAU * random.next(), reach * random.next());
+            let b = at(
+                a.lon() + length * angle.sin() / (111_400.0 * a.lat().to_radians().cos()),
+                a.lat() + length * angle.cos() / 111_700.0,
+            );
+            let truth: f64 = reference.inverse(a.lat(), a.lon(), b.lat(), b.lon());
+            let by_middle = gridcrew_sync_protocol::position::distance_m(a, b).0;
+            let in_plane = LocalPlane::around(a).to_point(b).0;
+            assert!(
+                (by_middle - truth).abs() < bound,
+                "{a:?} {b:?} {by_middle} {truth}"
+            );
+            // The series adds no more than the plane's own error.
+            assert!(
+                (in_plane - truth).abs() < 2.0 * bound,
+                "{a:?} {b:?} {in_plane} {truth}"
+            );
+        }
+    }
+}

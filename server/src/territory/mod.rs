@@ -1,8 +1,8 @@
 //! Whose ground is it: boundary, station areas, cells, their managers, and the search.
 //!
 //! The way through: [`import`] reads GeoJSON with a stated datum into drafts, mends small
-//! flaws and says which; [`draft`] puts them together and checks them; [`split`] makes the first cells from station areas when there are
-//! none yet; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
+//! flaws and says which; [`draft`] puts them together and checks them; [`split`] makes the
+//! first cells from station areas when there are none yet; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
 //! accepted is stored, and every server process builds a [`snapshot`] from it: immutable,
 //! searched by [`locate`], and swapped whole by the [`index`] when something changes.
 //! [`assign`] says what naming an A or a B does to the terms before.

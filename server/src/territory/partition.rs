@@ -323,11 +323,12 @@ mod tests {
             for m in [
                 (n % side + 1 < side).then_some(n + 1),
                 (n + side < count).then_some(n + side),
-            ] {
-                if let Some(m) = m {
-                    beside[n].insert(m, 1.0);
-                    beside[m].insert(n, 1.0);
-                }
+            ]
+            .into_iter()
+            .flatten()
+            {
+                beside[n].insert(m, 1.0);
+                beside[m].insert(n, 1.0);
             }
         }
         Graph {

@@ -237,7 +237,7 @@ fn closed_area(ring: &[Grid]) -> i128 {
 /// The half-line whose left side one sees from just above `from`, looking east.
 fn first_to_the_east(tree: &rstar::RTree<super::grid::Piece>, from: Grid) -> Option<usize> {
     let [x, y] = float(from);
-    let ray = AABB::from_corners([x, y], [1e15, y]);
+    let ray = AABB::from_corners([x, y], [1e17, y]);
     let mut best: Option<((f64, f64), usize)> = None;
     for piece in tree.locate_in_envelope_intersecting(&ray) {
         let step = ray_step(piece.a, piece.b, from);

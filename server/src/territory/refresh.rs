@@ -21,7 +21,7 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A problem of the database, or `internal` when what is stored does not fit together; the
 /// snapshot in force then stays.
 pub async fn refresh(app: &App) -> Result<(), Problem> {
-    app.territory.swap(load(&app.store).await?);
+    app.territory.swap(load(app).await?);
     Ok(())
 }
 
@@ -78,7 +78,7 @@ impl Watcher {
             Ordering::Greater => refresh(app).await?,
             Ordering::Equal => {}
             // Older than what is in force: the database was restored.
-            Ordering::Less => app.territory.replace(load(&app.store).await?),
+            Ordering::Less => app.territory.replace(load(app).await?),
         }
         if self.known != Some(change) {
             self.due = store::next_due(app.store.read()).await?;

@@ -16,6 +16,10 @@ use std::collections::HashSet;
 /// One closed ring: its first point is repeated at the end.
 pub type Ring = Vec<Wgs84>;
 
+/// Polygons of rings of (longitude, latitude) in WGS-84, the outer ring of each polygon
+/// first: the form of the feed and of the store.
+pub type Pairs = Vec<Vec<Vec<(f64, f64)>>>;
+
 /// A sound outline; see the module.
 ///
 /// Serialised as polygons of rings of `[lon, lat]` in WGS-84, the outer ring of each
@@ -392,14 +396,13 @@ pub(super) fn metres_per_step(lat: f64) -> [f64; 2] {
 
 impl Serialize for Shape {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let plain: Vec<Vec<Vec<(f64, f64)>>> = self.to_pairs();
-        plain.serialize(serializer)
+        self.to_pairs().serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Shape {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let plain = Vec::<Vec<Vec<(f64, f64)>>>::deserialize(deserializer)?;
+        let plain = Pairs::deserialize(deserializer)?;
         let polygons = plain
             .into_iter()
             .map(|rings| {
@@ -419,9 +422,9 @@ impl<'de> Deserialize<'de> for Shape {
 }
 
 impl Shape {
-    /// Polygons of rings of (longitude, latitude) in WGS-84: the form of the feed.
+    /// The shape as plain pairs.
     #[must_use]
-    pub fn to_pairs(&self) -> Vec<Vec<Vec<(f64, f64)>>> {
+    pub fn to_pairs(&self) -> Pairs {
         let ring = |ring: &Ring| ring.iter().map(|p| (p.lon(), p.lat())).collect();
         self.polygons
             .iter()

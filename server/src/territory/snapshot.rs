@@ -4,7 +4,10 @@
 //! of threads ([`TerritorySnapshot::locate`]), and replaced whole. Customers are not in it:
 //! account → station area is a look-up in the store, station area → cell one here.
 
-use super::{roles::CellRoles, shape::Shape};
+use super::{
+    roles::CellRoles,
+    shape::{Pairs, Shape},
+};
 use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, StationAreaId},
     position::{Metres, Wgs84, distance_m},
@@ -73,12 +76,32 @@ pub enum SnapshotError {
     },
 }
 
-/// Where a cell lies and where its points begin.
+/// Where a cell lies and where the points of its first ring are: what the search needs at
+/// hand, because each further look into memory costs more than the sums.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leaf {
     envelope: AABB<[f64; 2]>,
     /// Place among the cells, which are ordered by id.
     pub(super) cell: usize,
+    /// The points of its first ring.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// It has further rings.
+    pub(super) more: bool,
+}
+
+impl Leaf {
+    fn bare(cell: usize, shape: &Shape) -> Self {
+        let [west, south, east, north] = shape.bounds();
+        let envelope = AABB::from_corners([west, south], [east, north]);
+        Self {
+            envelope,
+            cell,
+            start: 0,
+            end: 0,
+            more: false,
+        }
+    }
 }
 
 impl RTreeObject for Leaf {
@@ -138,20 +161,28 @@ impl TerritorySnapshot {
                 }
             }
         }
-        let leaves = records.iter().enumerate().map(|(cell, record)| {
-            let [west, south, east, north] = record.shape.bounds();
-            Leaf {
-                envelope: AABB::from_corners([west, south], [east, north]),
-                cell,
-            }
-        });
-        let tree = RTree::bulk_load(leaves.collect());
-        // Neighbours in the tree are searched together, so their points lie together.
+        // Neighbours in the tree are searched together, so their points lie together: the
+        // tree is built once to learn the order, and again with the places.
+        let mut leaves: Vec<Leaf> = RTree::bulk_load(
+            records
+                .iter()
+                .enumerate()
+                .map(|(cell, r)| Leaf::bare(cell, &r.shape))
+                .collect(),
+        )
+        .iter()
+        .copied()
+        .collect();
         let mut points = Vec::with_capacity(records.iter().map(|r| r.shape.vertices()).sum());
         let mut outlines = vec![Outline::default(); records.len()];
-        for leaf in &tree {
-            outlines[leaf.cell] = laid_out(&records[leaf.cell].shape, &mut points);
+        for leaf in &mut leaves {
+            let outline = laid_out(&records[leaf.cell].shape, &mut points);
+            leaf.start = outline.start;
+            leaf.end = outline.first_end;
+            leaf.more = !outline.more.is_empty();
+            outlines[leaf.cell] = outline;
         }
+        let tree = RTree::bulk_load(leaves);
         let longest = outlines.iter().map(|o| o.longest).fold(0.0, f64::max);
         let ring_count = |r: &CellRecord| r.shape.polygons().iter().map(Vec::len).collect();
         let rings = records.iter().map(ring_count).collect();
@@ -207,10 +238,9 @@ impl TerritorySnapshot {
         self.area_cell.get(&area).map(|place| &self.cells[*place])
     }
 
-    /// The outline of a cell, polygons of rings of (longitude, latitude) in WGS-84: the
-    /// form of the feed.
+    /// The outline of a cell.
     #[must_use]
-    pub fn outline(&self, id: CellId) -> Option<Vec<Vec<Vec<(f64, f64)>>>> {
+    pub fn outline(&self, id: CellId) -> Option<Pairs> {
         let place = self.place_of(id)?;
         let mut rings = self.rings_of(place);
         let pairs = |ring: &[Wgs84]| ring.iter().map(|p| (p.lon(), p.lat())).collect();

@@ -1,8 +1,8 @@
 //! The first cells of a territory, made from its station areas.
 //!
-//! Every station area gets the ground nearest to it ([`tiles`](super::tiles)), weighted by
+//! Every station area gets the ground nearest to it (`tiles`), weighted by
 //! its customers; neighbouring areas are then joined into cells of about equal weight that
-//! hang together ([`partition`](super::partition)). A cell is the ground of its areas, so
+//! hang together (`partition`). A cell is the ground of its areas, so
 //! each area is whole in one cell and the cells tile the territory exactly.
 
 use super::{

@@ -130,6 +130,25 @@ fn what_cannot_be_split_is_refused_with_the_reason() {
 }
 
 #[test]
+fn ground_at_a_pole_is_refused_or_split_but_never_a_crash() {
+    let at = |lon: f64, lat: f64| Wgs84::new(lon, lat).unwrap();
+    let cap = vec![
+        at(-180.0, 89.0),
+        at(180.0, 89.0),
+        at(180.0, 90.0),
+        at(-180.0, 90.0),
+    ];
+    let tip = vec![at(0.0, 89.999_999_9), at(1.0, 89.999_999_9), at(0.5, 90.0)];
+    for ring in [cap, tip] {
+        let boundary = Shape::new(vec![vec![ring]]).unwrap();
+        let areas = areas(&boundary, 12, 4);
+        if let Ok(made) = split(&boundary, &areas, 4, 0) {
+            sound(&boundary, &areas, &made);
+        }
+    }
+}
+
+#[test]
 fn areas_in_a_row_and_one_area_alone_can_be_split() {
     let boundary = township(40, 1);
     let row: Vec<WeightedArea> = (0..9)

@@ -76,7 +76,7 @@ async fn who_is_a(ground: &Ground, cell: CellId) -> Option<PersonId> {
     let now = app.now();
     let snapshot = app.territory.load().cell(cell).unwrap().roles.at(now).a;
     let this = cell::Column::Id.eq(cell.0).into();
-    let read = cells(app.store.read(), this, 1, now).await.unwrap();
+    let read = cells(app.store.read(), this, Some(1), now).await.unwrap();
     let read = read[0].role_a.as_ref().map(|named| named.person);
     assert_eq!(snapshot, read);
     snapshot

@@ -52,11 +52,12 @@ impl Flat {
         ]
     }
 
-    fn grid(&self, at: [f64; 2]) -> Grid {
-        Grid::near(
-            at[0] / self.scale[0] + self.middle[0],
-            at[1] / self.scale[1] + self.middle[1],
-        )
+    /// None for a place so far off (or so near a pole) that the grid does not reach it.
+    fn grid(&self, at: [f64; 2]) -> Option<Grid> {
+        let lon = at[0] / self.scale[0] + self.middle[0];
+        let lat = at[1] / self.scale[1] + self.middle[1];
+        let within = lon.abs() < 1e5 && lat.abs() < 1e5;
+        within.then(|| Grid::near(lon, lat))
     }
 
     pub(super) fn metres(&self, a: Grid, b: Grid) -> f64 {
@@ -167,7 +168,7 @@ fn middle_lines(boundary: &Shape, flat: &Flat, spots: &[[f64; 2]]) -> Result<Vec
         let Some(centre) = centre(corners) else {
             continue;
         };
-        let centre = flat.grid(centre);
+        let centre = flat.grid(centre).ok_or(TileError::Unresolved)?;
         let known = corners.map(|c| number.get(&bits([c.x, c.y])).copied());
         for (p, q) in [(0, 1), (1, 2), (2, 0)] {
             if let (Some(p), Some(q)) = (known[p], known[q])

@@ -176,7 +176,13 @@ impl<'a> Folding<'a> {
     /// In what standing the actor recorded this.
     fn standing(&self, at: TrustedTime, sourced: &Sourced) -> Result<Standing, EvidenceReason> {
         if sourced.from_server() {
-            return Ok(Standing::Present);
+            // Whoever acted at a desk was checked then; in which term he did still counts.
+            let present = sourced.record.term == self.state.term;
+            return Ok(if present {
+                Standing::Present
+            } else {
+                Standing::Then
+            });
         }
         let actor = Owner::Person(sourced.record.actor);
         let held: Vec<&Assignment> = self
@@ -335,9 +341,9 @@ impl<'a> Folding<'a> {
 /// In what standing someone recorded something.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// As the present owner, or by the server.
+    /// As the present owner, or by the server in the present term.
     Present,
-    /// As the owner of that time.
+    /// As the owner of that time, or by the server in an earlier term.
     Then,
     /// As a previous owner, after his term.
     Late,

@@ -8,14 +8,7 @@ use super::protocol::Checksum;
 use crate::{
     app::App,
     edge::Problem,
-    media::{
-        blocking,
-        completion::{self, Standing},
-        folder::disk_problem,
-        part::Part,
-        turns::{self, Turn},
-        uploads::Upload,
-    },
+    media::{blocking, completion, folder::disk_problem, part::Part, turns, uploads::Upload},
 };
 use actix_web::error::PayloadError;
 use bytes::{Bytes, BytesMut};
@@ -41,17 +34,16 @@ pub(in crate::media) struct Chunk<S> {
 /// # Errors
 /// `media.too_large`, `media.checksum_mismatch`, `media.busy`, `request.timeout`,
 /// `request.malformed` when the body broke off, `storage.full`, and what
-/// [`completion::stand`] may say.
+/// [`completion::finish`] may say.
 pub(in crate::media) async fn receive<S>(
     app: &App,
     upload: &Upload,
-    turn: Turn,
+    mut part: Part,
     chunk: Chunk<S>,
 ) -> Result<u64, Problem>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
-    let mut part = completion::open_part(app, turn).await?;
     if chunk.checksum.is_some() {
         part = on_disk(part, Part::distrust).await?;
     }
@@ -73,13 +65,8 @@ where
         let detail = "The chunk does not have its checksum. None of it is kept; send it again.";
         return Err(Problem::new(Code::MediaChecksum, detail));
     }
-    if part.offset() < upload.claim.length {
-        return Ok(part.offset());
-    }
-    match completion::stand(app, upload, part.into_turn()).await? {
-        (Standing::At(offset), _) => Ok(offset),
-        (Standing::Held, _) => Ok(upload.claim.length),
-    }
+    let standing = completion::finish(app, upload, part).await?;
+    Ok(standing.offset(upload))
 }
 
 /// Reads a body that brings nothing new to its end.

@@ -45,10 +45,8 @@ async fn in_a_task(
 /// Waits for the upload's turn and says how far it is; its length when it is held.
 async fn offset(app: &App, upload: &Upload) -> Result<u64, Problem> {
     let turn = app.photos.turns.take(upload.id).await?;
-    match completion::stand(app, upload, turn).await?.0 {
-        Standing::At(offset) => Ok(offset),
-        Standing::Held => Ok(upload.claim.length),
-    }
+    let standing = completion::stand(app, upload, turn).await?;
+    Ok(standing.offset(upload))
 }
 
 /// What the server speaks of tus.
@@ -125,15 +123,15 @@ async fn first_bytes(
 ) -> Result<u64, Problem> {
     let turn = app.photos.turns.take(upload.id).await?;
     match completion::stand(app, upload, turn).await? {
-        (Standing::At(skip), turn) => {
+        Standing::Open(part) => {
             let chunk = Chunk {
                 body,
-                skip,
+                skip: part.offset(),
                 checksum,
             };
-            receive::receive(app, upload, turn, chunk).await
+            receive::receive(app, upload, part, chunk).await
         }
-        (Standing::Held, _) => {
+        Standing::Held => {
             receive::skip(upload.claim.length, body).await?;
             Ok(upload.claim.length)
         }
@@ -230,20 +228,19 @@ async fn next_bytes(
 ) -> Result<u64, TusProblem> {
     let turn = app.photos.turns.take(upload.id).await?;
     match completion::stand(app, upload, turn).await? {
-        (Standing::At(offset), turn) if offset == at => {
+        Standing::Open(part) if part.offset() == at => {
             let chunk = Chunk {
                 body,
                 skip: 0,
                 checksum,
             };
-            Ok(receive::receive(app, upload, turn, chunk).await?)
+            Ok(receive::receive(app, upload, part, chunk).await?)
         }
-        (Standing::At(offset), _) => Err(TusProblem::wrong_offset(offset, at)),
-        (Standing::Held, _) if at == upload.claim.length => {
+        Standing::Held if at == upload.claim.length => {
             receive::skip(0, body).await?;
             Ok(at)
         }
-        (Standing::Held, _) => Err(TusProblem::wrong_offset(upload.claim.length, at)),
+        standing => Err(TusProblem::wrong_offset(standing.offset(upload), at)),
     }
 }
 

@@ -21,7 +21,7 @@ use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, PersonId},
     time::UnixMillis,
 };
-use sea_orm::{ColumnTrait, Condition};
+use sea_orm::ColumnTrait;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -123,7 +123,7 @@ pub(super) async fn list_cells(
         .of_stations("cell")
         .add_option(query.station.map(|id| cell::Column::StationId.eq(id.0)))
         .add_option(query.after.map(|id| cell::Column::Id.gt(id.0)));
-    let found = store::cells(app.store.read(), condition, PAGE, caller.now).await?;
+    let found = store::cells(app.store.read(), condition, Some(PAGE), caller.now).await?;
     let full = u64::try_from(found.len()).is_ok_and(|found| found == PAGE);
     Ok(web::Json(CellList {
         after: found.last().filter(|_| full).map(|cell| cell.id),
@@ -217,11 +217,11 @@ async fn write_roles(
 
 /// A present cell in the caller's scope.
 async fn visible_cell(app: &App, caller: &Caller, id: CellId) -> Result<CellDetail, Problem> {
-    let this: Condition = caller
+    let this = caller
         .scope
         .of_stations("cell")
         .add(cell::Column::Id.eq(id.0));
-    store::cells(app.store.read(), this, 1, app.now())
+    store::cells(app.store.read(), this, Some(1), app.now())
         .await?
         .pop()
         .ok_or_else(Problem::not_found)

@@ -73,7 +73,7 @@ pub(super) async fn locate(
         .scope
         .of_stations("cell")
         .add(cell::Column::Id.is_in(ids));
-    let cells = store::cells(app.store.read(), visible, u64::MAX, caller.now).await?;
+    let cells = store::cells(app.store.read(), visible, None, caller.now).await?;
     let mut cells: HashMap<CellId, CellSummary> =
         cells.into_iter().map(|c| (c.id, c.into())).collect();
     let chosen = answer

@@ -159,14 +159,15 @@ pub async fn stations<C: ConnectionTrait>(
         .collect())
 }
 
-/// The present cells that meet a condition on `cell`, in the order of their ids.
+/// The present cells that meet a condition on `cell`, in the order of their ids, at most so
+/// many.
 ///
 /// # Errors
 /// A problem of the database.
 pub async fn cells<C: ConnectionTrait>(
     db: &C,
     condition: Condition,
-    limit: u64,
+    limit: Option<u64>,
     now: UnixMillis,
 ) -> Result<Vec<CellDetail>, Problem> {
     let rows: Vec<(Uuid, Uuid, String, String)> = cell::Entity::find()
@@ -281,7 +282,7 @@ pub async fn territory<C: ConnectionTrait>(
         return Ok(None);
     };
     let of_station = Condition::all().add(cell::Column::StationId.eq(station.0));
-    let cells = cells(db, of_station, u64::MAX, now).await?;
+    let cells = cells(db, of_station, None, now).await?;
     let outlines: Vec<(Uuid, String)> = cell::Entity::find()
         .select_only()
         .column(cell::Column::Id)

@@ -262,3 +262,21 @@ proptest! {
         prop_assert_eq!(state(&other), expected);
     }
 }
+
+#[test]
+fn what_was_taken_at_a_desk_is_not_taken_by_the_next_owner() {
+    let taken = Event::Taken(Taken { eta_minutes: None });
+    let records = [
+        accepted(),
+        assigned(2, 1, A, 1),
+        sourced(100, 3, A, 1, 2, taken.clone()),
+        assigned(4, 2, B, 3),
+    ];
+    let state = fold(&template(), &records).unwrap();
+    assert_eq!(state.status, Status::Routed);
+    assert!(state.taken_at.is_none() && state.first_taken_at.is_some());
+
+    let mut again = records.to_vec();
+    again.push(sourced(100, 5, B, 2, 4, taken));
+    assert_eq!(fold(&template(), &again).unwrap().status, Status::Taken);
+}

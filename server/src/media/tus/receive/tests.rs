@@ -1,5 +1,8 @@
 use super::*;
-use crate::media::tests::{Lane, jpeg};
+use crate::media::{
+    completion::Standing,
+    tests::{Lane, jpeg},
+};
 use futures_util::stream;
 
 fn body(
@@ -16,11 +19,19 @@ fn chunk<S>(body: S) -> Chunk<S> {
     }
 }
 
-async fn stands(lane: &Lane, upload: &Upload) -> u64 {
+async fn standing(lane: &Lane, upload: &Upload) -> Standing {
     let turn = lane.app().photos.turns.take(upload.id).await.unwrap();
-    match completion::stand(lane.app(), upload, turn).await.unwrap().0 {
-        Standing::At(offset) => offset,
-        Standing::Held => upload.claim.length,
+    completion::stand(lane.app(), upload, turn).await.unwrap()
+}
+
+async fn stands(lane: &Lane, upload: &Upload) -> u64 {
+    standing(lane, upload).await.offset(upload)
+}
+
+async fn part(lane: &Lane, upload: &Upload) -> Part {
+    match standing(lane, upload).await {
+        Standing::Open(part) => part,
+        Standing::Held => panic!("it is held"),
     }
 }
 
@@ -28,18 +39,18 @@ async fn stands(lane: &Lane, upload: &Upload) -> u64 {
 async fn what_came_before_a_cut_counts() {
     let (lane, photo) = (Lane::new().await, jpeg(31));
     let upload = lane.begin(lane.promised(&photo).await).await;
-    let turn = lane.app().photos.turns.take(upload.id).await.unwrap();
+    let open = part(&lane, &upload).await;
     let cut = body(vec![
         Ok(Bytes::copy_from_slice(&photo[..100])),
         Ok(Bytes::copy_from_slice(&photo[100..350])),
         Err(PayloadError::Incomplete(None)),
     ]);
-    let ended = receive(lane.app(), &upload, turn, chunk(cut)).await;
+    let ended = receive(lane.app(), &upload, open, chunk(cut)).await;
     assert_eq!(ended.unwrap_err().code, Code::RequestMalformed);
     assert_eq!(stands(&lane, &upload).await, 350);
-    let turn = lane.app().photos.turns.take(upload.id).await.unwrap();
+    let open = part(&lane, &upload).await;
     let rest = body(vec![Ok(Bytes::copy_from_slice(&photo[350..]))]);
-    let offset = receive(lane.app(), &upload, turn, chunk(rest))
+    let offset = receive(lane.app(), &upload, open, chunk(rest))
         .await
         .unwrap();
     assert_eq!(offset, photo.len() as u64);
@@ -50,23 +61,35 @@ async fn what_came_before_a_cut_counts() {
 async fn a_newer_request_ends_one_that_hangs_and_sees_what_it_brought() {
     let (lane, photo) = (Lane::new().await, jpeg(32));
     let upload = lane.begin(lane.promised(&photo).await).await;
-    let turn = lane.app().photos.turns.take(upload.id).await.unwrap();
-    let hanging = body(vec![Ok(Bytes::copy_from_slice(&photo[..800]))]).chain(stream::pending());
-    let older = receive(lane.app(), &upload, turn, chunk(hanging));
-    let (older, offset) = tokio::join!(older, stands(&lane, &upload));
+    let open = part(&lane, &upload).await;
+    let (reached, hangs) = tokio::sync::oneshot::channel();
+    let hang = stream::once(async move {
+        reached.send(()).unwrap();
+        std::future::pending().await
+    });
+    let first = body(vec![Ok(Bytes::copy_from_slice(&photo[..800]))]);
+    let older = receive(
+        lane.app(),
+        &upload,
+        open,
+        chunk(Box::pin(first.chain(hang))),
+    );
+    let newer = async {
+        hangs.await.unwrap();
+        stands(&lane, &upload).await
+    };
+    let (older, offset) = tokio::join!(older, newer);
     assert_eq!(older.unwrap_err().code, Code::MediaBusy);
-    // The newer one may have come before the first byte was taken.
-    assert!(offset == 800 || offset == 0, "{offset}");
-    assert_eq!(stands(&lane, &upload).await, offset);
+    assert_eq!(offset, 800);
 }
 
 #[actix_web::test]
 async fn a_body_that_goes_on_is_not_read_to_its_end() {
     let (lane, photo) = (Lane::new().await, jpeg(33));
     let upload = lane.begin(lane.promised(&photo).await).await;
-    let turn = lane.app().photos.turns.take(upload.id).await.unwrap();
+    let open = part(&lane, &upload).await;
     let endless = stream::repeat_with(|| Ok(Bytes::from_static(&[0; 4096])));
-    let ended = receive(lane.app(), &upload, turn, chunk(endless)).await;
+    let ended = receive(lane.app(), &upload, open, chunk(endless)).await;
     assert_eq!(ended.unwrap_err().code, Code::MediaTooLarge);
     let endless = stream::repeat_with(|| Ok(Bytes::from_static(&[0; 4096])));
     assert_eq!(

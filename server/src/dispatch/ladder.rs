@@ -1,0 +1,369 @@
+//! Who answers: A, then B, then the nearest free manager of the same service team, then the
+//! crew, then the station's desk (I11).
+//!
+//! Every rung is written down with everyone on it, so that the stored decision shows who was
+//! considered, how far away they were, and why each was passed over. The desk is always the
+//! last candidate and always can: an order never is without an owner. Of a team and of the
+//! crews only so many are asked, one after the other, so that an order does not wander.
+
+use super::{limits::Limits, place::Placed};
+use crate::territory::roles::Managers;
+use gridcrew_sync_protocol::{
+    ids::{CellId, OrgId, PersonId, StationAreaId},
+    order::OrderState,
+    position::{Metres, Wgs84, distance_m},
+    record::{Owner, Rung},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What dispatch knows of a person of the station.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PersonFacts {
+    /// Who.
+    pub id: PersonId,
+    /// He is a manager, not staff at a desk.
+    pub manager: bool,
+    /// Where in the station he belongs.
+    pub home: Home,
+    /// Where he starts from.
+    pub base: Option<Wgs84>,
+    /// He may not sign in.
+    pub disabled: bool,
+    /// He is listed as off duty.
+    pub off_duty: bool,
+    /// How many open orders he owns.
+    pub open_orders: u32,
+}
+
+/// Where in a station a person belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// To the station itself.
+    Station,
+    /// To a service team.
+    Team(OrgId),
+    /// To a crew. The organisation names no crew leaders: who belongs to a crew answers for it.
+    Crew(OrgId),
+}
+
+/// How an earlier owner of the order let go of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LetGo {
+    /// He declined.
+    Declined,
+    /// He did not take it in time.
+    NotTaken,
+    /// He handed it over.
+    HandedOver,
+}
+
+impl LetGo {
+    /// The stable code; also the reason of the assignment that follows.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Declined => "declined",
+            Self::NotTaken => "not_taken",
+            Self::HandedOver => "handed_over",
+        }
+    }
+
+    fn of_code(code: &str) -> Self {
+        [Self::Declined, Self::HandedOver]
+            .into_iter()
+            .find(|known| known.code() == code)
+            .unwrap_or(Self::NotTaken)
+    }
+}
+
+/// Why a candidate is not the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PassedOver {
+    /// The cell has no one in this role.
+    Vacant,
+    /// He does not work at the station any more.
+    NotOfStation,
+    /// He may not sign in.
+    Disabled,
+    /// He is off duty.
+    OffDuty,
+    /// He declined this order before.
+    Declined,
+    /// He did not take this order in time before.
+    NotTaken,
+    /// He handed this order over before.
+    HandedOver,
+    /// He has too many open orders to count as free.
+    Busy,
+    /// As many of this rung as may be asked have been.
+    EnoughAsked,
+    /// Someone before him can.
+    NotNeeded,
+}
+
+impl From<LetGo> for PassedOver {
+    fn from(let_go: LetGo) -> Self {
+        match let_go {
+            LetGo::Declined => Self::Declined,
+            LetGo::NotTaken => Self::NotTaken,
+            LetGo::HandedOver => Self::HandedOver,
+        }
+    }
+}
+
+/// Someone who was considered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Candidate {
+    /// Who; nobody where a role is vacant.
+    pub who: Option<Owner>,
+    /// On which rung.
+    pub rung: Rung,
+    /// How far his base is from the place, where both are known.
+    pub distance_m: Option<Metres>,
+    /// Why he is not the owner; none for the owner.
+    pub passed_over: Option<PassedOver>,
+}
+
+/// A decision with its explanation, as it is stored (I11).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Decision {
+    /// The one owner.
+    pub owner: Owner,
+    /// On which rung he was found.
+    pub rung: Rung,
+    /// Stable code of the reason: where the order belongs for the first owner, how the
+    /// owner before let go for every other.
+    pub reason: String,
+    /// Where the order belongs.
+    pub placed: Placed,
+    /// Everyone considered, rung by rung; exactly one is not passed over.
+    pub candidates: Vec<Candidate>,
+    /// The edition of the limits of dispatch.
+    pub limits_version: u32,
+}
+
+impl Decision {
+    /// The cell by which the order was routed.
+    #[must_use]
+    pub fn cell(&self) -> Option<CellId> {
+        self.placed.cell
+    }
+
+    /// The station area by which it was routed.
+    #[must_use]
+    pub fn station_area(&self) -> Option<StationAreaId> {
+        self.placed.station_area
+    }
+}
+
+/// All that a decision depends on.
+#[derive(Clone, Debug)]
+pub struct Situation<'a> {
+    /// The station that the order belongs to.
+    pub station: OrgId,
+    /// Where the order belongs.
+    pub placed: &'a Placed,
+    /// A and B of that cell now.
+    pub managers: Managers,
+    /// What distances are measured from.
+    pub origin: Option<Wgs84>,
+    /// The managers and the staff of the station, in any order.
+    pub people: &'a [PersonFacts],
+    /// Who has let go of the order, and how.
+    pub let_go: &'a [(PersonId, LetGo)],
+    /// How the present owner lets go; none for the first decision.
+    pub cause: Option<LetGo>,
+    /// The limits in force.
+    pub limits: &'a Limits,
+}
+
+/// Decides who owns the order: who is the first on the ladder that nothing keeps from it.
+#[must_use]
+pub fn decide(situation: &Situation<'_>) -> Decision {
+    let mut candidates = situation.ladder();
+    let chosen = candidates
+        .iter()
+        .position(|candidate| candidate.passed_over.is_none());
+    let desk = Owner::Desk(situation.station);
+    let (mut owner, mut rung) = (desk, Rung::Station);
+    if let Some(chosen) = chosen {
+        owner = candidates[chosen].who.unwrap_or(desk);
+        rung = candidates[chosen].rung;
+        for later in &mut candidates[chosen + 1..] {
+            later.passed_over.get_or_insert(PassedOver::NotNeeded);
+        }
+    }
+    let reason = situation
+        .cause
+        .map_or(situation.placed.reason.code(), LetGo::code);
+    Decision {
+        owner,
+        rung,
+        reason: reason.to_owned(),
+        placed: situation.placed.clone(),
+        candidates,
+        limits_version: situation.limits.version,
+    }
+}
+
+/// The decision that follows when the owner names his successor.
+#[must_use]
+pub fn handed_to(to: PersonId, situation: &Situation<'_>) -> Decision {
+    let distance = situation
+        .person(to)
+        .and_then(|person| situation.distance(person));
+    Decision {
+        owner: Owner::Person(to),
+        rung: Rung::HandOver,
+        reason: LetGo::HandedOver.code().to_owned(),
+        placed: situation.placed.clone(),
+        candidates: vec![Candidate {
+            who: Some(Owner::Person(to)),
+            rung: Rung::HandOver,
+            distance_m: distance,
+            passed_over: None,
+        }],
+        limits_version: situation.limits.version,
+    }
+}
+
+/// Who has let go of an order already, by its assignments.
+#[must_use]
+pub fn let_go_so_far(state: &OrderState) -> Vec<(PersonId, LetGo)> {
+    state
+        .assignments
+        .windows(2)
+        .filter_map(|pair| match pair[0].owner {
+            Owner::Person(person) => Some((person, LetGo::of_code(&pair[1].reason))),
+            Owner::Desk(_) => None,
+        })
+        .collect()
+}
+
+impl Situation<'_> {
+    /// Everyone on every rung, with why each cannot; `passed_over` is none for those who can.
+    fn ladder(&self) -> Vec<Candidate> {
+        let mut ladder = Vec::new();
+        if self.placed.cell.is_some() {
+            ladder.push(self.role(self.managers.a, Rung::RoleA));
+            ladder.push(self.role(self.managers.b, Rung::RoleB));
+            if let Some(home) = self.home() {
+                let most = self.limits.most_of_team;
+                self.rest(&mut ladder, Rung::Team, most, |person| {
+                    person.manager && person.home == home
+                });
+            }
+            let most = self.limits.most_of_crews;
+            self.rest(&mut ladder, Rung::Crew, most, |person| {
+                matches!(person.home, Home::Crew(_))
+            });
+        }
+        ladder.push(Candidate {
+            who: Some(Owner::Desk(self.station)),
+            rung: Rung::Station,
+            distance_m: None,
+            passed_over: None,
+        });
+        ladder
+    }
+
+    /// The team of A, else of B; a crew that has no teams is one.
+    fn home(&self) -> Option<Home> {
+        [self.managers.a, self.managers.b]
+            .iter()
+            .filter_map(|id| self.person((*id)?))
+            .map(|person| person.home)
+            .find(|home| *home != Home::Station)
+    }
+
+    fn role(&self, holder: Option<PersonId>, rung: Rung) -> Candidate {
+        let person = holder.and_then(|id| self.person(id));
+        let passed_over = match (holder, person) {
+            (None, _) => Some(PassedOver::Vacant),
+            (Some(_), None) => Some(PassedOver::NotOfStation),
+            (Some(_), Some(person)) => self.keeps_from(person),
+        };
+        Candidate {
+            who: holder.map(Owner::Person),
+            rung,
+            distance_m: person.and_then(|person| self.distance(person)),
+            passed_over,
+        }
+    }
+
+    /// Those of a rung who are not on one before, the nearest first; who has no base comes
+    /// last. At most `most` of them are asked.
+    fn rest(
+        &self,
+        ladder: &mut Vec<Candidate>,
+        rung: Rung,
+        most: u32,
+        on: impl Fn(&PersonFacts) -> bool,
+    ) {
+        let mut rest: Vec<(Option<Metres>, &PersonFacts)> = self
+            .people
+            .iter()
+            .filter(|person| on(person))
+            .filter(|person| {
+                let who = Some(Owner::Person(person.id));
+                !ladder.iter().any(|earlier| earlier.who == who)
+            })
+            .map(|person| (self.distance(person), person))
+            .collect();
+        rest.sort_by(|(a, first), (b, second)| {
+            let metres = |distance: &Option<Metres>| distance.map_or(f64::INFINITY, |d| d.0);
+            metres(a)
+                .total_cmp(&metres(b))
+                .then(first.id.cmp(&second.id))
+        });
+        let asked = rest.iter().filter(|(_, p)| self.let_go(p.id).is_some());
+        let enough = asked.count() >= usize::try_from(most).unwrap_or(usize::MAX);
+        ladder.extend(rest.into_iter().map(|(distance_m, person)| {
+            let busy = rung == Rung::Team && person.open_orders >= self.limits.busy_at_open_orders;
+            let passed_over = self
+                .keeps_from(person)
+                .or(busy.then_some(PassedOver::Busy))
+                .or(enough.then_some(PassedOver::EnoughAsked));
+            Candidate {
+                who: Some(Owner::Person(person.id)),
+                rung,
+                distance_m,
+                passed_over,
+            }
+        }));
+    }
+
+    /// What keeps a person from owning this order, whatever his rung.
+    fn keeps_from(&self, person: &PersonFacts) -> Option<PassedOver> {
+        if person.disabled {
+            Some(PassedOver::Disabled)
+        } else if person.off_duty {
+            Some(PassedOver::OffDuty)
+        } else {
+            self.let_go(person.id).map(PassedOver::from)
+        }
+    }
+
+    /// How a person let go of this order last, if he did.
+    fn let_go(&self, person: PersonId) -> Option<LetGo> {
+        let mut newest_first = self.let_go.iter().rev();
+        newest_first
+            .find(|(id, _)| *id == person)
+            .map(|(_, how)| *how)
+    }
+
+    fn person(&self, id: PersonId) -> Option<&PersonFacts> {
+        self.people.iter().find(|person| person.id == id)
+    }
+
+    fn distance(&self, person: &PersonFacts) -> Option<Metres> {
+        Some(distance_m(self.origin?, person.base?))
+    }
+}
+
+#[cfg(test)]
+#[path = "ladder_tests.rs"]
+mod tests;

@@ -1,0 +1,277 @@
+use super::*;
+use crate::dispatch::place::PlaceReason;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+fn person_id(n: u8) -> PersonId {
+    PersonId(Uuid::from_u128(u128::from(n)))
+}
+
+fn org(n: u8) -> OrgId {
+    OrgId(Uuid::from_u128(1_000 + u128::from(n)))
+}
+
+const STATION: u8 = 0;
+const CREW: u8 = 1;
+const TEAM: u8 = 2;
+
+/// A person of the team, with his base `n` thousandths of a degree east of the origin.
+fn member(n: u8) -> PersonFacts {
+    PersonFacts {
+        id: person_id(n),
+        manager: true,
+        home: Home::Team(org(TEAM)),
+        base: Wgs84::new(104.0 + f64::from(n) / 1_000.0, 30.0).ok(),
+        disabled: false,
+        off_duty: false,
+        open_orders: 0,
+    }
+}
+
+fn placed(cell: Option<u8>) -> Placed {
+    Placed {
+        station: Some(org(STATION)),
+        cell: cell.map(|n| CellId(Uuid::from_u128(u128::from(n)))),
+        cell_code: cell.map(|n| format!("C{n}")),
+        station_area: None,
+        territory_version: 3,
+        reason: cell.map_or(PlaceReason::NoPlace, |_| PlaceReason::InsideCell),
+        distance_m: None,
+        account_unknown: false,
+        cells: vec![],
+    }
+}
+
+struct Scene {
+    placed: Placed,
+    people: Vec<PersonFacts>,
+    let_go: Vec<(PersonId, LetGo)>,
+}
+
+impl Scene {
+    /// Members 1 to 4 of one team; 1 is A, 2 is B; 5 is of a crew.
+    /// 0 works at the team's desk.
+    fn new() -> Self {
+        let mut people: Vec<_> = [4, 3, 2, 1].map(member).into();
+        people.push(PersonFacts {
+            home: Home::Crew(org(CREW)),
+            ..member(5)
+        });
+        people.push(PersonFacts {
+            manager: false,
+            ..member(0)
+        });
+        Self {
+            placed: placed(Some(1)),
+            people,
+            let_go: vec![],
+        }
+    }
+
+    fn change(&mut self, n: u8, change: impl Fn(&mut PersonFacts)) {
+        let id = person_id(n);
+        self.people
+            .iter_mut()
+            .filter(|p| p.id == id)
+            .for_each(change);
+    }
+
+    fn decide(&self) -> Decision {
+        decide(&Situation {
+            station: org(STATION),
+            placed: &self.placed,
+            managers: Managers {
+                a: Some(person_id(1)),
+                b: Some(person_id(2)),
+            },
+            origin: Wgs84::new(104.0, 30.0).ok(),
+            people: &self.people,
+            let_go: &self.let_go,
+            cause: self.let_go.last().map(|(_, how)| *how),
+            limits: Limits::shipped(),
+        })
+    }
+
+    /// Who owns it, after each owner in turn does not take it.
+    fn whole_ladder(&mut self) -> Vec<(Owner, Rung)> {
+        let mut owners = vec![];
+        loop {
+            let decision = self.decide();
+            owners.push((decision.owner, decision.rung));
+            match decision.owner {
+                Owner::Person(person) => self.let_go.push((person, LetGo::NotTaken)),
+                Owner::Desk(_) => return owners,
+            }
+        }
+    }
+}
+
+#[test]
+fn the_ladder_goes_from_a_to_b_to_the_nearest_of_the_team_to_the_crew_to_the_desk() {
+    let person = |n| Owner::Person(person_id(n));
+    assert_eq!(
+        Scene::new().whole_ladder(),
+        [
+            (person(1), Rung::RoleA),
+            (person(2), Rung::RoleB),
+            (person(3), Rung::Team),
+            (person(4), Rung::Team),
+            (person(5), Rung::Crew),
+            (Owner::Desk(org(STATION)), Rung::Station),
+        ]
+    );
+}
+
+#[test]
+fn a_who_is_off_duty_and_b_who_is_disabled_are_passed_over_with_the_reason() {
+    let mut scene = Scene::new();
+    scene.change(1, |a| a.off_duty = true);
+    scene.change(2, |b| b.disabled = true);
+    let decision = scene.decide();
+    assert_eq!(decision.owner, Owner::Person(person_id(3)));
+    let reasons: Vec<_> = decision.candidates.iter().map(|c| c.passed_over).collect();
+    assert_eq!(
+        reasons,
+        [
+            Some(PassedOver::OffDuty),
+            Some(PassedOver::Disabled),
+            None,
+            Some(PassedOver::NotNeeded),
+            Some(PassedOver::NotNeeded),
+            Some(PassedOver::NotNeeded),
+        ]
+    );
+    assert_eq!(decision.reason, "inside_cell");
+}
+
+#[test]
+fn a_team_member_with_many_open_orders_is_not_free_but_a_is_asked_all_the_same() {
+    let mut scene = Scene::new();
+    scene.change(1, |a| a.open_orders = 50);
+    assert_eq!(scene.decide().owner, Owner::Person(person_id(1)));
+    scene.let_go = vec![
+        (person_id(1), LetGo::Declined),
+        (person_id(2), LetGo::NotTaken),
+    ];
+    scene.change(3, |busy| busy.open_orders = 3);
+    let decision = scene.decide();
+    assert_eq!(decision.owner, Owner::Person(person_id(4)));
+    assert_eq!(decision.candidates[2].passed_over, Some(PassedOver::Busy));
+    assert_eq!(decision.reason, "not_taken");
+}
+
+#[test]
+fn who_left_the_station_is_no_owner() {
+    let mut scene = Scene::new();
+    scene.people.retain(|person| person.id != person_id(1));
+    let decision = scene.decide();
+    assert_eq!(decision.owner, Owner::Person(person_id(2)));
+    let a = &decision.candidates[0];
+    assert_eq!(a.passed_over, Some(PassedOver::NotOfStation));
+}
+
+#[test]
+fn an_order_without_a_cell_goes_to_the_desk_and_says_why() {
+    let mut scene = Scene::new();
+    scene.placed = placed(None);
+    let decision = scene.decide();
+    assert_eq!(decision.owner, Owner::Desk(org(STATION)));
+    assert_eq!(decision.reason, "no_place");
+    assert_eq!(decision.candidates.len(), 1);
+}
+
+#[test]
+fn only_so_many_of_a_team_are_asked_before_the_order_goes_on() {
+    let mut scene = Scene::new();
+    scene.people.extend([6, 7, 8, 9].map(member));
+    let rungs: Vec<_> = scene.whole_ladder().iter().map(|(_, rung)| *rung).collect();
+    let team = rungs.iter().filter(|rung| **rung == Rung::Team);
+    assert_eq!(team.count(), 3);
+    assert_eq!(rungs.last(), Some(&Rung::Station));
+    let last = scene.decide();
+    let enough = Some(PassedOver::EnoughAsked);
+    assert!(last.candidates.iter().any(|c| c.passed_over == enough));
+}
+
+prop_compose! {
+    fn people()(facts in prop::collection::btree_map(
+        0u8..12,
+        (0u8..5, any::<bool>(), any::<bool>(), 0u32..6, any::<bool>()),
+        0..10,
+    )) -> Vec<PersonFacts> {
+        facts
+            .into_iter()
+            .map(|(n, (home, disabled, off_duty, open_orders, based))| PersonFacts {
+                manager: n % 5 != 0,
+                home: match home {
+                    0 => Home::Station,
+                    1 => Home::Crew(org(CREW)),
+                    team => Home::Team(org(team)),
+                },
+                base: member(n).base.filter(|_| based),
+                disabled,
+                off_duty,
+                open_orders,
+                ..member(n)
+            })
+            .collect()
+    }
+}
+
+fn let_go() -> impl Strategy<Value = Vec<(PersonId, LetGo)>> {
+    let how = prop_oneof![
+        Just(LetGo::Declined),
+        Just(LetGo::NotTaken),
+        Just(LetGo::HandedOver)
+    ];
+    prop::collection::vec(((0u8..12).prop_map(person_id), how), 0..6)
+}
+
+proptest! {
+    #[test]
+    fn there_is_one_owner_who_can_and_everyone_else_has_a_reason(
+        people in people(),
+        let_go in let_go(),
+        a in prop::option::of(0u8..12),
+        b in prop::option::of(0u8..12),
+        cell in prop::option::of(0u8..3),
+        turn in any::<prop::sample::Index>(),
+    ) {
+        let placed = placed(cell);
+        let situation = Situation {
+            station: org(STATION),
+            placed: &placed,
+            managers: Managers { a: a.map(person_id), b: b.filter(|b| Some(*b) != a).map(person_id) },
+            origin: Wgs84::new(104.0, 30.0).ok(),
+            people: &people,
+            let_go: &let_go,
+            cause: let_go.last().map(|(_, how)| *how),
+            limits: Limits::shipped(),
+        };
+        let decision = decide(&situation);
+        let chosen: Vec<_> =
+            decision.candidates.iter().filter(|c| c.passed_over.is_none()).collect();
+        prop_assert_eq!(chosen.len(), 1);
+        prop_assert_eq!(chosen[0].who, Some(decision.owner));
+        prop_assert_eq!(chosen[0].rung, decision.rung);
+        if let Owner::Person(owner) = decision.owner {
+            let person = people.iter().find(|person| person.id == owner).unwrap();
+            prop_assert!(!person.disabled && !person.off_duty);
+            prop_assert!(let_go.iter().all(|(id, _)| *id != owner));
+        }
+        let mut names: Vec<_> =
+            decision.candidates.iter().filter_map(|c| c.who).map(|w| format!("{w:?}")).collect();
+        names.sort();
+        let all = names.len();
+        names.dedup();
+        prop_assert_eq!(names.len(), all, "someone stands twice");
+
+        let mut turned = people.clone();
+        if !turned.is_empty() {
+            let by = turn.index(turned.len());
+            turned.rotate_left(by);
+        }
+        let again = decide(&Situation { people: &turned, ..situation });
+        prop_assert_eq!(again, decision);
+    }
+}

@@ -1,0 +1,228 @@
+//! Whose ground is it: from what is known of an order to its cell (I11).
+//!
+//! Responsibility first: account → station area → cell. Without an account the cell that
+//! contains the point, else the nearest by metres within reach. Without a place, or beyond
+//! reach, the station's desk. The first thing that is known decides; what was known as well
+//! and did not decide stays in the explanation.
+
+use crate::territory::{
+    locate::Located,
+    snapshot::{SnapshotCell, TerritorySnapshot},
+};
+use gridcrew_sync_protocol::{
+    ids::{CellId, OrgId, StationAreaId},
+    position::{Metres, Wgs84},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What is known of where an order belongs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Known {
+    /// What the account number says.
+    pub account: Account,
+    /// The point that was given with the order.
+    pub point: Option<Wgs84>,
+}
+
+/// What the account number of an order says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// None was given.
+    NotGiven,
+    /// No customer in the caller's scope has it.
+    Unknown,
+    /// It names a customer.
+    Known {
+        /// The station that serves the customer.
+        station: OrgId,
+        /// The station area that supplies the customer.
+        area: StationAreaId,
+    },
+}
+
+/// Why an order belongs where it does. Each is a stable code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlaceReason {
+    /// The account's station area is in the cell.
+    AccountAreaCell,
+    /// The point lies in the cell.
+    InsideCell,
+    /// The point lies on a border; of the cells there the one with the lowest id takes it.
+    OnBorderLowestId,
+    /// The point lies in no cell; this one is nearest.
+    NearestCell,
+    /// The point lies in no cell; of several that are equally near this has the lowest id.
+    EquallyNearLowestId,
+    /// No cell is near enough.
+    NoCellInReach,
+    /// The account's station area is in no cell, and there is no better place.
+    AccountAreaWithoutCell,
+    /// The place is on the ground of a station that the order cannot be given to from here.
+    OtherStationsGround,
+    /// Nothing is known of the place.
+    NoPlace,
+}
+
+impl PlaceReason {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AccountAreaCell => "account_area_cell",
+            Self::InsideCell => "inside_cell",
+            Self::OnBorderLowestId => "on_border_lowest_id",
+            Self::NearestCell => "nearest_cell",
+            Self::EquallyNearLowestId => "equally_near_lowest_id",
+            Self::NoCellInReach => "no_cell_in_reach",
+            Self::AccountAreaWithoutCell => "account_area_without_cell",
+            Self::OtherStationsGround => "other_stations_ground",
+            Self::NoPlace => "no_place",
+        }
+    }
+}
+
+/// A cell that was looked at for its distance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CellLookedAt {
+    /// The cell.
+    pub cell: CellId,
+    /// Its code within its station.
+    pub code: String,
+    /// Its distance from the point; 0 inside.
+    pub distance_m: Metres,
+}
+
+/// Where an order belongs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Placed {
+    /// The station whose ground it is; none when the place does not say.
+    pub station: Option<OrgId>,
+    /// The cell.
+    pub cell: Option<CellId>,
+    /// The cell's code within the station.
+    pub cell_code: Option<String>,
+    /// The account's station area.
+    pub station_area: Option<StationAreaId>,
+    /// The version of the station's territory that was looked at (I12); 0 when none was.
+    pub territory_version: i64,
+    /// Why.
+    pub reason: PlaceReason,
+    /// How far the cell is from the point, where the point decided.
+    pub distance_m: Option<Metres>,
+    /// An account number was given that no customer in scope has.
+    pub account_unknown: bool,
+    /// The cells of those stations whose distances were measured, the nearest first.
+    pub cells: Vec<CellLookedAt>,
+}
+
+/// Decides where an order belongs. Only the `stations` may be given the order: those in the
+/// scope of whoever takes it in, or the one that has it already.
+#[must_use]
+pub fn place(
+    known: &Known,
+    territory: &TerritorySnapshot,
+    reach: Metres,
+    stations: &[OrgId],
+) -> Placed {
+    let mut placed = Placed {
+        station: None,
+        cell: None,
+        cell_code: None,
+        station_area: None,
+        territory_version: 0,
+        reason: PlaceReason::NoPlace,
+        distance_m: None,
+        account_unknown: known.account == Account::Unknown,
+        cells: Vec::new(),
+    };
+    let mut stations = stations;
+    let only;
+    if let Account::Known { station, area } = known.account {
+        placed.station = Some(station);
+        placed.station_area = Some(area);
+        placed.reason = PlaceReason::AccountAreaWithoutCell;
+        if let Some(cell) = territory.cell_of_area(area)
+            && cell.station == station
+        {
+            placed.in_cell(cell, PlaceReason::AccountAreaCell);
+            return placed;
+        }
+        // The account decides the station, whatever the point says.
+        only = [station];
+        stations = &only;
+    }
+    if let Some(point) = known.point {
+        placed.by_point(point, territory, reach, stations);
+    }
+    placed
+}
+
+impl Placed {
+    fn in_cell(&mut self, cell: &SnapshotCell, reason: PlaceReason) {
+        self.station = Some(cell.station);
+        self.cell = Some(cell.id);
+        self.cell_code = Some(cell.code.clone());
+        self.territory_version = cell.version;
+        self.reason = reason;
+    }
+
+    fn by_point(
+        &mut self,
+        point: Wgs84,
+        territory: &TerritorySnapshot,
+        reach: Metres,
+        stations: &[OrgId],
+    ) {
+        let answer = territory.locate(point);
+        let looked_at = answer.candidates.iter().filter_map(|candidate| {
+            let cell = territory.cell(candidate.cell)?;
+            stations.contains(&cell.station).then(|| CellLookedAt {
+                cell: cell.id,
+                code: cell.code.clone(),
+                distance_m: candidate.distance,
+            })
+        });
+        self.cells = looked_at.collect();
+        let (id, reason, distance) = match answer.located {
+            Located::Inside { cell, shared } if shared => {
+                (cell, PlaceReason::OnBorderLowestId, Metres(0.0))
+            }
+            Located::Inside { cell, .. } => (cell, PlaceReason::InsideCell, Metres(0.0)),
+            Located::Nearest {
+                cell,
+                distance,
+                shared,
+            } if distance <= reach => {
+                let reason = if shared {
+                    PlaceReason::EquallyNearLowestId
+                } else {
+                    PlaceReason::NearestCell
+                };
+                (cell, reason, distance)
+            }
+            Located::Nearest { .. } | Located::Nowhere => {
+                return self.nowhere(PlaceReason::NoCellInReach);
+            }
+        };
+        match territory.cell(id) {
+            Some(cell) if stations.contains(&cell.station) => {
+                self.in_cell(cell, reason);
+                self.distance_m = Some(distance);
+            }
+            _ => self.nowhere(PlaceReason::OtherStationsGround),
+        }
+    }
+
+    /// The point did not help; an account that says the station is the better reason.
+    fn nowhere(&mut self, reason: PlaceReason) {
+        if self.reason == PlaceReason::NoPlace {
+            self.reason = reason;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "place_tests.rs"]
+mod tests;

@@ -1,0 +1,323 @@
+//! Decisions into the trace: who gets the order first, and who after him.
+//!
+//! Everything here runs under the station's lock, on what the trace says at that moment: so
+//! of several processes, or of a push and an escalation at once, one decides and the others
+//! find that it is decided.
+
+use super::{
+    explain::sentence,
+    facts::{self, Whereabouts},
+    ladder::{Decision, LetGo, PersonFacts, Situation, decide, handed_to, let_go_so_far},
+    limits::Limits,
+    place::{Placed, place},
+};
+use crate::{
+    app::App,
+    edge::Problem,
+    orders::rows::{routing_decision, service_order},
+    territory::roles::Managers,
+    trace::{feed_log::StationLock, ledger},
+};
+use gridcrew_sync_protocol::{
+    code::Code,
+    ids::{OrderId, OrgId, PersonId},
+    order::{OrderState, Sourced, Status, fold},
+    record::{Assigned, Event, Noted, Owner, Term},
+    time::UnixMillis,
+    workflow::Words,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Whom the trace names where the server itself decided.
+pub const SERVER: PersonId = PersonId(Uuid::nil());
+
+/// A decision as it is kept and shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Explanation {
+    /// The decision.
+    #[serde(flatten)]
+    pub decision: Decision,
+    /// It as one plain sentence.
+    pub sentence: Words,
+}
+
+/// Where an order belongs that only these stations may be given.
+#[must_use]
+pub fn placed(app: &App, whereabouts: &Whereabouts, stations: &[OrgId]) -> Placed {
+    let reach = Limits::shipped().reach_m;
+    place(&whereabouts.known, &app.territory.load(), reach, stations)
+}
+
+/// A and B of the cell now.
+fn managers(app: &App, placed: &Placed, now: UnixMillis) -> Managers {
+    let territory = app.territory.load();
+    placed
+        .cell
+        .and_then(|cell| territory.cell(cell))
+        .map_or_else(Managers::default, |cell| cell.roles.at(now))
+}
+
+/// The first owner of an order of a station.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn first_owner(
+    tx: &DatabaseTransaction,
+    app: &App,
+    station: OrgId,
+    placed: &Placed,
+    whereabouts: &Whereabouts,
+) -> Result<Decision, Problem> {
+    let now = app.now();
+    let people = facts::people_of(tx, station, now).await?;
+    Ok(decide(&Situation {
+        station,
+        placed,
+        managers: managers(app, placed, now),
+        origin: whereabouts.origin,
+        people: &people,
+        let_go: &[],
+        cause: None,
+        limits: Limits::shipped(),
+    }))
+}
+
+/// The event that gives an order to whom was decided on.
+#[must_use]
+pub fn assigned(term: Term, decision: &Decision) -> Event {
+    Event::Assigned(Assigned {
+        term,
+        owner: decision.owner,
+        rung: decision.rung,
+        reason: decision.reason.clone(),
+        cell: decision.cell(),
+        station_area: decision.station_area(),
+        territory_version: decision.placed.territory_version,
+    })
+}
+
+/// Keeps why an order went where it went in a term.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn keep(
+    tx: &DatabaseTransaction,
+    app: &App,
+    order: OrderId,
+    term: Term,
+    decision: Decision,
+) -> Result<(), Problem> {
+    let explanation = Explanation {
+        sentence: sentence(&decision),
+        decision,
+    };
+    let row = routing_decision::ActiveModel {
+        order_id: Set(order.0),
+        term: Set(i64::from(term.0)),
+        at: Set(app.now().0),
+        explanation: Set(serde_json::to_string(&explanation).map_err(Problem::internal)?),
+    };
+    routing_decision::Entity::insert(row)
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// An order as the trace has it, read under the station's lock.
+#[derive(Clone, Debug)]
+pub struct OrderFile {
+    /// Its row.
+    pub row: service_order::Model,
+    /// Its records.
+    pub records: Vec<Sourced>,
+    /// Its state.
+    pub state: OrderState,
+}
+
+impl OrderFile {
+    /// Reads an order of the locked station.
+    ///
+    /// # Errors
+    /// `not_found` when it is of another station, or a problem of the database.
+    pub async fn read(
+        tx: &DatabaseTransaction,
+        app: &App,
+        lock: &StationLock,
+        order: OrderId,
+    ) -> Result<Self, Problem> {
+        let row = service_order::Entity::find_by_id(order.0)
+            .filter(service_order::Column::StationId.eq(lock.station().0))
+            .one(tx)
+            .await?
+            .ok_or_else(Problem::not_found)?;
+        let records = ledger::records(tx, order).await?;
+        let template = app.templates.edition(&row.template())?;
+        let state = fold(template, &records)
+            .ok_or_else(|| Problem::internal(format!("order {order} was never accepted")))?;
+        Ok(Self {
+            row,
+            records,
+            state,
+        })
+    }
+
+    /// The person who owns it, as long as the work is open.
+    #[must_use]
+    pub fn present_owner(&self) -> Option<PersonId> {
+        match self.state.owner {
+            Some(Owner::Person(person)) if self.state.status != Status::Returned => Some(person),
+            _ => None,
+        }
+    }
+}
+
+/// Gives an order to the next on the ladder, because its owner lets go of it.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn pass_on(
+    tx: &DatabaseTransaction,
+    app: &App,
+    lock: &StationLock,
+    file: &OrderFile,
+    how: LetGo,
+) -> Result<OrderState, Problem> {
+    let mut let_go = let_go_so_far(&file.state);
+    if let Some(Owner::Person(owner)) = file.state.owner {
+        let_go.push((owner, how));
+    }
+    let decision = decided(tx, app, file, &let_go, how, decide).await?;
+    give(tx, app, lock, file, decision).await
+}
+
+/// Gives an order to the person whom its owner named.
+///
+/// # Errors
+/// `order.bad_owner` when he cannot own it, or a problem of the database.
+pub async fn hand_over(
+    tx: &DatabaseTransaction,
+    app: &App,
+    lock: &StationLock,
+    file: &OrderFile,
+    to: PersonId,
+) -> Result<OrderState, Problem> {
+    let people = facts::people_of(tx, lock.station(), app.now()).await?;
+    can_own(&people, file, to)?;
+    let decide = |situation: &Situation<'_>| handed_to(to, situation);
+    let decision = decided(tx, app, file, &[], LetGo::HandedOver, decide).await?;
+    give(tx, app, lock, file, decision).await
+}
+
+/// Refuses a successor who is not an active person of the station, is off duty, or has the
+/// order already.
+fn can_own(people: &[PersonFacts], file: &OrderFile, to: PersonId) -> Result<(), Problem> {
+    let refuse = |detail: &str| Err(Problem::new(Code::OrderBadOwner, detail));
+    if file.state.owner == Some(Owner::Person(to)) {
+        return refuse("This person owns the order already.");
+    }
+    match people.iter().find(|person| person.id == to) {
+        None => refuse("Only a manager or the staff of the order's station can own it."),
+        Some(person) if person.disabled => refuse("This person is disabled."),
+        Some(person) if person.off_duty => refuse("This person is off duty."),
+        Some(_) => Ok(()),
+    }
+}
+
+async fn decided(
+    tx: &DatabaseTransaction,
+    app: &App,
+    file: &OrderFile,
+    let_go: &[(PersonId, LetGo)],
+    cause: LetGo,
+    rule: impl FnOnce(&Situation<'_>) -> Decision + Send,
+) -> Result<Decision, Problem> {
+    let now = app.now();
+    let station = file.state.station;
+    let whereabouts = facts::whereabouts(tx, &file.records).await?;
+    let placed = placed(app, &whereabouts, &[station]);
+    let people = facts::people_of(tx, station, now).await?;
+    Ok(rule(&Situation {
+        station,
+        placed: &placed,
+        managers: managers(app, &placed, now),
+        origin: whereabouts.origin,
+        people: &people,
+        let_go,
+        cause: Some(cause),
+        limits: Limits::shipped(),
+    }))
+}
+
+async fn give(
+    tx: &DatabaseTransaction,
+    app: &App,
+    lock: &StationLock,
+    file: &OrderFile,
+    decision: Decision,
+) -> Result<OrderState, Problem> {
+    let order = file.state.order;
+    let term = Term(file.state.term.0.saturating_add(1));
+    let events = vec![assigned(term, &decision)];
+    let state = ledger::append(tx, app, lock, order, SERVER, events).await?;
+    keep(tx, app, order, term, decision).await?;
+    Ok(state)
+}
+
+/// What follows from a record that a handheld brought: when the present owner declines, the
+/// next on the ladder becomes the owner; when he hands over, the person whom he named, or,
+/// if that person cannot own it, a note says so and the owner stays. Anything else, and
+/// whatever comes a second time, changes nothing.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn react(
+    tx: &DatabaseTransaction,
+    app: &App,
+    lock: &StationLock,
+    order: OrderId,
+    record: &Sourced,
+) -> Result<(), Problem> {
+    let event = &record.record.event;
+    if record.from_server() || !matches!(event, Event::Declined(_) | Event::HandedOver(_)) {
+        return Ok(());
+    }
+    let file = OrderFile::read(tx, app, lock, order).await?;
+    if file.present_owner() != Some(record.record.actor) || file.state.term != record.record.term {
+        return Ok(());
+    }
+    match event {
+        Event::HandedOver(handed) => match hand_over(tx, app, lock, &file, handed.to).await {
+            Err(problem) if problem.code == Code::OrderBadOwner => {
+                note_refusal(tx, app, lock, &file, record, &problem).await
+            }
+            outcome => outcome.map(|_| ()),
+        },
+        _ => pass_on(tx, app, lock, &file, LetGo::Declined)
+            .await
+            .map(|_| ()),
+    }
+}
+
+/// Notes, once, that a hand-over was refused.
+async fn note_refusal(
+    tx: &DatabaseTransaction,
+    app: &App,
+    lock: &StationLock,
+    file: &OrderFile,
+    record: &Sourced,
+    problem: &Problem,
+) -> Result<(), Problem> {
+    let which = format!("{}/{}", record.id.journal, record.id.seq.0);
+    let text = format!("{}: {} ({which})", problem.code, problem.detail);
+    let noted = Event::Noted(Noted { text });
+    let known = |earlier: &Sourced| earlier.from_server() && earlier.record.event == noted;
+    if file.records.iter().any(known) {
+        return Ok(());
+    }
+    let order = file.state.order;
+    ledger::append(tx, app, lock, order, SERVER, vec![noted]).await?;
+    Ok(())
+}

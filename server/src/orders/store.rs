@@ -1,0 +1,252 @@
+//! Taking an order in: everything in one transaction, so that an order either exists with
+//! its details, its trace, its owner and the reason, or not at all.
+
+use super::{intake::Intake, rows::service_order};
+use crate::{
+    app::App,
+    dispatch::{
+        facts::Whereabouts,
+        ladder::Decision,
+        place::Placed,
+        route::{self, assigned},
+    },
+    edge::Problem,
+    people::{Caller, caller::still_stands},
+    territory::{
+        rows::{customer, station_area},
+        store::customer_by_account,
+    },
+    trace::{feed_log::StationLock, ledger},
+};
+use gridcrew_sync_protocol::{
+    code::Code,
+    digest::Digest,
+    ids::{CustomerId, OrderId, OrgId},
+    record::{Accepted, Event, Term},
+    wire,
+    workflow::{AreaClass, TemplateRef},
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    sea_query::OnConflict,
+};
+
+/// What became of an intake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenIn {
+    /// The order is new.
+    New(OrderId),
+    /// The same was taken in before.
+    Before(OrderId),
+}
+
+impl TakenIn {
+    /// The order.
+    #[must_use]
+    pub const fn order(self) -> OrderId {
+        match self {
+            Self::New(order) | Self::Before(order) => order,
+        }
+    }
+}
+
+type Served = (customer::Model, Option<station_area::Model>);
+
+/// Takes an order in, routes it and gives it to its first owner.
+///
+/// # Errors
+/// `order.conflict`, `order.unknown_template`, `request.invalid` when nothing says which
+/// station's desk it belongs to, or a problem of the database.
+pub async fn take_in(
+    tx: &DatabaseTransaction,
+    app: &App,
+    caller: &Caller,
+    intake: &Intake,
+) -> Result<TakenIn, Problem> {
+    if let Some(before) = same_before(tx, caller, intake).await? {
+        return Ok(TakenIn::Before(before));
+    }
+    let customer = match &intake.account_no {
+        Some(account) => customer_by_account(tx, &caller.scope, account).await?,
+        None => None,
+    };
+    let given = intake.position.map(|position| position.to_wgs84());
+    let whereabouts = Whereabouts::of(customer.as_ref(), intake.account_no.is_some(), given);
+    let placed = route::placed(app, &whereabouts, &caller.scope.stations);
+    let station = station_for(caller, intake, &placed)?;
+    let lock = StationLock::take(tx, station).await?;
+    let decision = route::first_owner(tx, app, station, &placed, &whereabouts).await?;
+    let order = OrderId(app.new_id());
+    let template = app.templates.in_force(&intake.template, app.now())?;
+    let new = NewRow {
+        order,
+        station,
+        template: template.reference(),
+        details: details(app, intake),
+    };
+    if !new.insert(tx, app, caller, intake).await? {
+        // Another request took it in while this one was deciding.
+        let before = same_before(tx, caller, intake).await?;
+        return before
+            .map(TakenIn::Before)
+            .ok_or_else(|| Problem::unavailable("the order that was there is gone"));
+    }
+    record(
+        tx,
+        app,
+        caller,
+        &lock,
+        intake,
+        &new,
+        customer.as_ref(),
+        decision,
+    )
+    .await?;
+    still_stands(tx, caller).await?;
+    Ok(TakenIn::New(order))
+}
+
+/// The order that was taken in under the same name with the same content, if any.
+async fn same_before(
+    tx: &DatabaseTransaction,
+    caller: &Caller,
+    intake: &Intake,
+) -> Result<Option<OrderId>, Problem> {
+    let named = service_order::Entity::find()
+        .filter(service_order::Column::Source.eq(&*intake.source))
+        .filter(service_order::Column::OutsideNo.eq(&*intake.outside_no));
+    let Some(row) = named.one(tx).await? else {
+        return Ok(None);
+    };
+    let same = row.intake_digest == intake.digest().0;
+    if same && caller.scope.has_station(OrgId(row.station_id)) {
+        return Ok(Some(OrderId(row.id)));
+    }
+    let detail = format!(
+        "An order {} of the source {} was taken in before with other content.",
+        intake.outside_no, intake.source
+    );
+    Err(Problem::new(Code::OrderConflict, detail))
+}
+
+/// The station that the order belongs to: where account or place say, else the desk that
+/// was named, else the caller's own.
+fn station_for(caller: &Caller, intake: &Intake, placed: &Placed) -> Result<OrgId, Problem> {
+    let invalid = |detail: &str| Problem::new(Code::RequestInvalid, detail);
+    if let Some(station) = intake.station_id
+        && !caller.scope.has_station(station)
+    {
+        return Err(invalid("station_id names no station that you may see."));
+    }
+    placed
+        .station
+        .or(intake.station_id)
+        .or(caller.station)
+        .ok_or_else(|| {
+            invalid(
+                "Neither account nor place says which station the order belongs to; give \
+                 station_id.",
+            )
+        })
+}
+
+fn details(app: &App, intake: &Intake) -> Vec<u8> {
+    let mut salt = [0; 16];
+    app.randomness.fill(&mut salt);
+    wire::encode(&intake.details(salt))
+}
+
+struct NewRow {
+    order: OrderId,
+    station: OrgId,
+    template: TemplateRef,
+    details: Vec<u8>,
+}
+
+impl NewRow {
+    /// Inserts the row with an empty projection; says whether it did.
+    async fn insert(
+        &self,
+        tx: &DatabaseTransaction,
+        app: &App,
+        caller: &Caller,
+        intake: &Intake,
+    ) -> Result<bool, Problem> {
+        use service_order::Column;
+        let row = service_order::ActiveModel {
+            id: Set(self.order.0),
+            station_id: Set(self.station.0),
+            source: Set(intake.source.clone()),
+            outside_no: Set(intake.outside_no.clone()),
+            intake_digest: Set(intake.digest().0.to_vec()),
+            accepted_by: Set(caller.person.0),
+            template_code: Set(self.template.code.clone()),
+            template_version: Set(i64::from(self.template.version)),
+            customer_id: Set(None),
+            cell_id: Set(None),
+            station_area_id: Set(None),
+            status: Set("accepted".to_owned()),
+            owner_person: Set(None),
+            owner_desk: Set(None),
+            term: Set(0),
+            accepted_at: Set(app.now().0),
+            next_due: Set(None),
+            details: Set(self.details.clone()),
+            server_seq: Set(0),
+            server_link: Set(Digest::ZERO.0.to_vec()),
+            state: Set(Vec::new()),
+            state_digest: Set(Digest::of(&[]).0.to_vec()),
+            entry_count: Set(0),
+        };
+        let inserted = service_order::Entity::insert(row)
+            .on_conflict(
+                OnConflict::columns([Column::Source, Column::OutsideNo])
+                    .do_nothing()
+                    .to_owned(),
+            )
+            .exec_without_returning(tx)
+            .await?;
+        Ok(inserted > 0)
+    }
+}
+
+/// Writes the first entries of the trace and keeps the decision.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one caller, who has just made all of these"
+)]
+async fn record(
+    tx: &DatabaseTransaction,
+    app: &App,
+    caller: &Caller,
+    lock: &StationLock,
+    intake: &Intake,
+    new: &NewRow,
+    customer: Option<&Served>,
+    decision: Decision,
+) -> Result<(), Problem> {
+    let accepted = Event::Accepted(Accepted {
+        source: intake.source.clone(),
+        outside_no: intake.outside_no.clone(),
+        template: new.template.clone(),
+        area_class: area_class(intake, customer),
+        station: new.station,
+        customer: customer.map(|(customer, _)| CustomerId(customer.id)),
+        position: intake.position,
+        details: Digest::of(&new.details),
+    });
+    let events = vec![accepted, assigned(Term(1), &decision)];
+    ledger::append(tx, app, lock, new.order, caller.person, events).await?;
+    route::keep(tx, app, new.order, Term(1), decision).await
+}
+
+/// The class that was given, else that of the account's station area, else rural: what a
+/// township is.
+fn area_class(intake: &Intake, customer: Option<&Served>) -> AreaClass {
+    let stored = customer.and_then(|(_, area)| area.as_ref());
+    let stored = stored.and_then(|area| {
+        let text = serde_json::Value::String(area.area_class.clone());
+        serde_json::from_value(text).ok()
+    });
+    intake.area_class.or(stored).unwrap_or(AreaClass::Rural)
+}

@@ -1,0 +1,254 @@
+//! What happened to an order, as it is shown: who, when, where, how sure, and what makes a
+//! reviewer look twice. Records that could not be applied are shown with their reason (I3).
+
+use super::{
+    names::{NamedPerson, Wanted},
+    photos::{PhotoView, PhotosHeld},
+};
+use crate::{edge::Problem, trace::rows::entry};
+use gridcrew_sync_protocol::{
+    digest::Digest,
+    ids::{JournalId, OrderId},
+    journal::{Entry, EntryId, Seq},
+    order::OrderState,
+    position::TypedPosition,
+    record::{Event, Fix, PhotoRef, Record, Term},
+    time::{Millis, Sureness, UnixMillis},
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+/// A wall clock farther off than this is flagged.
+const CLOCK_OFF: Millis = Millis(5 * 60_000);
+/// A record that came later than this after it was made is a late entry.
+const LATE: Millis = Millis(10 * 60_000);
+/// A fix older than this does not say where a record was made (DOMAIN section 7, row 3).
+const OLD_FIX: Millis = Millis(60_000);
+/// A fix less accurate than this does not either; decimetres.
+const VAGUE_FIX_DM: u32 = 2_000;
+
+/// The trace of an order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TraceView {
+    /// The order.
+    pub order: OrderId,
+    /// What happened, the earliest first.
+    pub entries: Vec<TraceEntry>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TraceEntry {
+    /// The journal that it stands in; the order's own id for the server's part.
+    pub journal: JournalId,
+    /// The position in it.
+    pub seq: u64,
+    /// The link of the chain.
+    pub link: Digest,
+    /// Whether the server recorded it.
+    pub from_server: bool,
+    /// When the server got it.
+    pub received_at: UnixMillis,
+    /// Who did it.
+    pub actor: NamedPerson,
+    /// The term that he knew of.
+    pub term: Term,
+    /// When it is held to have happened.
+    pub at: UnixMillis,
+    /// How sure that is.
+    pub sureness: Sureness,
+    /// How far the wall clock was off, milliseconds; positive when it was ahead.
+    pub clock_offset: Millis,
+    /// Where, if there was a fix.
+    pub place: Option<PlaceView>,
+    /// What: `accepted`, `assigned`, `taken`, `declined`, `handed_over`, `step_done`, `noted`;
+    /// `unknown` when this version cannot read it.
+    pub kind: String,
+    /// What exactly, by its kind.
+    #[schema(value_type = Object)]
+    pub content: Value,
+    /// The photos that belong to it.
+    pub photos: Vec<PhotoView>,
+    /// Stable code of why it changes nothing: parked, or evidence only.
+    pub without_effect: Option<String>,
+    /// What makes a reviewer look twice.
+    pub flags: Vec<Flag>,
+}
+
+/// Where something was recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PlaceView {
+    /// Where, with its datum.
+    pub position: TypedPosition,
+    /// Radius of the 68 % circle in metres.
+    pub accuracy_m: f64,
+    /// How old the fix was, milliseconds.
+    pub age: Millis,
+    /// The operating system said that the place was given by a mock provider.
+    pub mock: bool,
+}
+
+/// What makes a reviewer look twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Flag {
+    /// Only the wall clock says when it was.
+    ClockUnsure,
+    /// The wall clock was off by more than five minutes.
+    ClockOff,
+    /// The place was given by a mock provider.
+    MockPlace,
+    /// The fix was old or vague.
+    PlaceUnsure,
+    /// It came more than ten minutes after it was made.
+    LateEntry,
+}
+
+/// Shows the trace of an order.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn trace<C: ConnectionTrait>(db: &C, state: &OrderState) -> Result<TraceView, Problem> {
+    let rows = entry::Entity::find()
+        .filter(entry::Column::OrderId.eq(state.order.0))
+        .all(db)
+        .await?;
+    let records: Vec<(entry::Model, Option<Record>)> = rows
+        .into_iter()
+        .map(|row| {
+            let record = match Entry::from_bytes(&row.bytes) {
+                Ok(Entry::Record(record)) => Some(record),
+                _ => None,
+            };
+            (row, record)
+        })
+        .collect();
+    let mut wanted = Wanted::default();
+    let known = || records.iter().filter_map(|(_, record)| record.as_ref());
+    wanted.people.extend(known().map(|record| record.actor.0));
+    let names = wanted.look_up(db).await?;
+    let promised = known().flat_map(photos_of).map(|photo| photo.digest);
+    let held = PhotosHeld::among(db, promised).await?;
+    let mut entries = records
+        .iter()
+        .map(|(row, record)| {
+            let mut shown = stored(row, state)?;
+            if let Some(record) = record {
+                shown.actor = names.person(record.actor);
+                shown.tell(record, &held);
+            }
+            Ok(shown)
+        })
+        .collect::<Result<Vec<_>, Problem>>()?;
+    entries.sort_by_key(|entry| (entry.at, entry.journal, entry.seq));
+    Ok(TraceView {
+        order: state.order,
+        entries,
+    })
+}
+
+/// What the row alone says of an entry.
+fn stored(row: &entry::Model, state: &OrderState) -> Result<TraceEntry, Problem> {
+    let journal = JournalId(row.journal_id);
+    let seq = u64::try_from(row.seq).unwrap_or(0);
+    let id = EntryId {
+        journal,
+        seq: Seq(seq),
+    };
+    let evidence = state.evidence.iter().find(|known| known.record == id);
+    let evidence = evidence.map(|known| known.reason.code().to_owned());
+    Ok(TraceEntry {
+        journal,
+        seq,
+        link: crate::trace::ledger::digest_of(&row.link)?,
+        from_server: journal.0 == state.order.0,
+        received_at: UnixMillis(row.received_at),
+        actor: NamedPerson {
+            id: uuid::Uuid::nil().into(),
+            name: String::new(),
+        },
+        term: Term(0),
+        at: UnixMillis(row.received_at),
+        sureness: Sureness::Unsure,
+        clock_offset: Millis(0),
+        place: None,
+        kind: "unknown".to_owned(),
+        content: Value::Null,
+        photos: Vec::new(),
+        without_effect: row.parked.clone().or(evidence),
+        flags: Vec::new(),
+    })
+}
+
+impl TraceEntry {
+    fn tell(&mut self, record: &Record, held: &PhotosHeld) {
+        let time = record.time.trusted();
+        self.term = record.term;
+        (self.at, self.sureness) = (time.at, time.sureness);
+        self.clock_offset = record.time.wall_offset();
+        self.place = record.fix.as_ref().map(place);
+        (self.kind, self.content) = told(&record.event);
+        self.photos = photos_of(record)
+            .iter()
+            .map(|photo| held.view(photo))
+            .collect();
+        self.flags = flags(record, time.sureness, self.received_at.since(time.at));
+    }
+}
+
+fn flags(record: &Record, sureness: Sureness, came_after: Millis) -> Vec<Flag> {
+    let fix = record.fix.as_ref();
+    let found = [
+        (sureness == Sureness::Unsure, Flag::ClockUnsure),
+        (
+            record.time.wall_offset().0.unsigned_abs() > CLOCK_OFF.0.unsigned_abs(),
+            Flag::ClockOff,
+        ),
+        (fix.is_some_and(|fix| fix.mock), Flag::MockPlace),
+        (
+            fix.is_some_and(|fix| fix.age > OLD_FIX || fix.accuracy_dm > VAGUE_FIX_DM),
+            Flag::PlaceUnsure,
+        ),
+        (came_after > LATE, Flag::LateEntry),
+    ];
+    found
+        .into_iter()
+        .filter_map(|(is_so, flag)| is_so.then_some(flag))
+        .collect()
+}
+
+fn place(fix: &Fix) -> PlaceView {
+    PlaceView {
+        position: fix.position,
+        accuracy_m: f64::from(fix.accuracy_dm) / 10.0,
+        age: fix.age,
+        mock: fix.mock,
+    }
+}
+
+fn photos_of(record: &Record) -> &[PhotoRef] {
+    match &record.event {
+        Event::StepDone(done) => &done.photos,
+        _ => &[],
+    }
+}
+
+/// An event by its kind and content; photos are shown apart.
+fn told(event: &Event) -> (String, Value) {
+    let (kind, content) = match event {
+        Event::Accepted(accepted) => ("accepted", serde_json::to_value(accepted)),
+        Event::Assigned(assigned) => ("assigned", serde_json::to_value(assigned)),
+        Event::Taken(taken) => ("taken", serde_json::to_value(taken)),
+        Event::Declined(declined) => ("declined", serde_json::to_value(declined)),
+        Event::HandedOver(handed) => ("handed_over", serde_json::to_value(handed)),
+        Event::StepDone(done) => {
+            let told = json!({ "step": done.step, "values": done.values });
+            ("step_done", Ok(told))
+        }
+        Event::Noted(noted) => ("noted", serde_json::to_value(noted)),
+        _ => ("unknown", Ok(Value::Null)),
+    };
+    (kind.to_owned(), content.unwrap_or(Value::Null))
+}
