@@ -7,7 +7,7 @@ use crate::{
     app::App,
     dispatch,
     edge::{EPOCH_HEADER, Problem, body, health},
-    media, people, sync, territory,
+    media, orders, people, sync, territory,
 };
 use actix_web::{
     HttpResponse, ResponseError,
@@ -62,6 +62,7 @@ fn operations(config: &mut ServiceConfig) {
         .service(health::health)
         .configure(people::configure)
         .configure(territory::routes::configure)
+        .configure(orders::routes::configure)
         .configure(dispatch::routes::configure)
         .configure(media::configure)
         .configure(sync::configure);

@@ -34,13 +34,33 @@ pub use folder::PhotoFolder;
 pub use promise::{PhotoCounts, Promise, counts, record_promises};
 pub use recovery::{Swept, clean_expired, clean_hourly, recover};
 
-use crate::edge::Problem;
+use crate::{app::App, edge::Problem};
+use gridcrew_sync_protocol::{digest::Digest, media::MediaKind};
+use std::{fs, io};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The routes of photos.
 pub fn configure(config: &mut ServiceConfig) {
     tus::configure(config);
     photos::configure(config);
+}
+
+/// The bytes of an original, as they are on the disk now; none when it is not held or its
+/// file is lost. Whoever hands them on compares them with the hash.
+///
+/// # Errors
+/// A problem of the database or of the disk.
+pub async fn original(app: &App, photo: Digest) -> Result<Option<Vec<u8>>, Problem> {
+    let found = held::find(app.store.read(), photo, MediaKind::Original).await?;
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    let path = app.photos.object(found.digest);
+    match blocking(move || fs::read(path)).await? {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Problem::internal(error)),
+    }
 }
 
 /// Runs work that blocks beside the executor.

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     app::App,
+    dispatch,
     edge::Problem,
     media::{self, Promise},
     orders::rows::{order_person, service_order},
@@ -90,7 +91,13 @@ pub(super) async fn take(
             .unwrap_or(incoming.batch.before),
     };
     handheld::store_head(tx, incoming.batch.journal, head, before.now).await?;
+    let refusals = refusals(&added);
     let folded = refold_all(tx, app, touched(tx, added).await?).await?;
+    for (order, record) in refusals {
+        if let Some(station) = before.stations.get(&order) {
+            dispatch::react(tx, app, lock_of(before, *station)?, order, &record).await?;
+        }
+    }
     Ok((head, folded))
 }
 
@@ -312,4 +319,19 @@ async fn touched<C: ConnectionTrait>(
             Some(Touched { row, added })
         })
         .collect())
+}
+
+/// The records by which a person refuses an order or hands it over.
+fn refusals(added: &BTreeMap<OrderId, Vec<Sourced>>) -> Vec<(OrderId, Sourced)> {
+    added
+        .iter()
+        .flat_map(|(order, records)| records.iter().map(|record| (*order, record)))
+        .filter(|(_, record)| {
+            matches!(
+                record.record.event,
+                Event::Declined(_) | Event::HandedOver(_)
+            )
+        })
+        .map(|(order, record)| (order, record.clone()))
+        .collect()
 }
