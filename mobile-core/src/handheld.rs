@@ -346,7 +346,7 @@ impl Handheld {
         Ok(count)
     }
 
-    /// Where the preview of a photo lies, if there is one; a path, not the bytes.
+    /// Where the original of a photo lies, unless it was thinned; a path, not the bytes.
     #[must_use]
     pub fn photo_path(&self, photo: Digest) -> PathBuf {
         self.inner.with(|local| local.folder.photo(photo))
@@ -377,3 +377,6 @@ fn trusted_now(local: &Local) -> Result<TrustedTime, Error> {
     let anchor = identity::anchor(local.store.read())?;
     Ok(local.clock.now().evidence(anchor, None).trusted())
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use crate::{
     local::Local,
     rules,
     store::{
-        identity::{self, Identity, Reopen},
+        identity::{self, Identity},
         journal, orders, photos as rows,
         photos::Taken,
     },
@@ -125,29 +125,20 @@ pub(crate) fn open_journal(
     journal::append(db, identity.journal, &Entry::Opened(opened), now).map(|_| ())
 }
 
-/// Goes on in a new journal: the identity changes over to it, and every entry after the
-/// last one that both sides agree on is written into it again, in order, with the same
-/// content. The old branch stays, marked as superseded.
+/// Goes on in a new journal: the identity changes over to it, and every entry after
+/// `common` is written into it again, in order, with the same content. The old branch
+/// stays, marked as superseded. `opening` is what the new journal says of the old.
 pub(crate) fn change_over(
     db: &Connection,
-    mut identity: Identity,
-    reopen: &Reopen,
-    new: JournalId,
+    identity: &Identity,
+    (old, common): (JournalId, Seq),
+    opening: Option<(JournalId, u64, Digest)>,
     now: UnixMillis,
 ) -> Result<(), Error> {
-    let old = identity.journal;
-    identity.journal = new;
-    identity.public_key = reopen.public_key;
-    identity.reopen = None;
-    identity.probe = false;
-    identity::put(db, &identity)?;
-    let branch = journal::supersede_after(db, old, reopen.common)?;
-    open_journal(
-        db,
-        &identity,
-        Some((old, reopen.common.0, reopen.link)),
-        now,
-    )?;
+    identity::put(db, identity)?;
+    let branch = journal::supersede_after(db, old, common)?;
+    open_journal(db, identity, opening, now)?;
+    let new = identity.journal;
     let (mut seq, mut before) = journal::head(db, new)?;
     let mut touched: Vec<OrderId> = Vec::new();
     for entry in branch.into_iter().filter(|entry| entry.order.is_some()) {
@@ -166,9 +157,4 @@ pub(crate) fn change_over(
         }
     }
     Ok(())
-}
-
-/// The last entry of the present journal and its link.
-pub(crate) fn head(db: &Connection, identity: &Identity) -> Result<(Seq, Digest), Error> {
-    journal::head(db, identity.journal)
 }

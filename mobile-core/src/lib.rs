@@ -19,6 +19,8 @@ pub mod engine;
 mod error;
 mod feed;
 mod files;
+#[cfg(test)]
+mod fixture;
 mod fold;
 mod handheld;
 mod host;

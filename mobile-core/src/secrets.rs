@@ -79,12 +79,9 @@ impl Secrets {
     }
 
     /// The spare key has found its journal.
-    pub(crate) fn take_spare(&mut self, tokens: Option<Tokens>) -> Result<(), Error> {
+    pub(crate) fn take_spare(&mut self) -> Result<(), Error> {
         let mut content = self.content.clone();
         content.spare = None;
-        if tokens.is_some() {
-            content.tokens = tokens;
-        }
         self.change(content)
     }
 

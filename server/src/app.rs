@@ -8,8 +8,8 @@ use crate::{
     orders::Templates,
     people::Gate,
     store::Store,
-    trace::Recent,
     territory::index::TerritoryIndex,
+    trace::Recent,
 };
 use arc_swap::ArcSwap;
 use gridcrew_sync_protocol::{ids::Epoch, time::UnixMillis};

@@ -1,6 +1,7 @@
-//! What a sync may cost, and how it ended.
+//! What a sync may cost, what it has cost, and how it ended.
 
 use super::Problem;
+use gridcrew_sync_protocol::time::Millis;
 
 /// What a sync may cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,13 +23,45 @@ impl Budget {
             ..Self::default()
         }
     }
+
+    /// When a sync that began at `started` must end.
+    pub(super) fn deadline(&self, started: Millis) -> Option<Millis> {
+        self.seconds
+            .map(|seconds| Millis(started.0.saturating_add(Millis::seconds(seconds).0)))
+    }
+}
+
+/// What a sync has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Requests made.
+    pub requests: u64,
+    /// Body bytes sent.
+    pub sent: u64,
+    /// Body bytes received.
+    pub received: u64,
+    /// Body bytes of requests whose answer is not there yet.
+    pub(super) in_flight: u64,
+}
+
+impl Spent {
+    /// How many bytes a budget still allows.
+    pub(super) fn left(&self, budget: &Budget) -> u64 {
+        let spent = self
+            .sent
+            .saturating_add(self.received)
+            .saturating_add(self.in_flight);
+        budget
+            .bytes
+            .map_or(u64::MAX, |bytes| bytes.saturating_sub(spent))
+    }
 }
 
 /// How a sync ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
-    /// Nothing was left to send or to fetch.
+    /// Nothing was left to send or to fetch that could be sent or fetched now.
     Done,
     /// Time or bytes ran out; the rest waits.
     BudgetSpent,
@@ -56,4 +89,17 @@ pub struct SyncReport {
     pub records_waiting: u64,
     /// Originals still waiting.
     pub photos_waiting: u64,
+}
+
+impl SyncReport {
+    /// Whether everything that could be sent or fetched was: the sync counts as a success.
+    /// A photo that is stuck has its own place in the status.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        let fine = matches!(
+            self.problem,
+            None | Some(Problem::Metered | Problem::PhotosStuck)
+        );
+        self.ended == Ended::Done && fine
+    }
 }

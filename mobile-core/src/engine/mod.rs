@@ -1,7 +1,311 @@
-//! The sync engine.
+//! The sync engine: decides, and never acts. It takes an [`Event`] and gives [`Command`]s;
+//! it has no network, no disk, no clock and no thread. Time comes in with each event, its
+//! only randomness from a seed, so that a test or a simulation can drive it through
+//! anything and through the same thing twice.
+//!
+//! What waits is in the store and nowhere else: a lane asks for its next piece
+//! ([`Command::Load`]), sends it ([`Command::Send`]), and what the answer means is made
+//! durable ([`Command::Persist`]) before the engine goes by it. So it can be dropped at any
+//! moment, and a crash is nothing but that.
+//!
+//! The lanes ([`Lane`]) go side by side, each with one thing under way: records before
+//! photos, previews before originals, the feed when the records are through. What fails in
+//! one lane holds up no other; only when the link itself fails, or the server asks for
+//! quiet, do all wait. `reading` says what an answer is, `backoff` how long to wait,
+//! `journal_lane`, `feed_lane`, `photo_lane` and `session` what each does.
 
+mod backoff;
 mod budget;
+mod command;
+mod event;
+mod feed_lane;
+mod journal_lane;
+mod photo_lane;
 mod problem;
+mod reading;
+mod session;
 
-pub use budget::{Budget, Ended, SyncReport};
+#[cfg(test)]
+mod tests;
+
+pub use budget::{Budget, Ended, Spent, SyncReport};
+pub use command::{Change, Command, Load, Loaded, PackedBatch, Request, Stored};
+pub use event::{Event, HttpReply, Lane, Reply};
 pub use problem::Problem;
+pub(crate) use reading::{PACKED, code_of};
+
+use backoff::{Backoff, Jitter};
+use ed25519_dalek::VerifyingKey;
+use feed_lane::FeedLane;
+use gridcrew_sync_protocol::{ids::Epoch, time::Millis};
+use journal_lane::JournalLane;
+use photo_lane::PhotoLane;
+use reading::Trouble;
+use session::Session;
+
+/// The state of one sync.
+#[derive(Debug)]
+pub struct Engine {
+    budget: Budget,
+    server_key: VerifyingKey,
+    epoch: Epoch,
+    deadline: Option<Millis>,
+    spent: Spent,
+    jitter: Jitter,
+    /// Waits that concern every lane: the link is down, or the server wants quiet.
+    link: Backoff,
+    journal: JournalLane,
+    feed: FeedLane,
+    photos: PhotoLane,
+    session: Session,
+    finished: bool,
+    out: Vec<Command>,
+}
+
+impl Engine {
+    /// An engine for one sync with the server of that key and epoch (as last heard). `seed`
+    /// spreads its waits.
+    #[must_use]
+    pub fn new(budget: Budget, server_key: VerifyingKey, epoch: Epoch, seed: u64) -> Self {
+        Self {
+            budget,
+            server_key,
+            epoch,
+            deadline: None,
+            spent: Spent::default(),
+            jitter: Jitter::new(seed),
+            link: Backoff::default(),
+            journal: JournalLane::default(),
+            feed: FeedLane::default(),
+            photos: PhotoLane::default(),
+            session: Session::default(),
+            finished: false,
+            out: Vec::new(),
+        }
+    }
+
+    /// What the sync has cost so far.
+    #[must_use]
+    pub fn spent(&self) -> Spent {
+        self.spent
+    }
+
+    /// When the sync must be over, if its budget says so.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Millis> {
+        self.deadline
+    }
+
+    /// Takes an event at `now` (any clock that only goes forward) and says what to do, in
+    /// this order.
+    pub fn on(&mut self, now: Millis, event: Event) -> Vec<Command> {
+        if self.finished {
+            return Vec::new();
+        }
+        match event {
+            Event::Begin => {
+                self.deadline = self.budget.deadline(now);
+                self.want_everything();
+            }
+            Event::Recorded => {
+                self.journal.want_anew();
+                self.photos.want();
+            }
+            Event::NetworkChanged => {
+                self.link.reset();
+                self.session.backoff.reset();
+                self.feed.backoff.reset();
+                self.journal.network_changed();
+                self.photos.network_changed();
+                self.want_everything();
+            }
+            Event::Tick => {}
+            Event::Loaded(loaded) => self.loaded(now, loaded),
+            Event::Stored(lane, stored) => match lane {
+                Lane::Journal => self.journal_stored(now, stored),
+                Lane::Feed => self.feed_stored(),
+                Lane::Photos => self.photos_stored(),
+                Lane::Session => self.session_stored(),
+            },
+            Event::StorageFailed(detail) => {
+                self.finish(Ended::StorageFailed, Some(Problem::Storage { detail }));
+            }
+            Event::Replied {
+                lane,
+                reply,
+                sent,
+                received,
+                asked,
+            } => self.replied(now, lane, &reply, (sent, received), asked),
+        }
+        self.advance(now);
+        std::mem::take(&mut self.out)
+    }
+
+    fn want_everything(&mut self) {
+        self.journal.want_anew();
+        self.feed.want();
+        self.photos.want();
+    }
+
+    fn loaded(&mut self, now: Millis, loaded: Loaded) {
+        match loaded {
+            Loaded::JournalEmpty | Loaded::Batch(_) | Loaded::Reopen(_) => {
+                self.journal_loaded(loaded);
+            }
+            Loaded::Feed(cursor) => self.feed_loaded(cursor),
+            Loaded::PhotosEmpty | Loaded::AskPhotos(_) | Loaded::AskedAll | Loaded::Upload(_) => {
+                self.photos_loaded(now, loaded)
+            }
+        }
+    }
+
+    fn replied(
+        &mut self,
+        now: Millis,
+        lane: Lane,
+        reply: &Reply,
+        (sent, received): (u64, u64),
+        asked: Millis,
+    ) {
+        self.spent.in_flight = self.spent.in_flight.saturating_sub(sent);
+        self.spent.sent = self.spent.sent.saturating_add(sent);
+        self.spent.received = self.spent.received.saturating_add(received);
+        let heard = match reply {
+            Reply::Http(http) => http.epoch,
+            Reply::Broken(_) => None,
+        };
+        match lane {
+            Lane::Session => self.session_replied(now, reply),
+            _ if heard.is_some_and(|heard| heard != self.epoch) => self.hear_epoch(lane, heard),
+            Lane::Journal => self.journal_replied(now, reply, asked),
+            Lane::Feed => self.feed_replied(now, reply, asked),
+            Lane::Photos => self.photos_replied(now, reply),
+        }
+    }
+
+    /// Starts what can be started, and says when to look again or that it is over.
+    fn advance(&mut self, now: Millis) {
+        if self.finished {
+            return;
+        }
+        if let Some(problem) = self.session.blocked.clone() {
+            return self.finish(Ended::Blocked, Some(problem));
+        }
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
+            return self.spent_up();
+        }
+        self.session_start(now);
+        if self.session.is_free() && self.link.until(now).is_none() {
+            self.start_lanes(now);
+        }
+        if self.finished {
+            return;
+        }
+        let next = self.next_try(now);
+        match (self.any_busy(), next) {
+            (false, None) => {
+                let problem = self.problem();
+                self.finish(Ended::Done, problem);
+            }
+            (false, Some(next)) if self.deadline.is_some_and(|deadline| next >= deadline) => {
+                self.spent_up();
+            }
+            (_, next) => {
+                // What could start now and did not waits for something that is under way.
+                let later = next.filter(|next| *next > now);
+                let wake = [later, self.deadline].into_iter().flatten().min();
+                self.out.extend(wake.map(Command::Wake));
+            }
+        }
+    }
+
+    fn start_lanes(&mut self, now: Millis) {
+        if self.spent.left(&self.budget) == 0 {
+            if !self.any_busy() && self.next_try(now).is_some() {
+                self.spent_up();
+            }
+            return;
+        }
+        self.journal_start(now);
+        if !self.journal.has_the_way(now) {
+            self.feed_start(now);
+            self.photos_start(now);
+        }
+    }
+
+    fn any_busy(&self) -> bool {
+        self.journal.busy || self.feed.busy || self.photos.busy || self.session.busy
+    }
+
+    /// When the next lane that is not busy wants to try something; `None` when none does.
+    fn next_try(&self, now: Millis) -> Option<Millis> {
+        if self.session.needs_refresh && !self.session.busy {
+            return Some(self.session.backoff.until(now).unwrap_or(now));
+        }
+        let lanes = [
+            self.journal.next_try(now),
+            self.feed.next_try(now),
+            self.photos.next_try(now),
+        ];
+        let link = self.link.until(now).unwrap_or(now);
+        let next = lanes.into_iter().flatten().min();
+        next.map(|next| next.max(link))
+    }
+
+    fn problem(&self) -> Option<Problem> {
+        [
+            &self.session.problem,
+            &self.journal.problem,
+            &self.feed.problem,
+            &self.photos.problem,
+        ]
+        .into_iter()
+        .flatten()
+        .next()
+        .cloned()
+    }
+
+    fn spent_up(&mut self) {
+        let problem = self.problem().or(Some(Problem::BudgetSpent));
+        self.finish(Ended::BudgetSpent, problem);
+    }
+
+    fn finish(&mut self, ended: Ended, problem: Option<Problem>) {
+        if !self.finished {
+            self.finished = true;
+            self.out.push(Command::Finish { ended, problem });
+        }
+    }
+
+    fn send(&mut self, lane: Lane, request: Request, bytes: u64) {
+        self.spent.requests = self.spent.requests.saturating_add(1);
+        self.spent.in_flight = self.spent.in_flight.saturating_add(bytes);
+        self.session.sent(lane);
+        self.out.push(Command::Send(lane, request));
+    }
+
+    /// The server answered in its own form.
+    fn worked(&mut self) {
+        self.link.reset();
+        self.session.worked();
+    }
+
+    /// Something is wrong that concerns every lane. Gives whether it was that.
+    fn common_trouble(&mut self, now: Millis, lane: Lane, trouble: &Trouble) -> bool {
+        match trouble {
+            Trouble::Auth(code) => self.session.refused(lane, *code),
+            Trouble::Busy(after) => self.link.pause(now, *after, &mut self.jitter),
+            Trouble::Unknown(_) if lane != Lane::Photos => {
+                self.link.fail(now, &mut self.jitter);
+            }
+            Trouble::Unknown(_) => return false,
+            Trouble::Refused(_) => {
+                // A refusal is an answer: the link works.
+                self.worked();
+                return false;
+            }
+        }
+        true
+    }
+}

@@ -33,6 +33,9 @@ pub enum Problem {
         /// The server's code.
         code: String,
     },
+    /// Another device goes on in this handheld's journal: one of the two was restored from
+    /// a copy. The next record opens a new journal, and nothing is lost.
+    Continued,
     /// Time or bytes of the budget ran out.
     BudgetSpent,
     /// Originals wait for a link that is not metered.
@@ -77,6 +80,15 @@ impl Problem {
             Self::Refused { code } => (
                 format!("服务器拒绝了数据（{code}），记录仍保存在本机，请报告此问题"),
                 format!("The server refused data ({code}); records are safe here; report this"),
+            ),
+            Self::Continued => (
+                "服务器上有本机没有的记录：本机或另一台设备是由备份恢复的；下次记录时自动另立日志，\
+                 数据不会丢失"
+                    .to_owned(),
+                "The server holds records of this journal that this device does not have: one of \
+                 two devices was restored from a copy; the next record opens a new journal, \
+                 nothing is lost"
+                    .to_owned(),
             ),
             Self::BudgetSpent => (
                 "本次同步的时间或流量已用完，其余下次发送".to_owned(),

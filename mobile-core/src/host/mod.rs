@@ -1,21 +1,13 @@
-//! The host of the sync engine.
+//! The host of the engine: acts and never decides. `http` makes the requests, `run` is the
+//! loop between the engine, the device and the network, `enrol` the one thing that the
+//! engine has no part in.
 
-use crate::{
-    engine::{Budget, SyncReport},
-    error::Error,
-    handheld::Inner,
-};
-use std::sync::Arc;
+mod enrol;
+mod http;
+mod run;
 
-pub(crate) async fn enrol(
-    _inner: &Arc<Inner>,
-    _server_url: &str,
-    _code: &str,
-    _device_name: &str,
-) -> Result<String, Error> {
-    Err(Error::Unreachable("not built yet".into()))
-}
+#[cfg(test)]
+mod tests;
 
-pub(crate) async fn sync(_inner: &Arc<Inner>, _budget: Budget) -> Result<SyncReport, Error> {
-    Err(Error::Unreachable("not built yet".into()))
-}
+pub(crate) use enrol::enrol;
+pub(crate) use run::sync;

@@ -186,14 +186,35 @@ pub(crate) fn mark_held(
     Ok(changed as u64)
 }
 
-/// Queues everything after `seq` again: the server no longer holds it.
-pub(crate) fn requeue_after(db: &Connection, journal: JournalId, seq: Seq) -> Result<u64, Error> {
-    let changed = db.execute(
+/// Queues everything after `seq` again: the server no longer holds it. Gives the orders
+/// whose entries are no longer parked by this.
+pub(crate) fn requeue_after(
+    db: &Connection,
+    journal: JournalId,
+    seq: Seq,
+) -> Result<Vec<OrderId>, Error> {
+    let after = params![journal.0.as_bytes(), column(seq)?];
+    let mut statement = db.prepare(
+        "SELECT DISTINCT order_id FROM journal_entry
+         WHERE journal = ?1 AND seq > ?2 AND parked IS NOT NULL AND order_id IS NOT NULL",
+    )?;
+    let parked = statement
+        .query_map(after, |row| get_id(row, 0))?
+        .collect::<Result<Vec<OrderId>, _>>()?;
+    db.execute(
         "UPDATE journal_entry SET state = 'queued', held_at = NULL, parked = NULL
          WHERE journal = ?1 AND seq > ?2 AND state = 'held'",
-        params![journal.0.as_bytes(), column(seq)?],
+        after,
     )?;
-    Ok(changed as u64)
+    Ok(parked)
+}
+
+/// The last entry of a journal before which everything is held; 0 when none.
+pub(crate) fn last_held(db: &Connection, journal: JournalId) -> Result<Seq, Error> {
+    match first_queued(db, journal)? {
+        Some(first) => Ok(Seq(first.0.saturating_sub(1))),
+        None => Ok(head(db, journal)?.0),
+    }
 }
 
 /// Says which entries of `first..=last` are parked and why; the others of them are not.

@@ -15,13 +15,14 @@ use crate::{
         Caller,
         caller::identify,
         enrolment::{enrol, issue_enrolment_code},
-        sign_in::{LoginRequest, sign_in},
+        sign_in::sign_in,
     },
     sync::{apply, handheld, incoming},
 };
 use ed25519_dalek::SigningKey;
 use gridcrew_sync_protocol::{
     digest::Digest,
+    enrol::LoginRequest,
     ids::{JournalId, OrderId, PersonId},
     journal::{Batch, Entry, Item, Opened, Seq},
     position::{Datum, TypedPosition},
@@ -30,7 +31,7 @@ use gridcrew_sync_protocol::{
     wire,
 };
 use sea_orm::EntityTrait;
-use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 /// How many orders there are, and how many of them are finished.
 const ORDERS: usize = 24;
@@ -59,17 +60,13 @@ struct About {
 /// # Errors
 /// A problem of the database or of the disk.
 pub(super) async fn write(
-    app: &App,
+    then: &App,
+    clock: &ToldClock,
+    now: UnixMillis,
     township: &Township,
     settled: &Settled,
-    seed: u64,
 ) -> Result<(usize, usize), Problem> {
-    let began = UnixMillis(app.now().0.saturating_sub(SPAN.0));
-    let clock = Arc::new(ToldClock::at(began));
-    let then = App {
-        clock: clock.clone(),
-        ..app.clone()
-    };
+    let began = UnixMillis(now.0.saturating_sub(SPAN.0));
     let mut handhelds: BTreeMap<PersonId, Handheld> = BTreeMap::new();
     let mut photos = 0;
     for n in 0..ORDERS {
@@ -79,18 +76,18 @@ pub(super) async fn write(
                 SPAN.0 / ORDERS as i64 * i64::try_from(n).unwrap_or(0),
             ))
         } else {
-            app.now()
+            now
         };
         clock.set(at);
-        let (order, place) = intake(&then, township, settled, n).await?;
+        let (order, place) = intake(then, township, settled, n).await?;
         if !finished {
             continue;
         }
-        let Some(owner) = owner_of(&then, order).await? else {
+        let Some(owner) = owner_of(then, order).await? else {
             continue;
         };
         if !handhelds.contains_key(&owner) {
-            let enrolled = enrolled(&then, settled, owner, seed).await?;
+            let enrolled = enrolled(then, settled, owner).await?;
             handhelds.insert(owner, enrolled);
         }
         if let Some(handheld) = handhelds.get_mut(&owner) {
@@ -99,9 +96,9 @@ pub(super) async fn write(
                 accepted_at: at,
                 place,
             };
-            let (entries, count) = records(&then, handheld, &about, n, seed).await?;
+            let (entries, count) = records(then, handheld, &about, n).await?;
             clock.set(at.plus(Millis::minutes(115)));
-            push(&then, handheld, entries).await?;
+            push(then, handheld, entries).await?;
             photos += count;
         }
     }
@@ -171,17 +168,12 @@ async fn owner_of(app: &App, order: OrderId) -> Result<Option<PersonId>, Problem
     Ok(row.and_then(|row| row.owner_person).map(PersonId))
 }
 
-async fn enrolled(
-    app: &App,
-    settled: &Settled,
-    person: PersonId,
-    seed: u64,
-) -> Result<Handheld, Problem> {
+async fn enrolled(app: &App, settled: &Settled, person: PersonId) -> Result<Handheld, Problem> {
     let mut secret = [0; 32];
     app.randomness.fill(&mut secret);
     let key = SigningKey::from_bytes(&secret);
     let (shared, verifying, clerk) = (app.clone(), key.verifying_key(), settled.clerk);
-    let device = format!("演示终端 {seed}");
+    let device = "演示终端".to_owned();
     let reply = app
         .store
         .write(move |tx| {
@@ -206,7 +198,6 @@ async fn records(
     handheld: &Handheld,
     about: &About,
     n: usize,
-    seed: u64,
 ) -> Result<(Vec<Entry>, usize), Problem> {
     let mut entries = Vec::new();
     if handheld.next == Seq::FIRST {
@@ -223,9 +214,7 @@ async fn records(
     for (step, work) in work::steps(n).into_iter().enumerate() {
         let mut promised = Vec::new();
         if let Some(slot) = work.photo {
-            let picture_seed = seed
-                .wrapping_mul(1_000_003)
-                .wrapping_add((n * 10 + step) as u64);
+            let picture_seed = super::SEED.wrapping_add((n * 10 + step) as u64);
             let drawn = picture::draw(picture_seed).map_err(Problem::internal)?;
             let bytes = drawn.len() as u64;
             let digest = media::take_in(app, drawn).await?;

@@ -14,11 +14,16 @@ mod township;
 mod work;
 
 use crate::{app::App, edge::Problem, people::rows::person};
+use clock::ToldClock;
+use gridcrew_sync_protocol::time::{Millis, UnixMillis};
 use sea_orm::{EntityTrait, PaginatorTrait};
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 /// The seed of the township that `deploy/run` shows.
 pub const SEED: u64 = 20_261_121;
+
+/// How long ago the township was founded: its history lies between then and now.
+const AGE: Millis = Millis(5 * 24 * 3_600_000);
 
 /// How to sign in to the township.
 #[derive(Clone, Debug)]
@@ -56,8 +61,13 @@ pub async fn make(app: &App, seed: u64) -> Result<Option<Made>, Problem> {
         return Ok(None);
     }
     let township = township::Township::generate(seed);
-    let settled = settle::settle(app, &township).await?;
-    let (orders, photos) = history::write(app, &township, &settled, seed).await?;
+    let clock = Arc::new(ToldClock::at(UnixMillis(app.now().0.saturating_sub(AGE.0))));
+    let then = App {
+        clock: clock.clone(),
+        ..app.clone()
+    };
+    let settled = settle::settle(&then, &township).await?;
+    let (orders, photos) = history::write(&then, &clock, app.now(), &township, &settled).await?;
     let code = settle::enrolment_code(app, &settled).await?;
     Ok(Some(settled.into_made(&township, code, [orders, photos])))
 }

@@ -4,8 +4,7 @@ use super::Store;
 use crate::edge::Problem;
 use futures_util::future::BoxFuture;
 use sea_orm::{
-    DatabaseBackend, DatabaseTransaction, IsolationLevel, TransactionOptions,
-    TransactionTrait,
+    DatabaseBackend, DatabaseTransaction, IsolationLevel, TransactionOptions, TransactionTrait,
 };
 
 impl Store {

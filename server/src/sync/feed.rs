@@ -313,7 +313,10 @@ mod tests {
             change(2, order(2), false),
             change(3, order(1), true),
         ]);
-        let told: Vec<_> = gathered.iter().map(|g| (g.subject, g.first, g.whole)).collect();
+        let told: Vec<_> = gathered
+            .iter()
+            .map(|g| (g.subject, g.first, g.whole))
+            .collect();
         assert_eq!(told, [(order(1), 1, true), (order(2), 2, false)]);
     }
 
@@ -334,7 +337,10 @@ mod tests {
                 station: OrgId(Uuid::from_u128(9)),
                 ..present()
             },
-            Present { head: 9, ..present() },
+            Present {
+                head: 9,
+                ..present()
+            },
         ] {
             let (_, beginning) = Told::resume(Some(told.clone()), &other);
             assert_eq!(beginning, Beginning::StartOver);

@@ -126,7 +126,10 @@ fn opening(opened: &Opened, seq: Seq, writer: &Writer) -> Result<Content, Proble
     let wrong = if seq != Seq::FIRST {
         format!("Entry {} opens the journal, but is not its first.", seq.0)
     } else if opened.person != writer.person {
-        format!("The journal is opened by {}, not by its person.", opened.person)
+        format!(
+            "The journal is opened by {}, not by its person.",
+            opened.person
+        )
     } else if opened.continues.map(|(journal, ..)| journal) != writer.continues {
         "The journal does not name the one that it goes on from.".to_owned()
     } else {

@@ -84,7 +84,11 @@ pub(super) async fn take(
     store_promises(tx, before, incoming, &fates).await?;
     let head = Head {
         seq: incoming.batch.last(),
-        link: incoming.links.last().copied().unwrap_or(incoming.batch.before),
+        link: incoming
+            .links
+            .last()
+            .copied()
+            .unwrap_or(incoming.batch.before),
     };
     handheld::store_head(tx, incoming.batch.journal, head, before.now).await?;
     let refusals = refusals(&added);

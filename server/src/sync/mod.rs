@@ -18,11 +18,11 @@ pub mod feed;
 pub mod handheld;
 pub mod incoming;
 mod intake;
+mod order_items;
 pub mod page;
 pub mod push;
 pub mod reopen;
 pub mod routes;
-mod order_items;
 mod surroundings;
 pub mod wait;
 

@@ -22,12 +22,10 @@ use gridcrew_sync_protocol::{
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect,
-    sea_query::Expr,
+    QuerySelect, sea_query::Expr,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
-
 
 /// An order in scope, without its entries.
 #[derive(Clone, Debug)]
@@ -119,8 +117,8 @@ pub(super) async fn in_scope<C: ConnectionTrait>(
     if orders.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let which = Condition::all()
-        .add(service_order::Column::Id.is_in(orders.iter().map(|order| order.0)));
+    let which =
+        Condition::all().add(service_order::Column::Id.is_in(orders.iter().map(|order| order.0)));
     let found = heads(db, caller, which, orders.len() as u64).await?;
     Ok(found.into_iter().map(|head| (head.order, head)).collect())
 }
@@ -133,8 +131,8 @@ pub(super) async fn of_scan<C: ConnectionTrait>(
     limit: u64,
 ) -> Result<Vec<Head>, Problem> {
     use service_order::Column;
-    let mut whose = Condition::any()
-        .add(Column::CellId.is_in(scan.cells.iter().map(|cell| cell.0)));
+    let mut whose =
+        Condition::any().add(Column::CellId.is_in(scan.cells.iter().map(|cell| cell.0)));
     if scan.owned {
         whose = whose.add(Column::OwnerPerson.eq(caller.person.0));
     }

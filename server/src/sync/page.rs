@@ -80,7 +80,11 @@ pub async fn next(
                 continue;
             }
             // His role or place is another now: the next request finds out which.
-            return Ok(sealed(app, &caller, Page::new(told.ok_or_else(Problem::not_found)?)));
+            return Ok(sealed(
+                app,
+                &caller,
+                Page::new(told.ok_or_else(Problem::not_found)?),
+            ));
         }
         return Ok(sealed(app, &caller, page));
     }
@@ -160,7 +164,6 @@ impl Page {
         let bytes = wire::encode(&item).len() as u64;
         self.push(item, bytes);
     }
-
 }
 
 struct Reading<'a> {
@@ -376,7 +379,8 @@ impl<'a> Reading<'a> {
                 for customer in customers {
                     self.page.push_measured(FeedItem::Customer(customer));
                 }
-                last.filter(|_| !at_end).map(|last| Stage::Customers(Some(last)))
+                last.filter(|_| !at_end)
+                    .map(|last| Stage::Customers(Some(last)))
             }
             _ => {
                 let cells = surroundings::cells(self.db, self.caller, &scan.cells).await?;
@@ -392,7 +396,9 @@ impl<'a> Reading<'a> {
 
     async fn tell_changes(&mut self) -> Result<(), Problem> {
         let changes = changes(self.db, &self.page.told, self.size.rows).await?;
-        let last = changes.last().map_or(self.present.head, |last| last.position);
+        let last = changes
+            .last()
+            .map_or(self.present.head, |last| last.position);
         let mut gathered = gather(&changes);
         let later = self.told_whole_later(&gathered, last).await?;
         gathered.retain(|changed| !later.contains(&changed.subject));
@@ -464,9 +470,7 @@ impl<'a> Reading<'a> {
                 None => {}
             }
         }
-        for order in
-            order_items::had_other_owners(self.db, self.caller, &out_of_scope).await?
-        {
+        for order in order_items::had_other_owners(self.db, self.caller, &out_of_scope).await? {
             self.page.push(FeedItem::OrderGone(order), 0);
         }
         if asked.is_empty() {

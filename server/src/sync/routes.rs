@@ -82,11 +82,7 @@ async fn sync_push(
 ///
 /// # Errors
 /// As the operation says.
-pub async fn push(
-    app: &App,
-    caller: &Caller,
-    body: Packed<Batch>,
-) -> Result<PushOutcome, Problem> {
+pub async fn push(app: &App, caller: &Caller, body: Packed<Batch>) -> Result<PushOutcome, Problem> {
     let handheld = of_caller(app, caller).await?;
     let incoming = checked(body.value, handheld).await?;
     let journal = handheld.writer.journal;
@@ -152,9 +148,9 @@ async fn keep_of_revoked(
     let (packed, now) = (body.raw, app.now());
     app.store
         .write(move |tx| {
-            Box::pin(async move {
-                apply::set_aside(tx, journal, Aside::Revoked, &packed, now).await
-            })
+            Box::pin(
+                async move { apply::set_aside(tx, journal, Aside::Revoked, &packed, now).await },
+            )
         })
         .await?;
     Ok(PushOutcome::Revoked)

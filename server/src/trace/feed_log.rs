@@ -146,17 +146,23 @@ impl StationLock {
             return Ok(last);
         }
         let first = last.saturating_sub(count).saturating_add(1);
-        for (chunk, start) in changes.chunks(CHANGES_AT_ONCE).zip((first..).step_by(CHANGES_AT_ONCE)) {
-            let rows = chunk.iter().zip(start..).map(|((subject, whole), position)| {
-                let (kind, id) = subject.parts();
-                feed_change::ActiveModel {
-                    station_id: Set(self.station.0),
-                    position: Set(position),
-                    subject: Set(kind.to_owned()),
-                    subject_id: Set(id),
-                    whole: Set(*whole),
-                }
-            });
+        for (chunk, start) in changes
+            .chunks(CHANGES_AT_ONCE)
+            .zip((first..).step_by(CHANGES_AT_ONCE))
+        {
+            let rows = chunk
+                .iter()
+                .zip(start..)
+                .map(|((subject, whole), position)| {
+                    let (kind, id) = subject.parts();
+                    feed_change::ActiveModel {
+                        station_id: Set(self.station.0),
+                        position: Set(position),
+                        subject: Set(kind.to_owned()),
+                        subject_id: Set(id),
+                        whole: Set(*whole),
+                    }
+                });
             feed_change::Entity::insert_many(rows)
                 .exec_without_returning(tx)
                 .await?;

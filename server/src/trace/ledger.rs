@@ -5,12 +5,7 @@ use super::{
     refold::{fold_row, owners, store_owners},
     rows::{batch, entry},
 };
-use crate::{
-    app::App,
-    edge::Problem,
-    orders::rows::service_order,
-    people::rows::handheld,
-};
+use crate::{app::App, edge::Problem, orders::rows::service_order, people::rows::handheld};
 use gridcrew_sync_protocol::{
     code::Code,
     digest::Digest,

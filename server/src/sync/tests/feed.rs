@@ -98,7 +98,9 @@ impl Ground {
             .fixture
             .write(|tx, _| {
                 Box::pin(async move {
-                    cell::Entity::insert(cell_row).exec_without_returning(tx).await?;
+                    cell::Entity::insert(cell_row)
+                        .exec_without_returning(tx)
+                        .await?;
                     station_area::Entity::insert(area_row)
                         .exec_without_returning(tx)
                         .await?;
@@ -125,7 +127,10 @@ impl Ground {
             author: Set(person.0),
             next_change: Set(None),
         };
-        let rows = [row("A", self.devices[a].person), row("B", self.devices[b].person)];
+        let rows = [
+            row("A", self.devices[a].person),
+            row("B", self.devices[b].person),
+        ];
         self.world
             .change(
                 move |tx| {
@@ -189,7 +194,9 @@ impl Ground {
                 move |tx| {
                     Box::pin(async move {
                         customer::Entity::delete_by_id(id).exec(tx).await?;
-                        customer::Entity::insert(row).exec_without_returning(tx).await?;
+                        customer::Entity::insert(row)
+                            .exec_without_returning(tx)
+                            .await?;
                         Ok(())
                     })
                 },
@@ -213,7 +220,9 @@ impl Ground {
     async fn assign(&mut self, n: usize, owner: usize, cell: usize) {
         let (order, term, ..) = self.orders[n];
         let (person, cell_id) = (self.devices[owner].person, self.cells[cell]);
-        self.world.assign(order, term + 1, person, Some(cell_id)).await;
+        self.world
+            .assign(order, term + 1, person, Some(cell_id))
+            .await;
         self.orders[n] = (order, term + 1, owner, cell);
     }
 
@@ -265,7 +274,9 @@ impl Model {
     async fn sync(&mut self, ground: &Ground, device: usize, size: Size) -> bool {
         let caller = ground.world.caller(&ground.devices[device]).await;
         let app = &ground.world.fixture.app;
-        let page = page::read(app, &caller, self.told.take(), size).await.unwrap();
+        let page = page::read(app, &caller, self.told.take(), size)
+            .await
+            .unwrap();
         let more = page.more || !page.items.is_empty();
         for item in page.items {
             self.apply(ground, &ground.devices[device], item);
@@ -312,7 +323,10 @@ impl Model {
             }
             FeedItem::StartOver => {
                 let told = self.told.take();
-                *self = Self { told, ..Self::new() };
+                *self = Self {
+                    told,
+                    ..Self::new()
+                };
             }
             other => panic!("unknown item {other:?}"),
         }
@@ -335,7 +349,10 @@ impl Model {
             if let Ok(Entry::Record(record)) = Entry::from_bytes(bytes)
                 && record.order == item.order
             {
-                let id = EntryId { journal: device.journal, seq: Seq(seq) };
+                let id = EntryId {
+                    journal: device.journal,
+                    seq: Seq(seq),
+                };
                 entries.insert(id, bytes.clone());
             }
         }
@@ -395,7 +412,10 @@ impl Model {
         assert_eq!(held.keys().copied().collect::<BTreeSet<_>>(), stored);
         let state = state(ground, &held).expect("all entries are there");
         let row = ground.world.row(order).await;
-        assert_eq!(Digest::of(&wire::encode(&state)).0.to_vec(), row.state_digest);
+        assert_eq!(
+            Digest::of(&wire::encode(&state)).0.to_vec(),
+            row.state_digest
+        );
     }
 }
 
@@ -412,15 +432,40 @@ fn state(ground: &Ground, entries: &BTreeMap<EntryId, Vec<u8>>) -> Option<OrderS
 
 #[derive(Clone, Debug)]
 enum Op {
-    Order { owner: usize, cell: usize },
-    Assign { order: usize, owner: usize, cell: usize },
-    Work { device: usize, order: usize, closes: bool },
-    Roles { cell: usize, a: usize, b: usize },
-    MoveArea { area: usize, to: usize },
-    Customer { existing: Option<usize>, area: usize },
+    Order {
+        owner: usize,
+        cell: usize,
+    },
+    Assign {
+        order: usize,
+        owner: usize,
+        cell: usize,
+    },
+    Work {
+        device: usize,
+        order: usize,
+        closes: bool,
+    },
+    Roles {
+        cell: usize,
+        a: usize,
+        b: usize,
+    },
+    MoveArea {
+        area: usize,
+        to: usize,
+    },
+    Customer {
+        existing: Option<usize>,
+        area: usize,
+    },
     Days(i64),
     NewEpoch,
-    Sync { device: usize, pages: usize, size: Size },
+    Sync {
+        device: usize,
+        pages: usize,
+        size: Size,
+    },
 }
 
 fn size() -> impl Strategy<Value = Size> {
@@ -453,12 +498,20 @@ async fn run(ops: Vec<Op>, last: Size) {
         let order = |n: usize| (!ground.orders.is_empty()).then(|| n % ground.orders.len());
         match op {
             Op::Order { owner, cell } => ground.order(owner, cell).await,
-            Op::Assign { order: n, owner, cell } => {
+            Op::Assign {
+                order: n,
+                owner,
+                cell,
+            } => {
                 if let Some(n) = order(n) {
                     ground.assign(n, owner, cell).await;
                 }
             }
-            Op::Work { device, order: n, closes } => {
+            Op::Work {
+                device,
+                order: n,
+                closes,
+            } => {
                 if let Some(n) = order(n) {
                     ground.work(device, n, closes).await;
                 }
@@ -475,7 +528,11 @@ async fn run(ops: Vec<Op>, last: Size) {
                 let app = &ground.world.fixture.app;
                 app.epoch.store(Arc::new(epoch::renew(app).await.unwrap()));
             }
-            Op::Sync { device, pages, size } => {
+            Op::Sync {
+                device,
+                pages,
+                size,
+            } => {
                 for _ in 0..pages {
                     models[device].sync(&ground, device, size).await;
                 }
@@ -517,7 +574,11 @@ async fn an_order_too_long_for_a_page_comes_in_parts() {
     for _ in 0..30 {
         ground.work(0, 0, false).await;
     }
-    let size = Size { bytes: 1_000, rows: 5, part: 1_500 };
+    let size = Size {
+        bytes: 1_000,
+        rows: 5,
+        part: 1_500,
+    };
     for device in [0, 1] {
         let mut model = Model::new();
         while model.sync(&ground, device, size).await {}
@@ -530,7 +591,9 @@ async fn a_cursor_that_was_changed_or_is_anothers_is_refused() {
     let ground = Ground::new().await;
     let app = &ground.world.fixture.app;
     let caller = ground.world.caller(&ground.devices[0]).await;
-    let page = page::read(app, &caller, None, Size::default()).await.unwrap();
+    let page = page::read(app, &caller, None, Size::default())
+        .await
+        .unwrap();
     let text = cursor::seal(&app.keys, caller.person, &page.told);
     assert_eq!(cursor::open(&app.keys, &caller, &text).unwrap(), page.told);
     for at in 0..text.len() {
@@ -538,7 +601,11 @@ async fn a_cursor_that_was_changed_or_is_anothers_is_refused() {
         changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
         let changed = String::from_utf8(changed).unwrap();
         let refused = cursor::open(&app.keys, &caller, &changed);
-        assert_eq!(refused.unwrap_err().code, Code::FeedBadCursor, "changed at {at}");
+        assert_eq!(
+            refused.unwrap_err().code,
+            Code::FeedBadCursor,
+            "changed at {at}"
+        );
     }
     let other = ground.world.caller(&ground.devices[1]).await;
     assert!(cursor::open(&app.keys, &other, &text).is_err());
@@ -551,7 +618,9 @@ async fn caught_up(ground: &Ground, device: usize) -> Told {
     let caller = ground.world.caller(&ground.devices[device]).await;
     let mut told = None;
     loop {
-        let page = page::read(app, &caller, told, Size::default()).await.unwrap();
+        let page = page::read(app, &caller, told, Size::default())
+            .await
+            .unwrap();
         told = Some(page.told);
         if !page.more {
             return told.unwrap();
@@ -591,9 +660,9 @@ async fn waiting(ground: &Ground) -> (crate::people::Caller, Told) {
         .world
         .fixture
         .write(move |tx, app| {
-            Box::pin(async move {
-                crate::people::session::begin(tx, app, &person, Some(journal)).await
-            })
+            Box::pin(
+                async move { crate::people::session::begin(tx, app, &person, Some(journal)).await },
+            )
         })
         .await;
     let session = crate::people::rows::session::Entity::find()

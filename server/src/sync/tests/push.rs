@@ -85,7 +85,12 @@ async fn stored_batches_verify_with_the_handhelds_key() {
         device.note(order, "x");
     }
     for (first, last) in [(1, 3), (2, 5), (5, 8)] {
-        held(world.push(&device, device.batch(first, last)).await.unwrap());
+        held(
+            world
+                .push(&device, device.batch(first, last))
+                .await
+                .unwrap(),
+        );
     }
     let stored = world.stored(device.journal).await;
     let batches = batch::Entity::find()
@@ -119,7 +124,9 @@ async fn a_gap_is_answered_with_what_is_held() {
     assert_eq!(outcome, PushOutcome::Gap { receipt: None });
     held(world.push(&device, device.batch(1, 3)).await.unwrap());
     match world.push(&device, device.batch(5, 6)).await.unwrap() {
-        PushOutcome::Gap { receipt: Some(receipt) } => {
+        PushOutcome::Gap {
+            receipt: Some(receipt),
+        } => {
             assert_eq!((receipt.held, receipt.link), (Seq(3), device.link(3)));
         }
         other => panic!("no gap: {other:?}"),
@@ -143,7 +150,12 @@ async fn a_fork_keeps_both_branches_and_goes_on_in_a_new_journal() {
     let kept = set_aside(&world).await;
     assert_eq!(kept.len(), 1, "the same branch is kept once");
     assert_eq!(kept[0].packed, wire::pack(&clone.batch(2, 4)));
-    let bytes: Vec<_> = world.stored(device.journal).await.into_iter().map(|e| e.bytes).collect();
+    let bytes: Vec<_> = world
+        .stored(device.journal)
+        .await
+        .into_iter()
+        .map(|e| e.bytes)
+        .collect();
     assert_eq!(bytes, device.entries);
 
     let new_key = SigningKey::from_bytes(&[9; 32]);
@@ -154,14 +166,21 @@ async fn a_fork_keeps_both_branches_and_goes_on_in_a_new_journal() {
         .await;
     assert!(!tokens.access_token.is_empty());
     caller.session = only_session(&world).await.id;
-    let reply = reopen(&world.fixture.app, &caller, request(&clone, &new_key)).await.unwrap();
+    let reply = reopen(&world.fixture.app, &caller, request(&clone, &new_key))
+        .await
+        .unwrap();
     assert_eq!(only_session(&world).await.journal_id, Some(reply.journal.0));
     caller.handheld = Some(reply.journal);
-    let again = reopen(&world.fixture.app, &caller, request(&clone, &new_key)).await.unwrap();
+    let again = reopen(&world.fixture.app, &caller, request(&clone, &new_key))
+        .await
+        .unwrap();
     assert_eq!(reply, again, "asking again gives the same journal");
 
     let continues = Some((clone.journal, 3, clone.link(3)));
-    let opened = Entry::Opened(Opened { person: clone.person, continues });
+    let opened = Entry::Opened(Opened {
+        person: clone.person,
+        continues,
+    });
     let mut reopened = Device {
         journal: reply.journal,
         key: new_key,
@@ -216,7 +235,10 @@ async fn a_journal_that_did_not_fork_is_not_reopened_and_only_its_key_may_ask() 
     forged.signature[0] ^= 1;
     assert_eq!(refused(forged).await, Code::JournalBadSignature);
     let other = world.device(world.manager().await, 7).await;
-    assert_eq!(refused(request(&other, &new_key)).await, Code::JournalNotYours);
+    assert_eq!(
+        refused(request(&other, &new_key)).await,
+        Code::JournalNotYours
+    );
 }
 
 #[actix_web::test]
@@ -227,8 +249,17 @@ async fn a_batch_that_follows_another_link_is_refused_and_kept() {
     }
     held(world.push(&device, device.batch(1, 4)).await.unwrap());
     let item = Item::Bytes(device.entries[4].clone().into());
-    let astray = Batch::sign(device.journal, Seq(5), Digest([5; 32]), vec![item], &device.key);
-    assert_eq!(code(world.push(&device, astray).await), Code::JournalBadLink);
+    let astray = Batch::sign(
+        device.journal,
+        Seq(5),
+        Digest([5; 32]),
+        vec![item],
+        &device.key,
+    );
+    assert_eq!(
+        code(world.push(&device, astray).await),
+        Code::JournalBadLink
+    );
     assert_eq!(world.stored(device.journal).await.len(), 4);
     assert_eq!(set_aside(&world).await.len(), 1);
     held(world.push(&device, device.all()).await.unwrap());
@@ -246,17 +277,29 @@ async fn what_is_not_genuine_is_refused_and_changes_nothing() {
     let mut shortened = good.clone();
     shortened.items.pop();
     for bad in [wrong_hash, wrong_signature, shortened] {
-        assert_eq!(code(world.push(&device, bad).await), Code::JournalBadSignature);
+        assert_eq!(
+            code(world.push(&device, bad).await),
+            Code::JournalBadSignature
+        );
     }
     let mut by_hash = good.clone();
     by_hash.items[1] = Item::Digest(by_hash.items[1].content());
-    assert_eq!(code(world.push(&device, by_hash).await), Code::JournalMalformed);
+    assert_eq!(
+        code(world.push(&device, by_hash).await),
+        Code::JournalMalformed
+    );
     let mut false_start = good.clone();
     false_start.first = Seq(2);
-    assert_eq!(code(world.push(&device, false_start).await), Code::JournalBadLink);
+    assert_eq!(
+        code(world.push(&device, false_start).await),
+        Code::JournalBadLink
+    );
     let mut not_yours = good;
     not_yours.journal = JournalId(Uuid::from_u128(1));
-    assert_eq!(code(world.push(&device, not_yours).await), Code::JournalNotYours);
+    assert_eq!(
+        code(world.push(&device, not_yours).await),
+        Code::JournalNotYours
+    );
     assert!(world.stored(device.journal).await.is_empty());
     assert_eq!(world.row(order).await.entry_count, 2);
 }
@@ -269,7 +312,10 @@ async fn an_entry_of_another_person_refuses_the_whole_batch() {
     device.note(order, "not mine");
     device.person = me;
     device.note(order, "mine");
-    assert_eq!(code(world.push(&device, device.all()).await), Code::JournalOtherPerson);
+    assert_eq!(
+        code(world.push(&device, device.all()).await),
+        Code::JournalOtherPerson
+    );
     assert!(world.stored(device.journal).await.is_empty());
 }
 
@@ -280,14 +326,29 @@ async fn a_journal_is_opened_by_its_first_entry_and_its_person() {
     let good = device.entries[0].clone();
     let other = world.manager().await;
     device.entries[0] = open(other, None);
-    assert_eq!(code(world.push(&device, device.all()).await), Code::JournalBadOpening);
-    device.entries[0] = open(device.person, Some((JournalId(Uuid::nil()), 1, Digest::ZERO)));
-    assert_eq!(code(world.push(&device, device.all()).await), Code::JournalBadOpening);
+    assert_eq!(
+        code(world.push(&device, device.all()).await),
+        Code::JournalBadOpening
+    );
+    device.entries[0] = open(
+        device.person,
+        Some((JournalId(Uuid::nil()), 1, Digest::ZERO)),
+    );
+    assert_eq!(
+        code(world.push(&device, device.all()).await),
+        Code::JournalBadOpening
+    );
     device.entries.remove(0);
-    assert_eq!(code(world.push(&device, device.all()).await), Code::JournalBadOpening);
+    assert_eq!(
+        code(world.push(&device, device.all()).await),
+        Code::JournalBadOpening
+    );
     device.entries.insert(0, good.clone());
     device.entries.push(good);
-    assert_eq!(code(world.push(&device, device.all()).await), Code::JournalBadOpening);
+    assert_eq!(
+        code(world.push(&device, device.all()).await),
+        Code::JournalBadOpening
+    );
     device.entries.pop();
     device.note(order, "x");
     held(world.push(&device, device.all()).await.unwrap());
@@ -322,7 +383,11 @@ async fn what_cannot_be_applied_is_parked_and_blocks_nothing() {
     assert_eq!(world.row(order).await.entry_count, 2 + 2);
     assert_eq!(world.row(foreign).await.entry_count, 2);
     let stored = world.stored(device.journal).await;
-    assert_eq!(stored[6].order_id, Some(order.0), "the order of an unknown event is known");
+    assert_eq!(
+        stored[6].order_id,
+        Some(order.0),
+        "the order of an unknown event is known"
+    );
 }
 
 /// A record of the device with an event that does not exist yet.
@@ -339,7 +404,11 @@ fn of_the_future(device: &Device, order: OrderId) -> Vec<u8> {
     }
     let (o, p) = (order, device.person);
     wire::encode(&Outer {
-        record: Inner { o, p, e: "levitated" },
+        record: Inner {
+            o,
+            p,
+            e: "levitated",
+        },
     })
 }
 
@@ -347,7 +416,10 @@ fn of_the_future(device: &Device, order: OrderId) -> Vec<u8> {
 async fn an_assignment_that_comes_late_admits_what_was_parked() {
     let world = World::new().await;
     let (first, second) = (world.manager().await, world.manager().await);
-    let orders = [world.order(first, None).await, world.order(first, None).await];
+    let orders = [
+        world.order(first, None).await,
+        world.order(first, None).await,
+    ];
     let mut device = world.device(second, 1).await;
     for order in orders {
         let taken = Event::Taken(Taken { eta_minutes: None });
@@ -372,15 +444,24 @@ async fn the_limits_on_a_batch_hold() {
     while device.entries.len() <= MAX_BATCH_ENTRIES {
         device.note(order, "x");
     }
-    assert_eq!(code(world.push(&device, device.all()).await), Code::JournalMalformed);
+    assert_eq!(
+        code(world.push(&device, device.all()).await),
+        Code::JournalMalformed
+    );
     let (receipt, _) = held(world.push(&device, device.batch(1, 500)).await.unwrap());
     assert_eq!(receipt.held, Seq(500));
     let mut empty = device.batch(1, 1);
     empty.items.clear();
-    assert_eq!(code(world.push(&device, empty).await), Code::JournalMalformed);
+    assert_eq!(
+        code(world.push(&device, empty).await),
+        Code::JournalMalformed
+    );
     let mut long = world.device(device.person, 2).await;
     long.note(order, &"x".repeat(70_000));
-    assert_eq!(code(world.push(&long, long.all()).await), Code::JournalMalformed);
+    assert_eq!(
+        code(world.push(&long, long.all()).await),
+        Code::JournalMalformed
+    );
 }
 
 #[actix_web::test]
@@ -413,7 +494,10 @@ async fn what_a_revoked_handheld_sends_is_kept_apart() {
 async fn many_batches_fold_like_one_and_like_no_memory_at_all() {
     let world = World::new().await;
     let manager = world.manager().await;
-    let orders = [world.order(manager, None).await, world.order(manager, None).await];
+    let orders = [
+        world.order(manager, None).await,
+        world.order(manager, None).await,
+    ];
     let mut device = world.device(manager, 1).await;
     for n in 0..40 {
         device.take(orders[n % 2]);
@@ -422,13 +506,20 @@ async fn many_batches_fold_like_one_and_like_no_memory_at_all() {
     let mut first = 1;
     while first <= device.entries.len() {
         let last = (first + 6).min(device.entries.len());
-        held(world.push(&device, device.batch(first, last)).await.unwrap());
+        held(
+            world
+                .push(&device, device.batch(first, last))
+                .await
+                .unwrap(),
+        );
         first = last + 1;
     }
     for order in orders {
         let row = world.row(order).await;
         let app = &world.fixture.app;
-        let state = crate::trace::ledger::folded(app.store.read(), app, &row).await.unwrap();
+        let state = crate::trace::ledger::folded(app.store.read(), app, &row)
+            .await
+            .unwrap();
         assert_eq!(row.state, wire::encode(&state));
         assert_eq!(row.entry_count, 2 + 40);
     }
@@ -443,9 +534,9 @@ async fn over_http_a_body_cut_anywhere_is_refused_and_the_whole_one_is_held() {
     let tokens = world
         .fixture
         .write(move |tx, app| {
-            Box::pin(async move {
-                crate::people::session::begin(tx, app, &person, Some(journal)).await
-            })
+            Box::pin(
+                async move { crate::people::session::begin(tx, app, &person, Some(journal)).await },
+            )
         })
         .await;
     let document = http::api_document();
@@ -466,7 +557,11 @@ async fn over_http_a_body_cut_anywhere_is_refused_and_the_whole_one_is_held() {
     };
     for cut in 0..body.len() {
         let reply = test::call_service(&service, send(&body[..cut])).await;
-        assert_eq!(reply.status(), StatusCode::UNPROCESSABLE_ENTITY, "cut at {cut}");
+        assert_eq!(
+            reply.status(),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "cut at {cut}"
+        );
     }
     assert!(world.stored(device.journal).await.is_empty());
     let reply = test::call_and_read_body(&service, send(&body)).await;

@@ -1,6 +1,9 @@
 //! All that is on the device: the store, the photo folder, keys and tokens, and the clocks
 //! and randomness passed in. What the facade and the sync's host do, they do through this.
 
+mod load;
+mod persist;
+
 use crate::{
     clock::{Clock, Random},
     error::Error,

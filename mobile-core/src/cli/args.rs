@@ -1,0 +1,205 @@
+//! What the command line takes.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// The command-line handheld: works on orders without a network, and syncs when there is
+/// one.
+#[derive(Debug, Parser)]
+#[command(name = "gridcrew-handheld", version, about)]
+pub(crate) struct Cli {
+    /// The data folder of this handheld.
+    #[arg(long, env = "GRIDCREW_HANDHELD", global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The language of messages; by LANG when it is not given.
+    #[arg(long, global = true)]
+    pub(crate) lang: Option<Lang>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// A language of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lang {
+    /// Simplified Chinese.
+    Zh,
+    /// English.
+    En,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Enrols this handheld with a one-time code from the station.
+    Enrol {
+        /// The server, such as https://gridcrew.example.
+        #[arg(long)]
+        server: String,
+        /// The one-time code.
+        #[arg(long)]
+        code: String,
+        /// What the handheld calls itself.
+        #[arg(long, default_value = "gridcrew-handheld")]
+        name: String,
+    },
+    /// Lists orders: to do, waiting to send, sent.
+    List {
+        /// Only one of the lists.
+        which: Option<Which>,
+    },
+    /// Shows an order with what is next and what waits.
+    Show {
+        /// The order, by the beginning or the end of its id.
+        order: String,
+    },
+    /// Shows the steps that can be done now and what each needs.
+    Next {
+        /// The order, by the beginning or the end of its id.
+        order: String,
+    },
+    /// Takes an order.
+    Take {
+        /// The order, by the beginning or the end of its id.
+        order: String,
+        /// Minutes until you are there, as told to the customer.
+        #[arg(long)]
+        eta: Option<u32>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Declines an order.
+    Decline {
+        /// The order, by the beginning or the end of its id.
+        order: String,
+        /// A reason code of the workflow.
+        #[arg(long)]
+        reason: String,
+        /// In words.
+        #[arg(long, default_value = "")]
+        note: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Asks that another person become the owner.
+    HandOver {
+        /// The order, by the beginning or the end of its id.
+        order: String,
+        /// The person, by id or by name.
+        to: String,
+        /// Why.
+        #[arg(long, default_value = "")]
+        note: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Records a step of the workflow with its fields and photos.
+    Step {
+        /// The order, by the beginning or the end of its id.
+        order: String,
+        /// The step's code.
+        step: String,
+        /// Fields that were filled in.
+        #[arg(value_name = "FIELD=VALUE", value_parser = pair)]
+        fields: Vec<(String, String)>,
+        /// A picture for a slot; may be given more than once.
+        #[arg(long = "photo", value_name = "SLOT=PATH", value_parser = pair)]
+        photos: Vec<(String, String)>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Adds a remark.
+    Note {
+        /// The order, by the beginning or the end of its id.
+        order: String,
+        /// The text.
+        text: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Sends and fetches what there is, within a budget.
+    Sync {
+        /// Most seconds.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Most bytes, both ways together.
+        #[arg(long)]
+        bytes: Option<u64>,
+        /// The link costs by the byte: original photos wait.
+        #[arg(long)]
+        metered: bool,
+    },
+    /// Says what waits, when the last sync succeeded, and why not since.
+    Status,
+    /// Removes original photos that the server has held for 30 days.
+    Thin,
+    /// Tries photos again that the server refused.
+    Retry,
+}
+
+/// Which orders are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Which {
+    /// Your own orders whose work is not closed.
+    Todo,
+    /// Orders with records or photos that the server does not hold yet.
+    Waiting,
+    /// Orders that you worked on, of which nothing waits.
+    Sent,
+    /// All orders here.
+    All,
+}
+
+/// Where it was done.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct At {
+    /// Where: longitude, latitude, datum (WGS-84, GCJ-02, BD-09, CGCS2000), accuracy in
+    /// metres.
+    #[arg(
+        long,
+        value_name = "LON,LAT,DATUM,ACCURACY",
+        allow_hyphen_values = true
+    )]
+    pub(crate) at: Option<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("give it as name=value".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_step_takes_fields_photos_and_a_place() {
+        let cli = Cli::try_parse_from([
+            "gridcrew-handheld",
+            "step",
+            "ab12",
+            "restored",
+            "voltage=219.5",
+            "--photo",
+            "meter=/tmp/a=b.jpg",
+            "--at",
+            "-1.5,30,WGS-84,5",
+        ])
+        .unwrap();
+        let Command::Step {
+            fields, photos, at, ..
+        } = cli.command
+        else {
+            panic!("not a step");
+        };
+        assert_eq!(fields, [("voltage".into(), "219.5".into())]);
+        assert_eq!(photos, [("meter".into(), "/tmp/a=b.jpg".into())]);
+        assert_eq!(at.at.as_deref(), Some("-1.5,30,WGS-84,5"));
+    }
+}

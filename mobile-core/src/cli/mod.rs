@@ -1,0 +1,137 @@
+//! The command-line handheld: `args` is what it takes, `act` what records, `show` what is
+//! printed. Exit codes: 0 done, 1 refused (the message names the code), 2 wrong usage.
+
+mod act;
+mod args;
+mod show;
+
+use args::{Cli, Command, Lang};
+use clap::Parser;
+use gridcrew_mobile_core::{Budget, Error, Handheld};
+use gridcrew_sync_protocol::workflow::Words;
+use std::{
+    env,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// The language that the person reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tongue(Lang);
+
+impl Tongue {
+    fn of(cli: &Cli) -> Self {
+        let by_environment = || {
+            let lang = env::var("LC_ALL").or_else(|_| env::var("LANG"));
+            match lang {
+                Ok(lang) if lang.starts_with("zh") => Lang::Zh,
+                _ => Lang::En,
+            }
+        };
+        Self(cli.lang.unwrap_or_else(by_environment))
+    }
+
+    /// The text in this language.
+    pub(crate) fn pick<'w>(self, words: &'w Words) -> &'w str {
+        self.say(&words.zh, &words.en)
+    }
+
+    /// One of two texts.
+    pub(crate) fn say<'t>(self, zh: &'t str, en: &'t str) -> &'t str {
+        match self.0 {
+            Lang::Zh => zh,
+            Lang::En => en,
+        }
+    }
+}
+
+/// Runs the command line.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let tongue = Tongue::of(&cli);
+    let Some(data) = cli.data.clone() else {
+        let line = tongue.say(
+            "请用 --data 或环境变量 GRIDCREW_HANDHELD 指定数据目录。",
+            "Name the data folder with --data or the variable GRIDCREW_HANDHELD.",
+        );
+        complain(line);
+        return ExitCode::from(2);
+    };
+    let done = Handheld::open(&data).and_then(|handheld| {
+        let mut out = Vec::new();
+        let done = carry_out(&handheld, cli.command, tongue, &mut out);
+        // What was done stays done when no one reads what is said about it.
+        drop(io::stdout().write_all(&out));
+        done
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!(
+                "{}: {}",
+                error.code(),
+                tongue.pick(&error.words())
+            ));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn complain(line: &str) {
+    drop(writeln!(io::stderr(), "{line}"));
+}
+
+fn carry_out(
+    handheld: &Handheld,
+    command: Command,
+    tongue: Tongue,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    match command {
+        Command::Enrol { server, code, name } => {
+            let person = wait_for(handheld.enrol(&server, &code, &name))??;
+            let line = tongue.say("已注册：", "enrolled for ");
+            writeln!(out, "{line}{person}")?;
+            Ok(())
+        }
+        Command::List { which } => show::lists(handheld, which, tongue, out),
+        Command::Show { order } => show::order(handheld, handheld.find(&order)?, tongue, out),
+        Command::Next { order } => show::next(handheld, handheld.find(&order)?, tongue, out),
+        Command::Sync {
+            seconds,
+            bytes,
+            metered,
+        } => {
+            let budget = Budget {
+                seconds: Some(seconds),
+                bytes,
+                metered,
+            };
+            let report = wait_for(handheld.sync(budget))??;
+            show::report(&report, tongue, out)?;
+            show::status(&handheld.status()?, tongue, out)
+        }
+        Command::Status => show::status(&handheld.status()?, tongue, out),
+        Command::Thin => {
+            let thinned = handheld.thin()?;
+            let line = tongue.say("已清理原图", "originals removed");
+            writeln!(out, "{line}: {} ({} B)", thinned.photos, thinned.bytes)?;
+            Ok(())
+        }
+        Command::Retry => {
+            let count = handheld.retry_refused()?;
+            let line = tongue.say("重新排队的照片", "uploads queued again");
+            writeln!(out, "{line}: {count}")?;
+            Ok(())
+        }
+        act => act::record(handheld, act, tongue, out),
+    }
+}
+
+/// Runs the network's part of a command.
+fn wait_for<T>(work: impl Future<Output = T>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(work))
+}

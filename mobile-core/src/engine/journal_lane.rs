@@ -1,0 +1,320 @@
+//! Records out.
+//!
+//! | the server says | what follows |
+//! |---|---|
+//! | held, with a receipt that verifies and our own link | marked as held, next batch |
+//! | held or gap, with another link than ours | the journal forked: walk it from its start until the server finds where |
+//! | held, beyond our last entry | another device goes on in this journal: the next record forks it |
+//! | gap | everything after what it holds waits again, also what it had held before |
+//! | fork | a new journal is asked for, everything after the fork goes into it |
+//! | revoked | nothing is sent any more |
+//! | anything else | unknown: again, later |
+
+use super::{
+    Change, Command, Engine, Lane, Load, Loaded, Problem, Reply, Request, Stored,
+    backoff::Backoff,
+    reading::{Trouble, packed},
+};
+use gridcrew_sync_protocol::{
+    code::Code,
+    digest::Digest,
+    ids::JournalId,
+    journal::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Seq},
+    push::{PushOutcome, PushReply, Receipt, ReopenReply},
+    time::Millis,
+};
+
+/// Most bytes of a reply once decompressed: 500 parked entries with their codes.
+const MAX_REPLY_BYTES: usize = 256 * 1024;
+/// Most bytes of entries in a batch: what the form around them takes is left out.
+const MAX_ENTRIES_BYTES: usize = MAX_BATCH_BYTES - MAX_BATCH_ENTRIES * 16 - 4 * 1024;
+/// Refusals in a row after which the lane rests for this sync.
+const MAX_REFUSALS: u32 = 3;
+
+#[derive(Debug, Default)]
+pub(super) struct JournalLane {
+    pub(super) busy: bool,
+    wants: bool,
+    /// Rests until something new happens.
+    rests: bool,
+    pub(super) problem: Option<Problem>,
+    backoff: Backoff,
+    /// Ask what the server holds even when nothing waits.
+    probe: bool,
+    /// Walking the whole journal to find where it forked: the next entry to send.
+    walk: Option<Seq>,
+    sent: Sent,
+    storing: Storing,
+}
+
+/// What is under way to the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Sent {
+    #[default]
+    Nothing,
+    Push {
+        journal: JournalId,
+        first: Seq,
+        last: Seq,
+    },
+    Reopen,
+}
+
+/// What is being made durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Storing {
+    #[default]
+    Other,
+    Held {
+        last: Seq,
+    },
+    Gap,
+    Forked,
+}
+
+impl JournalLane {
+    pub(super) fn want_anew(&mut self) {
+        self.wants = true;
+        self.rests = false;
+    }
+
+    pub(super) fn network_changed(&mut self) {
+        self.backoff.reset();
+    }
+
+    pub(super) fn offer_again(&mut self) {
+        self.probe = true;
+        self.walk = None;
+    }
+
+    /// A photo was not promised although its record is held: ask what is held.
+    pub(super) fn doubt(&mut self) {
+        self.probe = true;
+        self.wants = true;
+    }
+
+    pub(super) fn drop_reply(&mut self) {
+        self.busy = false;
+        self.sent = Sent::Nothing;
+    }
+
+    /// Whether records are on their way or could be sent now: photos wait.
+    pub(super) fn has_the_way(&self, now: Millis) -> bool {
+        self.busy || (self.wants && !self.rests && self.backoff.until(now).is_none())
+    }
+
+    pub(super) fn next_try(&self, now: Millis) -> Option<Millis> {
+        (self.wants && !self.rests && !self.busy).then(|| self.backoff.until(now).unwrap_or(now))
+    }
+}
+
+impl Engine {
+    pub(super) fn journal_start(&mut self, now: Millis) {
+        let lane = &mut self.journal;
+        if lane.busy || lane.rests || !lane.wants || lane.backoff.until(now).is_some() {
+            return;
+        }
+        lane.busy = true;
+        let left = usize::try_from(self.spent.left(&self.budget)).unwrap_or(usize::MAX);
+        self.out.push(Command::Load(Load::Journal {
+            from: lane.walk,
+            probe: lane.probe,
+            max_bytes: MAX_ENTRIES_BYTES.min(left),
+        }));
+    }
+
+    pub(super) fn journal_loaded(&mut self, loaded: Loaded) {
+        let lane = &mut self.journal;
+        match loaded {
+            Loaded::Batch(batch) => {
+                let bytes = batch.body.len() as u64;
+                if bytes > self.spent.left(&self.budget) {
+                    return self.spent_up();
+                }
+                lane.sent = Sent::Push {
+                    journal: batch.journal,
+                    first: batch.first,
+                    last: batch.last,
+                };
+                self.send(Lane::Journal, Request::Push(batch.body), bytes);
+            }
+            Loaded::Reopen(body) => {
+                lane.sent = Sent::Reopen;
+                let bytes = body.len() as u64;
+                self.send(Lane::Journal, Request::Reopen(body), bytes);
+            }
+            _ => {
+                lane.busy = false;
+                lane.wants = false;
+                lane.probe = false;
+                lane.walk = None;
+                if !matches!(lane.problem, Some(Problem::Continued)) {
+                    lane.problem = None;
+                }
+            }
+        }
+    }
+
+    pub(super) fn journal_replied(&mut self, now: Millis, reply: &Reply, asked: Millis) {
+        let sent = std::mem::take(&mut self.journal.sent);
+        let read = match sent {
+            Sent::Push {
+                journal,
+                first,
+                last,
+            } => packed::<PushReply>(reply, MAX_REPLY_BYTES).and_then(|answer| {
+                let change = self.change_of(&answer, journal, (first, last))?;
+                let server_time = answer.server_time;
+                self.out.push(Command::Hear { server_time, asked });
+                Ok(change)
+            }),
+            Sent::Reopen => packed::<ReopenReply>(reply, MAX_REPLY_BYTES)
+                .map(|answer| Some((Change::Reopened(answer.journal), Storing::Other))),
+            Sent::Nothing => return,
+        };
+        match read {
+            Ok(change) => {
+                self.worked();
+                self.journal.backoff.reset();
+                match change {
+                    Some((change, storing)) => {
+                        self.journal.storing = storing;
+                        self.out.push(Command::Persist(Lane::Journal, change));
+                    }
+                    None => {
+                        self.journal.busy = false;
+                        self.session.blocked = Some(Problem::Revoked);
+                    }
+                }
+            }
+            Err(trouble) => self.journal_trouble(now, sent, &trouble),
+        }
+    }
+
+    /// What an answer to a push changes; `None` when the handheld is revoked.
+    fn change_of(
+        &self,
+        answer: &PushReply,
+        journal: JournalId,
+        (first, last): (Seq, Seq),
+    ) -> Result<Option<(Change, Storing)>, Trouble> {
+        let genuine = |receipt: &Receipt| {
+            receipt.journal == journal
+                && receipt.epoch == self.epoch
+                && receipt.is_signed_by(&self.server_key)
+        };
+        let strange = |detail: &str| {
+            Err(Trouble::Unknown(Problem::NotTheServer {
+                detail: detail.to_owned(),
+            }))
+        };
+        match &answer.outcome {
+            PushOutcome::Held { receipt, parked } => {
+                if !genuine(receipt) || receipt.held < last {
+                    return strange("a receipt that does not verify");
+                }
+                let parked = parked
+                    .iter()
+                    .map(|parked| (parked.seq, parked.code.clone()))
+                    .collect();
+                let change = Change::Held {
+                    journal,
+                    first,
+                    last,
+                    held: receipt.held,
+                    link: receipt.link,
+                    parked,
+                };
+                Ok(Some((change, Storing::Held { last })))
+            }
+            PushOutcome::Gap { receipt } => {
+                let (held, link) = match receipt {
+                    None => (Seq(0), Digest::ZERO),
+                    Some(receipt) if genuine(receipt) => (receipt.held, receipt.link),
+                    Some(_) => return strange("a receipt that does not verify"),
+                };
+                if held.next() >= first {
+                    return strange("a gap where there is none");
+                }
+                let change = Change::Gap {
+                    journal,
+                    held,
+                    link,
+                };
+                Ok(Some((change, Storing::Gap)))
+            }
+            PushOutcome::Fork { common, link } => {
+                if common.next() < first || *common >= last {
+                    return strange("a fork outside of the batch");
+                }
+                let change = Change::Forked {
+                    journal,
+                    common: *common,
+                    link: *link,
+                };
+                Ok(Some((change, Storing::Forked)))
+            }
+            PushOutcome::Revoked => Ok(None),
+        }
+    }
+
+    fn journal_trouble(&mut self, now: Millis, sent: Sent, trouble: &Trouble) {
+        self.journal.busy = false;
+        if !matches!(trouble, Trouble::Auth(_)) {
+            self.journal.problem = Some(trouble.problem());
+        }
+        if self.common_trouble(now, Lane::Journal, trouble) {
+            return;
+        }
+        match (trouble, sent) {
+            // The fork is before the batch. Walk from the start; the server will say where.
+            (Trouble::Refused(Code::JournalBadLink), Sent::Push { first, .. })
+                if first > Seq::FIRST =>
+            {
+                self.journal.walk = Some(Seq::FIRST);
+            }
+            // The server, restored perhaps, knows of no fork: go on as if there were none.
+            (Trouble::Refused(Code::Conflict), Sent::Reopen) => {
+                self.journal.busy = true;
+                self.journal.storing = Storing::Other;
+                self.journal.offer_again();
+                let change = Change::NotForked;
+                self.out.push(Command::Persist(Lane::Journal, change));
+            }
+            _ => self.journal_refused(now),
+        }
+    }
+
+    fn journal_refused(&mut self, now: Millis) {
+        let lane = &mut self.journal;
+        lane.backoff.fail(now, &mut self.jitter);
+        lane.rests = lane.backoff.failures() >= MAX_REFUSALS;
+    }
+
+    pub(super) fn journal_stored(&mut self, now: Millis, stored: Stored) {
+        let lane = &mut self.journal;
+        lane.busy = false;
+        lane.wants = true;
+        match (std::mem::take(&mut lane.storing), stored) {
+            (_, Stored::Done) => {
+                lane.walk = None;
+                lane.problem = None;
+                // What is held now may have brought something about, and photos may go.
+                self.feed.want();
+                self.photos.want();
+            }
+            (Storing::Held { .. }, Stored::Beyond) if lane.walk.is_none() => {
+                lane.problem = Some(Problem::Continued);
+                lane.rests = true;
+            }
+            (Storing::Held { last }, _) if lane.walk.is_some() => lane.walk = Some(last.next()),
+            (Storing::Held { .. } | Storing::Gap, _) => lane.walk = Some(Seq::FIRST),
+            (Storing::Forked | Storing::Other, _) => {
+                lane.problem = Some(Problem::NotTheServer {
+                    detail: "a fork at a link that is not ours".to_owned(),
+                });
+                self.journal_refused(now);
+            }
+        }
+    }
+}

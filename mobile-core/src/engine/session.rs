@@ -1,0 +1,133 @@
+//! Tokens and the server's epoch: what concerns every lane.
+//!
+//! An access token that is no longer taken is renewed once, and the new tokens are durable
+//! before they are used. When the renewal itself is refused, the session is over: sending
+//! stops, recording does not.
+//!
+//! Another epoch than the one known means that the server's database was restored from a
+//! backup: what it said before is void. The new epoch is made durable together with the
+//! intent to offer everything again, and only then does anything go on.
+
+use super::{
+    Change, Command, Engine, Lane, Problem, Reply, Request,
+    backoff::Backoff,
+    reading::{Trouble, json},
+};
+use gridcrew_sync_protocol::{code::Code, enrol::Tokens, ids::Epoch, time::Millis};
+use std::collections::BTreeMap;
+
+/// How many renewals in a row may help nothing before the session counts as over.
+const VAIN: u32 = 2;
+
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    /// A renewal or a change of epoch is under way; no lane starts anything.
+    pub(super) busy: bool,
+    pub(super) needs_refresh: bool,
+    pub(super) blocked: Option<Problem>,
+    pub(super) problem: Option<Problem>,
+    pub(super) backoff: Backoff,
+    /// Counts the tokens; a refusal of older ones says nothing.
+    generation: u32,
+    sent_with: BTreeMap<Lane, u32>,
+    /// Renewals since something worked.
+    vain: u32,
+    /// The epoch that is being made durable.
+    new_epoch: Option<Epoch>,
+}
+
+impl Session {
+    pub(super) fn is_free(&self) -> bool {
+        !self.busy && !self.needs_refresh
+    }
+
+    pub(super) fn sent(&mut self, lane: Lane) {
+        self.sent_with.insert(lane, self.generation);
+    }
+
+    pub(super) fn worked(&mut self) {
+        self.vain = 0;
+        self.problem = None;
+        self.backoff.reset();
+    }
+
+    /// The token that a lane used was not taken.
+    pub(super) fn refused(&mut self, lane: Lane, code: Code) {
+        let problem = Trouble::Auth(code).problem();
+        let with_present = self.sent_with.get(&lane) == Some(&self.generation);
+        if code == Code::AuthRevoked || (with_present && self.vain >= VAIN) {
+            self.blocked = Some(problem);
+        } else if with_present {
+            self.needs_refresh = true;
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn session_start(&mut self, now: Millis) {
+        let session = &mut self.session;
+        if session.busy || !session.needs_refresh || session.backoff.until(now).is_some() {
+            return;
+        }
+        session.busy = true;
+        session.vain = session.vain.saturating_add(1);
+        self.send(Lane::Session, Request::Refresh, 0);
+    }
+
+    pub(super) fn session_replied(&mut self, now: Millis, reply: &Reply) {
+        match json::<Tokens>(reply) {
+            Ok(tokens) => {
+                let change = Change::Tokens(tokens);
+                self.out.push(Command::Persist(Lane::Session, change));
+            }
+            Err(trouble) => {
+                self.session.busy = false;
+                self.session.problem = Some(trouble.problem());
+                match trouble {
+                    Trouble::Auth(_) => self.session.blocked = Some(trouble.problem()),
+                    Trouble::Busy(after) => {
+                        self.session.vain = 0;
+                        self.session.backoff.pause(now, after, &mut self.jitter);
+                    }
+                    Trouble::Unknown(_) | Trouble::Refused(_) => {
+                        self.session.vain = 0;
+                        self.session.backoff.fail(now, &mut self.jitter);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The server says another epoch than the one known: the reply to `lane` is left
+    /// aside, it will be asked again.
+    pub(super) fn hear_epoch(&mut self, lane: Lane, heard: Option<Epoch>) {
+        match lane {
+            Lane::Journal => self.journal.drop_reply(),
+            Lane::Feed => self.feed.drop_reply(),
+            Lane::Photos => self.photos.drop_reply(),
+            Lane::Session => {}
+        }
+        let Some(heard) = heard else { return };
+        if self.session.new_epoch.is_none() {
+            self.session.busy = true;
+            self.session.new_epoch = Some(heard);
+            let change = Change::NewEpoch(heard);
+            self.out.push(Command::Persist(Lane::Session, change));
+        }
+    }
+
+    pub(super) fn session_stored(&mut self) {
+        self.session.busy = false;
+        if let Some(epoch) = self.session.new_epoch.take() {
+            self.epoch = epoch;
+            self.journal.offer_again();
+            self.photos.offer_again();
+            self.want_everything();
+        } else {
+            self.session.generation = self.session.generation.saturating_add(1);
+            self.session.needs_refresh = false;
+            self.session.problem = None;
+            self.session.backoff.reset();
+        }
+    }
+}

@@ -1,0 +1,537 @@
+//! What the engine does, case by case. The names are those of the complaints and faults
+//! that each case keeps away.
+
+use super::world::{Fate, World};
+use crate::{
+    engine::{Budget, Ended, Event, Problem, Request},
+    fixture::{JOURNAL, note, order},
+    store::{identity, journal, photos},
+};
+use gridcrew_sync_protocol::{
+    code::Code, ids::JournalId, journal::Seq, media::MediaKind, order::Status,
+};
+
+const HOUR: Budget = Budget {
+    seconds: Some(3_600),
+    bytes: None,
+    metered: false,
+};
+
+fn queued(world: &mut World) -> u64 {
+    journal::counts(world.local().store.read()).unwrap().queued
+}
+
+#[test]
+fn everything_recorded_offline_arrives_once_and_the_sync_says_done() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        world.note();
+    }
+    world.photograph(24);
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
+    // Nothing new: one page of the feed, nothing else.
+    let before = world.requests;
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    assert_eq!(world.requests - before, 1);
+}
+
+#[test]
+fn a_week_of_records_goes_in_batches_within_the_limits() {
+    let mut world = World::new();
+    for _ in 0..1_203 {
+        world.note();
+    }
+    world.begin(HOUR);
+    let mut batches = 0;
+    while world.ended.is_none() {
+        batches += usize::from(matches!(world.asked[0].1, Request::Push(_)));
+        world.meet(0, &Fate::Through);
+    }
+    assert_eq!(batches, 3);
+    world.assert_converged();
+}
+
+#[test]
+fn a_page_of_a_captive_portal_is_no_acknowledgement() {
+    for fate in [
+        Fate::Html,
+        Fate::Proxy(302),
+        Fate::Proxy(404),
+        Fate::Proxy(413),
+        Fate::Proxy(401),
+        Fate::Proxy(403),
+        Fate::Proxy(511),
+        Fate::Truncated,
+    ] {
+        let mut world = World::new();
+        world.note();
+        world.begin(HOUR);
+        world.meet(0, &fate);
+        assert_eq!(queued(&mut world), 2, "{fate:?}");
+        assert!(world.wake.is_some(), "{fate:?}: it is tried again");
+        assert_eq!(world.go_on(), (Ended::Done, None), "{fate:?}");
+        world.assert_converged();
+    }
+}
+
+#[test]
+fn an_answer_that_was_lost_is_asked_for_again_and_nothing_comes_twice() {
+    let mut world = World::new();
+    world.note();
+    world.begin(HOUR);
+    for _ in 0..4 {
+        world.meet(0, &Fate::AnswerLost);
+        world.sleep();
+    }
+    assert_eq!(world.go_on(), (Ended::Done, None));
+    world.assert_converged();
+}
+
+#[test]
+fn a_receipt_of_another_key_marks_nothing_as_held() {
+    let mut world = World::new();
+    world.note();
+    world.begin(HOUR);
+    // The engine of this world trusts another key than the server's.
+    let key = ed25519_dalek::SigningKey::from_bytes(&[3; 32]).verifying_key();
+    let epoch = world.server.epoch;
+    world.engine = Some(crate::engine::Engine::new(HOUR, key, epoch, 1));
+    world.asked.clear();
+    world.tell(Event::Begin);
+    world.meet(0, &Fate::Through);
+    assert_eq!(queued(&mut world), 2);
+}
+
+#[test]
+fn a_restored_server_gets_back_what_it_had_acknowledged() {
+    let mut world = World::new();
+    world.note();
+    world.run(HOUR);
+    let backup = world.server.books.clone();
+    world.note();
+    let photo = world.photograph(24);
+    world.run(HOUR);
+    assert_eq!(queued(&mut world), 0);
+    world.server.restore(backup);
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
+    assert!(
+        world
+            .server
+            .books
+            .held
+            .contains_key(&(photo, MediaKind::Original))
+    );
+    let identity = identity::require(world.local().store.read()).unwrap();
+    assert!(!identity.probe && !identity.ask_photos);
+    assert_eq!(identity.epoch, world.server.epoch);
+}
+
+#[test]
+fn a_crash_in_the_middle_of_offering_everything_again_does_not_forget_it() {
+    let mut world = World::new();
+    world.note();
+    world.photograph(24);
+    world.run(HOUR);
+    world
+        .server
+        .restore(crate::engine::tests::model::Books::default());
+    world.begin(HOUR);
+    world.meet(0, &Fate::Through);
+    world.crash();
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
+}
+
+#[test]
+fn a_fork_opens_a_new_journal_and_keeps_the_old_branch() {
+    let mut world = World::new();
+    world.note();
+    world.run(HOUR);
+    // A clone of this device wrote the next entry.
+    let clone = world.server.books.journals[&JOURNAL].clone();
+    let (_, before) = clone.last().unwrap().clone();
+    let entry = note_entry("from the clone");
+    let link = gridcrew_sync_protocol::journal::link(
+        JOURNAL,
+        Seq(clone.len() as u64 + 1),
+        before,
+        gridcrew_sync_protocol::digest::Digest::of(&entry),
+    );
+    let held = world.server.books.journals.get_mut(&JOURNAL).unwrap();
+    held.push((entry, link));
+    world.note();
+    world.photograph(24);
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
+    assert_eq!(world.times_held("from the clone"), 1);
+    let new = identity::require(world.local().store.read())
+        .unwrap()
+        .journal;
+    assert_ne!(new, JOURNAL);
+    let kept = journal::run_from(world.local().store.read(), JOURNAL, Seq(1), 99, 1 << 20).unwrap();
+    assert_eq!(kept.len(), 4, "the old branch is kept");
+    // And work goes on in the new journal.
+    world.note();
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
+}
+
+fn note_entry(text: &str) -> Vec<u8> {
+    use gridcrew_sync_protocol::{
+        journal::Entry,
+        record::{Record, Term},
+        time::{TimeEvidence, UnixMillis},
+    };
+    Entry::Record(Record {
+        order: order(1),
+        actor: crate::fixture::ME,
+        term: Term(1),
+        time: TimeEvidence::of_server(UnixMillis(crate::fixture::START)),
+        fix: None,
+        event: note(text),
+    })
+    .to_bytes()
+}
+
+#[test]
+fn a_device_restored_from_an_old_copy_finds_its_fork_and_loses_nothing() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        world.note();
+    }
+    world.run(HOUR);
+    // This device was set back to the state before its last two notes.
+    let texts: Vec<String> = world.noted.split_off(1);
+    world
+        .local()
+        .store
+        .write(|db| {
+            db.execute("DELETE FROM photo_use", [])?;
+            db.execute("DELETE FROM journal_entry WHERE seq > 2", [])?;
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.noted.push("again".to_owned());
+    let event = note("again");
+    world.local().record(order(1), event, None, &[]).unwrap();
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.noted.extend(texts);
+    world.assert_converged();
+}
+
+#[test]
+fn a_parked_record_holds_up_nothing_and_is_left_out_of_the_fold() {
+    let mut world = World::new();
+    let parked = world.note();
+    world.note();
+    world.server.parks.insert(parked);
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    let counts = journal::counts(world.local().store.read()).unwrap();
+    assert_eq!((counts.queued, counts.parked), (0, 1));
+    let state = crate::fold::refold(world.local().store.read(), order(1))
+        .unwrap()
+        .unwrap();
+    let server = world.server.trace_of(order(1)).len();
+    assert_eq!(state.records as usize, server);
+    assert_eq!(state.status, Status::Routed);
+}
+
+#[test]
+fn an_expired_token_is_renewed_once_and_everything_goes_on() {
+    let mut world = World::new();
+    world.note();
+    world.server.token = 1;
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
+    let tokens = world.local().secrets.tokens().unwrap().clone();
+    assert_eq!(tokens.access_token, "access-1");
+}
+
+#[test]
+fn a_login_that_expires_offline_stops_sending_and_never_recording() {
+    let mut world = World::new();
+    world.note();
+    world.server.token = 1;
+    world.begin(HOUR);
+    world.meet(0, &Fate::Through);
+    // The renewal is refused.
+    let (lane, ..) = world.asked.remove(0);
+    let reply = world.server.problem(Code::AuthReplayed);
+    world.tell(Event::Replied {
+        lane,
+        reply: crate::engine::Reply::Http(reply),
+        sent: 0,
+        received: 0,
+        asked: gridcrew_sync_protocol::time::Millis(0),
+    });
+    let (ended, problem) = world.ended.clone().unwrap();
+    assert_eq!(ended, Ended::Blocked);
+    assert_eq!(
+        problem,
+        Some(Problem::SessionOver {
+            code: "auth.replayed".to_owned()
+        })
+    );
+    world.note();
+    assert_eq!(queued(&mut world), 3);
+}
+
+#[test]
+fn a_renewal_that_is_lost_in_a_dead_zone_is_asked_for_again() {
+    let mut world = World::new();
+    world.note();
+    world.server.token = 1;
+    world.begin(HOUR);
+    world.meet(0, &Fate::Through);
+    for fate in [Fate::Lost, Fate::AnswerLost, Fate::Html, Fate::Maintenance] {
+        assert!(matches!(world.asked[0].1, Request::Refresh));
+        world.meet(0, &fate);
+        world.sleep();
+    }
+    assert_eq!(world.go_on(), (Ended::Done, None));
+    world.assert_converged();
+}
+
+#[test]
+fn a_revoked_handheld_stops_sending_and_keeps_its_records() {
+    let mut world = World::new();
+    world.note();
+    world.server.revoked = true;
+    assert_eq!(world.run(HOUR), (Ended::Blocked, Some(Problem::Revoked)));
+    assert_eq!(queued(&mut world), 2);
+}
+
+#[test]
+fn maintenance_costs_no_attempt_and_a_change_of_network_ends_every_wait() {
+    let mut world = World::new();
+    world.note();
+    world.begin(HOUR);
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        let from = world.clock.uptime.load(std::sync::atomic::Ordering::SeqCst);
+        world.meet(0, &Fate::Maintenance);
+        waits.push(world.wake.unwrap() - from);
+        world.sleep();
+    }
+    assert!(waits.iter().all(|wait| *wait < 8_000), "{waits:?}");
+    for _ in 0..6 {
+        world.meet(0, &Fate::Lost);
+        world.sleep();
+    }
+    world.meet(0, &Fate::Lost);
+    assert!(world.asked.is_empty());
+    world.tell(Event::NetworkChanged);
+    assert_eq!(world.asked.len(), 1, "it is tried at once");
+    assert_eq!(world.go_on(), (Ended::Done, None));
+}
+
+#[test]
+fn a_stuck_photo_never_stops_a_record() {
+    let mut world = World::new();
+    world.photograph(24);
+    world.begin(HOUR);
+    while !world
+        .asked
+        .iter()
+        .any(|(_, request, _)| matches!(request, Request::Chunk { .. }))
+    {
+        world.meet(0, &Fate::Through);
+    }
+    // The chunk hangs. Meanwhile something is recorded.
+    world.note();
+    let push = world
+        .asked
+        .iter()
+        .position(|(_, request, _)| matches!(request, Request::Push(_)))
+        .expect("the record goes although the photo hangs");
+    world.meet(push, &Fate::Through);
+    assert_eq!(queued(&mut world), 0);
+    assert_eq!(world.go_on(), (Ended::Done, None));
+    world.assert_converged();
+}
+
+#[test]
+fn one_photo_that_the_server_refuses_does_not_keep_the_others_back() {
+    let mut world = World::new();
+    let bad = world.photograph(24);
+    world.photograph(25);
+    world.begin(HOUR);
+    let mut refused = 0;
+    while world.ended.is_none() {
+        if world.asked.is_empty() {
+            world.sleep();
+            continue;
+        }
+        let is_bad = matches!(&world.asked[0].1, Request::Chunk { upload, .. }
+            if upload.photo == bad && upload.kind == MediaKind::Original);
+        if is_bad {
+            let (lane, request, _) = world.asked.remove(0);
+            let Request::Chunk { length, .. } = request else {
+                unreachable!()
+            };
+            refused += 1;
+            let reply = world.server.problem(Code::MediaNoPicture);
+            world.tell(Event::Replied {
+                lane,
+                reply: crate::engine::Reply::Http(reply),
+                sent: length,
+                received: 0,
+                asked: gridcrew_sync_protocol::time::Millis(0),
+            });
+        } else {
+            world.meet(0, &Fate::Through);
+        }
+    }
+    assert_eq!(refused, 1);
+    assert_eq!(world.ended, Some((Ended::Done, Some(Problem::PhotosStuck))));
+    let counts = photos::counts(world.local().store.read()).unwrap();
+    assert_eq!((counts.held, counts.refused), (1, 1));
+}
+
+#[test]
+fn an_upload_that_broke_off_goes_on_at_the_byte() {
+    let mut world = World::new();
+    let photo = world.photograph(520);
+    world.begin(HOUR);
+    let mut chunks = Vec::new();
+    let mut breaks = 0;
+    while world.ended.is_none() {
+        if world.asked.is_empty() {
+            world.sleep();
+            continue;
+        }
+        let mut fate = Fate::Through;
+        if let Request::Chunk { offset, upload, .. } = &world.asked[0].1
+            && upload.kind == MediaKind::Original
+        {
+            chunks.push(*offset);
+            breaks += 1;
+            if breaks == 2 {
+                fate = Fate::Half;
+            }
+        }
+        world.meet(0, &fate);
+    }
+    assert_eq!(world.ended, Some((Ended::Done, None)));
+    let bytes = world.server.books.held[&(photo, MediaKind::Original)].len() as u64;
+    assert!(bytes > 512 * 1024, "{bytes}");
+    let half = 256 * 1024 + 128 * 1024;
+    assert_eq!(chunks[..3], [0, 256 * 1024, half]);
+    world.assert_converged();
+}
+
+#[test]
+fn on_a_metered_link_previews_go_and_originals_wait() {
+    let mut world = World::new();
+    world.photograph(24);
+    let budget = Budget {
+        metered: true,
+        ..HOUR
+    };
+    assert_eq!(world.run(budget), (Ended::Done, None));
+    let counts = photos::counts(world.local().store.read()).unwrap();
+    assert_eq!((counts.previews_waiting, counts.originals_waiting), (0, 1));
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
+}
+
+#[test]
+fn a_budget_of_bytes_is_kept_and_what_came_through_stays() {
+    let mut world = World::new();
+    world.photograph(520);
+    let budget = Budget {
+        bytes: Some(100_000),
+        ..HOUR
+    };
+    let mut syncs = 0;
+    loop {
+        syncs += 1;
+        assert!(syncs < 20, "no progress");
+        world.begin(budget);
+        let spent = loop {
+            if world.ended.is_some() {
+                break None;
+            }
+            let spent = world.engine.as_ref().map(|engine| engine.spent());
+            if world.asked.is_empty() {
+                world.sleep();
+            } else {
+                world.meet(0, &Fate::Through);
+            }
+            if world.ended.is_some() {
+                break spent;
+            }
+        };
+        if let Some(spent) = spent {
+            assert!(spent.sent <= 100_000, "{spent:?}");
+        }
+        if world.ended.as_ref().unwrap().0 == Ended::Done {
+            break;
+        }
+    }
+    assert!(syncs > 3, "{syncs}");
+    world.assert_converged();
+}
+
+#[test]
+fn a_budget_of_seconds_ends_a_sync_that_cannot_get_through() {
+    let mut world = World::new();
+    world.note();
+    world.begin(Budget::seconds(20));
+    while world.ended.is_none() {
+        if world.asked.is_empty() {
+            world.sleep();
+        } else {
+            world.meet(0, &Fate::Lost);
+        }
+    }
+    let (ended, problem) = world.ended.clone().unwrap();
+    assert_eq!(ended, Ended::BudgetSpent);
+    assert!(matches!(problem, Some(Problem::Unreachable { .. })));
+    assert!(world.clock.uptime.load(std::sync::atomic::Ordering::SeqCst) <= 21_000);
+}
+
+#[test]
+fn a_photo_whose_file_was_changed_is_flagged_and_the_others_go_on() {
+    let mut world = World::new();
+    let damaged = world.photograph(24);
+    let fine = world.photograph(25);
+    let path = world.local().folder.photo(damaged);
+    std::fs::write(&path, b"something else").unwrap();
+    assert_eq!(world.run(HOUR).0, Ended::Done);
+    let held = &world.server.books.held;
+    assert!(held.contains_key(&(fine, MediaKind::Original)));
+    assert!(!held.contains_key(&(damaged, MediaKind::Original)));
+    let counts = photos::counts(world.local().store.read()).unwrap();
+    assert_eq!(counts.damaged, 1);
+}
+
+#[test]
+fn a_server_that_says_it_forked_while_it_did_not_is_asked_again() {
+    let mut world = World::new();
+    world.note();
+    world.run(HOUR);
+    world.note();
+    // The wish for a new journal is there, the server knows of no fork.
+    let (seq, link) = journal::head(world.local().store.read(), JOURNAL).unwrap();
+    assert_eq!(seq, Seq(3));
+    let before = journal::link_at(world.local().store.read(), JOURNAL, Seq(2))
+        .unwrap()
+        .unwrap();
+    assert_ne!(before, link);
+    let change = crate::engine::Change::Forked {
+        journal: JOURNAL,
+        common: Seq(2),
+        link: before,
+    };
+    world.local().persist(change).unwrap();
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    let identity = identity::require(world.local().store.read()).unwrap();
+    assert_eq!(identity.journal, JOURNAL);
+    world.assert_converged();
+    let unknown = JournalId(uuid::Uuid::from_u128(77));
+    assert!(!world.server.books.journals.contains_key(&unknown));
+}

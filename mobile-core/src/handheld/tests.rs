@@ -1,0 +1,235 @@
+//! The surface, offline: what a person can do with it and what it says.
+
+use super::*;
+use crate::fixture::{
+    ME, OTHER, TestClock, TestRandom, bring_order, enrolled, folder, order, picture,
+};
+use gridcrew_sync_protocol::{
+    code::Code,
+    order::{DeadlineOutcome, Status as Standing},
+    position::{Datum, TypedPosition},
+    record::Fix,
+    time::{Millis, Sureness, UnixMillis},
+    workflow::Missing,
+};
+use std::sync::atomic::AtomicU64;
+use tempfile::TempDir;
+
+fn world() -> (TempDir, Arc<TestClock>, Handheld) {
+    let folder = folder();
+    let clock = Arc::new(TestClock::default());
+    let data = folder.path().join("data");
+    let mut local = enrolled(&data, &clock);
+    bring_order(&mut local, order(1));
+    drop(local);
+    let random = Arc::new(TestRandom(AtomicU64::new(1 << 40)));
+    let handheld = Handheld::open_with(&data, Arc::clone(&clock) as _, random).unwrap();
+    (folder, clock, handheld)
+}
+
+fn step(step: &str) -> StepInput {
+    StepInput {
+        step: step.to_owned(),
+        ..StepInput::default()
+    }
+}
+
+fn restored() -> StepInput {
+    let voltage = Value::Text("219.5".into());
+    StepInput {
+        values: BTreeMap::from([("voltage".into(), voltage)]),
+        ..step("restored")
+    }
+}
+
+#[test]
+fn an_order_is_worked_from_taking_to_returning_without_a_network() {
+    let (folder, clock, handheld) = world();
+    clock.pass(10 * 60_000);
+    handheld.take(order(1), Some(20), None).unwrap();
+    let card = handheld.show(order(1)).unwrap();
+    assert_eq!(card.state.unwrap().status, Standing::Taken);
+    assert_eq!(card.next[0].spec.code.0, "arrived");
+    let arrived = StepInput {
+        photos: vec![PhotoInput {
+            slot: "site".into(),
+            path: picture(folder.path(), 1, 40),
+        }],
+        ..step("arrived")
+    };
+    let recorded = handheld.step(order(1), arrived, None).unwrap();
+    assert!(handheld.photo_path(recorded.photos[0].digest).exists());
+    handheld.step(order(1), restored(), None).unwrap();
+    handheld.step(order(1), step("return"), None).unwrap();
+    let card = handheld.show(order(1)).unwrap();
+    assert_eq!(card.state.as_ref().unwrap().status, Standing::Returned);
+    assert_eq!(card.records.iter().filter(|line| !line.held).count(), 4);
+    assert_eq!(card.photos.len(), 1);
+    assert!(handheld.list(List::ToDo).unwrap().is_empty());
+    let waiting = handheld.list(List::Waiting).unwrap();
+    assert_eq!((waiting[0].waits.records, waiting[0].waits.photos), (4, 1));
+    assert!(handheld.list(List::Sent).unwrap().is_empty());
+    assert!(matches!(
+        handheld.step(order(1), step("arrived"), None),
+        Err(Error::Closed)
+    ));
+}
+
+#[test]
+fn a_step_that_is_not_complete_is_refused_with_everything_that_is_missing() {
+    let (folder, _, handheld) = world();
+    let refused = handheld.step(order(1), step("restored"), None);
+    let Err(Error::Incomplete(missing)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(
+        missing,
+        [
+            Missing::StepBefore("arrived".into()),
+            Missing::Field("voltage".into())
+        ]
+    );
+    let wrong_slot = StepInput {
+        photos: vec![PhotoInput {
+            slot: "roof".into(),
+            path: picture(folder.path(), 1, 16),
+        }],
+        ..step("arrived")
+    };
+    let refused = handheld.step(order(1), wrong_slot, None).unwrap_err();
+    assert_eq!(refused.code(), Code::RecordIncomplete);
+    let no_picture = folder.path().join("a.jpg");
+    std::fs::write(&no_picture, b"hello").unwrap();
+    let no_picture = StepInput {
+        photos: vec![PhotoInput {
+            slot: "site".into(),
+            path: no_picture,
+        }],
+        ..step("arrived")
+    };
+    let refused = handheld.step(order(1), no_picture, None).unwrap_err();
+    assert_eq!(refused.code(), Code::MediaNoPicture);
+    // Nothing of all this was recorded.
+    assert_eq!(handheld.status().unwrap().records_waiting, 1);
+}
+
+#[test]
+fn only_the_owner_may_act_and_reasons_and_steps_are_those_of_the_workflow() {
+    let (_folder, _, handheld) = world();
+    let refused = |done: Result<EntryId, Error>| done.unwrap_err().code();
+    assert_eq!(
+        refused(handheld.decline(order(1), "lazy", "", None)),
+        Code::OrderUnknownReason
+    );
+    assert_eq!(refused(handheld.take(order(9), None, None)), Code::NotFound);
+    assert_eq!(
+        refused(handheld.note(order(1), " ", None)),
+        Code::RequestInvalid
+    );
+    assert!(matches!(
+        handheld.step(order(1), step("dance"), None),
+        Err(Error::UnknownStep { .. })
+    ));
+    handheld.decline(order(1), "ill", "", None).unwrap();
+    handheld.hand_over(order(1), OTHER, "", None).unwrap();
+    // The server gave it to another.
+    handheld.inner.with(|local| {
+        use gridcrew_sync_protocol::feed::FeedItem;
+        let mut entries = crate::fixture::server_entries(order(1), ME);
+        entries.push(crate::fixture::assigned(order(1), 3, 2, OTHER));
+        let item = crate::fixture::order_item(order(1), entries, true);
+        let page = crate::fixture::page("2", vec![FeedItem::Order(item)]);
+        local
+            .store
+            .write(|db| crate::feed::apply(db, ME, &page))
+            .unwrap();
+    });
+    assert_eq!(
+        refused(handheld.take(order(1), None, None)),
+        Code::OrderNotOwner
+    );
+    assert!(matches!(
+        handheld.step(order(1), restored(), None),
+        Err(Error::NotOwner)
+    ));
+    // The arrival counts from whoever was there first.
+    handheld.step(order(1), step("arrived"), None).unwrap();
+    handheld.note(order(1), "I was there", None).unwrap();
+}
+
+#[test]
+fn a_record_carries_its_time_as_evidence_and_its_place_with_its_datum() {
+    let (_folder, clock, handheld) = world();
+    handheld.inner.with(|local| {
+        local
+            .hear_time(UnixMillis(5_000_000), local.clock.now().uptime)
+            .unwrap();
+    });
+    clock.pass(2_000);
+    clock
+        .wall_ahead
+        .store(400 * 86_400_000, std::sync::atomic::Ordering::SeqCst);
+    let fix = Fix {
+        position: TypedPosition::new(118.5, 31.2, Datum::Gcj02).unwrap(),
+        accuracy_dm: 75,
+        age: Millis(0),
+        mock: false,
+    };
+    let place = Place::from(fix.clone());
+    let id = handheld.note(order(1), "here", Some(place)).unwrap();
+    let records = handheld.records(order(1)).unwrap();
+    let record = &records.iter().find(|one| one.id == id).unwrap().record;
+    assert_eq!(record.fix.as_ref(), Some(&fix));
+    let trusted = record.time.trusted();
+    assert_eq!(trusted.at, UnixMillis(5_002_000));
+    assert_eq!(trusted.sureness, Sureness::Server);
+    assert_eq!(record.actor, ME);
+}
+
+#[test]
+fn deadlines_count_down_and_say_when_the_time_is_not_sure() {
+    let (_folder, clock, handheld) = world();
+    clock.pass(30 * 60_000);
+    let line = &handheld.list(List::ToDo).unwrap()[0];
+    let deadline = line.next_deadline.as_ref().unwrap();
+    assert_eq!(deadline.outcome, DeadlineOutcome::Running);
+    assert_eq!(deadline.left, Some(Millis::minutes(60)));
+    assert!(deadline.unsure, "no server time was heard in this boot");
+    clock.pass(90 * 60_000);
+    let card = handheld.show(order(1)).unwrap();
+    assert_eq!(card.deadlines[0].left, Some(Millis(-30 * 60_000)));
+}
+
+#[test]
+fn orders_are_named_by_either_end_of_their_id() {
+    let (_folder, _, handheld) = world();
+    let id = order(1).to_string();
+    assert_eq!(handheld.find(&id).unwrap(), order(1));
+    assert_eq!(handheld.find(&id[30..]).unwrap(), order(1));
+    assert_eq!(handheld.find(&id.to_uppercase()[..6]).unwrap(), order(1));
+    assert!(matches!(handheld.find(""), Err(Error::UnknownOrder(_))));
+    handheld.inner.with(|local| bring_order(local, order(2)));
+    assert!(matches!(
+        handheld.find("0000"),
+        Err(Error::AmbiguousOrder { count: 2, .. })
+    ));
+}
+
+#[test]
+fn the_strip_says_what_waits_and_never_says_sent_before_the_server_did() {
+    let (_folder, _, handheld) = world();
+    let strip = handheld.status().unwrap().strip;
+    assert!(!strip.all_held);
+    assert!(strip.words.zh.contains("待发送") && strip.words.zh.contains("尚未成功同步过"));
+    assert!(strip.words.en.contains("1 record(s)"), "{}", strip.words.en);
+}
+
+#[test]
+fn before_enrolment_everything_says_so() {
+    let folder = folder();
+    let handheld = Handheld::open(&folder.path().join("new")).unwrap();
+    assert!(matches!(handheld.list(List::All), Err(Error::NotEnrolled)));
+    let status = handheld.status().unwrap();
+    assert_eq!(status.person, None);
+    assert!(status.strip.words.zh.contains("尚未注册"));
+}

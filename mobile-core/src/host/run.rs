@@ -1,0 +1,232 @@
+//! The loop of a sync: what the engine wants is done, what becomes of it is told to the
+//! engine, until it says that it is over.
+//!
+//! Looking up and storing are done at once, in threads for blocking work, before anything
+//! else is heard; requests go on side by side. When the sync is dropped, requests under way
+//! are cut, and nothing that was stored is undone.
+
+use super::http::{Answer, Http, Needs};
+use crate::{
+    engine::{Budget, Command, Ended, Engine, Event, Lane, Problem, Request, SyncReport},
+    error::Error,
+    handheld::Inner,
+    local::Local,
+    store::{facts, identity, journal, photos},
+};
+use ed25519_dalek::VerifyingKey;
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use gridcrew_sync_protocol::time::Millis;
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep_until};
+
+type Asked = Pin<Box<dyn Future<Output = Event> + Send>>;
+
+/// Runs a sync to its end.
+pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncReport, Error> {
+    let _right = inner.with(|local| local.folder.sync_right())?;
+    let (engine, http) = on_device(inner, move |local| begin(local, budget)).await??;
+    let mut run = Run {
+        inner: Arc::clone(inner),
+        engine,
+        http,
+        began: Instant::now(),
+        asked: FuturesUnordered::new(),
+        wake: None,
+    };
+    let (ended, problem) = run.to_the_end().await;
+    let spent = run.engine.spent();
+    let cut = !run.asked.is_empty();
+    tracing::debug!(?ended, ?problem, ?spent, cut, "sync ended");
+    let report = SyncReport {
+        ended,
+        problem,
+        requests: spent.requests,
+        bytes_sent: spent.sent,
+        bytes_received: spent.received,
+        records_waiting: 0,
+        photos_waiting: 0,
+    };
+    on_device(inner, move |local| note_end(local, report, budget)).await?
+}
+
+/// Does blocking work on what is on the device.
+async fn on_device<T: Send + 'static>(
+    inner: &Arc<Inner>,
+    work: impl FnOnce(&mut Local) -> T + Send + 'static,
+) -> Result<T, Error> {
+    let inner = Arc::clone(inner);
+    tokio::task::spawn_blocking(move || inner.with(work))
+        .await
+        .map_err(|error| Error::Storage(format!("work on the store broke off: {error}")))
+}
+
+fn begin(local: &mut Local, budget: Budget) -> Result<(Engine, Http), Error> {
+    let identity = identity::require(local.store.read())?;
+    local.secrets.reload()?;
+    let mut sync = facts::sync(local.store.read())?;
+    sync.last_attempt = Some(local.wall());
+    local.store.write(|db| facts::set_sync(db, &sync))?;
+    let key = VerifyingKey::from_bytes(&identity.server_key)
+        .map_err(|_| Error::Storage("the stored key of the server is none".to_owned()))?;
+    let mut seed = [0; 8];
+    local.random.fill(&mut seed);
+    let engine = Engine::new(budget, key, identity.epoch, u64::from_le_bytes(seed));
+    Ok((engine, Http::new(&identity.server_url)?))
+}
+
+/// Completes the report and keeps for the person how it went.
+fn note_end(
+    local: &mut Local,
+    mut report: SyncReport,
+    budget: Budget,
+) -> Result<SyncReport, Error> {
+    let records = journal::counts(local.store.read())?;
+    let photos = photos::counts(local.store.read())?;
+    report.records_waiting = records.queued;
+    report.photos_waiting = photos.originals_waiting;
+    if report.problem.is_none() && budget.metered && photos.originals_waiting > 0 {
+        report.problem = Some(Problem::Metered);
+    }
+    let now = local.wall();
+    local.store.write(|db| {
+        let mut sync = facts::sync(db)?;
+        if report.succeeded() {
+            sync.last_success = Some(now);
+        }
+        sync.problem.clone_from(&report.problem);
+        facts::set_sync(db, &sync)
+    })?;
+    Ok(report)
+}
+
+struct Run {
+    inner: Arc<Inner>,
+    engine: Engine,
+    http: Http,
+    began: Instant,
+    asked: FuturesUnordered<Asked>,
+    wake: Option<Instant>,
+}
+
+impl Run {
+    /// Time since the sync began: the engine's clock.
+    fn now(&self) -> Millis {
+        Millis(i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    async fn to_the_end(&mut self) -> (Ended, Option<Problem>) {
+        let mut event = Event::Begin;
+        loop {
+            let mut commands = VecDeque::from(self.engine.on(self.now(), event));
+            while let Some(command) = commands.pop_front() {
+                match self.carry_out(command).await {
+                    Done::Nothing => {}
+                    Done::Happened(event) => {
+                        let more = self.engine.on(self.now(), event);
+                        commands.extend(more);
+                    }
+                    Done::Over(ended, problem) => return (ended, problem),
+                }
+            }
+            event = self.next_event().await;
+        }
+    }
+
+    async fn carry_out(&mut self, command: Command) -> Done {
+        match command {
+            Command::Load(load) => {
+                let found = on_device(&self.inner, move |local| local.load(load)).await;
+                Done::Happened(told(found, Event::Loaded))
+            }
+            Command::Persist(lane, change) => {
+                let found = on_device(&self.inner, move |local| local.persist(change)).await;
+                Done::Happened(told(found, |stored| Event::Stored(lane, stored)))
+            }
+            Command::Hear { server_time, asked } => {
+                let heard = on_device(&self.inner, move |local| {
+                    local.hear_time(server_time, asked)
+                })
+                .await;
+                match heard {
+                    Ok(Ok(())) => Done::Nothing,
+                    failed => Done::Happened(told(failed, |()| Event::Tick)),
+                }
+            }
+            Command::Send(lane, request) => {
+                self.ask(lane, request);
+                Done::Nothing
+            }
+            Command::Wake(at) => {
+                let at = Duration::from_millis(u64::try_from(at.0).unwrap_or(0));
+                self.wake = self.began.checked_add(at);
+                Done::Nothing
+            }
+            Command::Finish { ended, problem } => Done::Over(ended, problem),
+        }
+    }
+
+    fn ask(&mut self, lane: Lane, request: Request) {
+        let (needs, asked) = self.inner.with(|local| {
+            let tokens = local.secrets.tokens();
+            let needs = Needs {
+                access_token: tokens
+                    .map(|tokens| tokens.access_token.clone())
+                    .unwrap_or_default(),
+                refresh_token: tokens
+                    .map(|tokens| tokens.refresh_token.clone())
+                    .unwrap_or_default(),
+                folder: local.folder.clone(),
+            };
+            (needs, local.clock.now().uptime)
+        });
+        let http = self.http.clone();
+        self.asked.push(Box::pin(async move {
+            let Answer {
+                reply,
+                sent,
+                received,
+            } = http.make(request, needs).await;
+            Event::Replied {
+                lane,
+                reply,
+                sent,
+                received,
+                asked,
+            }
+        }));
+    }
+
+    async fn next_event(&mut self) -> Event {
+        let wake = self.wake;
+        let inner = Arc::clone(&self.inner);
+        tokio::select! {
+            Some(event) = self.asked.next() => event,
+            () = inner.recorded.notified() => Event::Recorded,
+            () = inner.network.notified() => Event::NetworkChanged,
+            () = sleep_or_never(wake) => {
+                self.wake = None;
+                Event::Tick
+            }
+        }
+    }
+}
+
+enum Done {
+    Nothing,
+    Happened(Event),
+    Over(Ended, Option<Problem>),
+}
+
+fn told<T>(found: Result<Result<T, Error>, Error>, event: impl FnOnce(T) -> Event) -> Event {
+    match found {
+        Ok(Ok(value)) => event(value),
+        Ok(Err(error)) | Err(error) => Event::StorageFailed(error.to_string()),
+    }
+}
+
+async fn sleep_or_never(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,231 @@
+//! The host against a server of a few lines: what of HTTP it understands and what it
+//! does not fall for. The whole-system tests run it against the real server.
+
+use super::http::{Answer, Http, Needs};
+use crate::{
+    Handheld,
+    clock::SystemRandom,
+    engine::{Ended, Problem, Reply, Request},
+    files::Folder,
+    fixture::{TestClock, bring_order, enrolled, folder, order},
+    store::{identity, photos::Upload},
+};
+use gridcrew_sync_protocol::{digest::Digest, media::MediaKind, time::Millis};
+use std::sync::{Arc, Mutex};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+/// A server that answers each request with what `answer` makes of it: the request's head
+/// and body in, the whole answer out.
+async fn serve(
+    answer: impl Fn(&str, &[u8]) -> Vec<u8> + Send + 'static,
+) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&heads);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            let (head, body) = loop {
+                let mut piece = [0; 4096];
+                let count = stream.read(&mut piece).await.unwrap_or(0);
+                request.extend_from_slice(&piece[..count]);
+                let text = String::from_utf8_lossy(&request).into_owned();
+                let Some(end) = text.find("\r\n\r\n") else {
+                    assert!(count > 0, "a request without an end");
+                    continue;
+                };
+                let head = text[..end].to_ascii_lowercase();
+                let length: usize = head
+                    .lines()
+                    .find_map(|line| line.strip_prefix("content-length: "))
+                    .map_or(0, |length| length.parse().unwrap());
+                let body = request[end + 4..].to_vec();
+                if body.len() >= length {
+                    break (head, body);
+                }
+            };
+            let reply = answer(&head, &body);
+            seen.lock().unwrap().push(head);
+            let _ = stream.write_all(&reply).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    (address, heads)
+}
+
+fn plain(status: &str, headers: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    )
+    .into_bytes()
+}
+
+fn needs(folder: &std::path::Path) -> Needs {
+    Needs {
+        access_token: "the-token".into(),
+        refresh_token: "the-refresh".into(),
+        folder: Folder::open(folder).unwrap(),
+    }
+}
+
+fn upload(bytes: u64, digest: Digest) -> Upload {
+    Upload {
+        photo: digest,
+        kind: MediaKind::Original,
+        digest,
+        bytes,
+        url: None,
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_read_with_its_headers() {
+    let (server, heads) = serve(|_, _| {
+        plain(
+            "503 Service Unavailable",
+            "content-type: Application/Problem+JSON; charset=utf-8\r\nretry-after: 7\r\n\
+             gridcrew-epoch: 00000000-0000-0000-0000-0000000001f4\r\n",
+            "{}",
+        )
+    })
+    .await;
+    let folder = folder();
+    let http = Http::new(&server).unwrap();
+    let request = Request::Feed(Some("a b&c=d".into()));
+    let Answer {
+        reply, received, ..
+    } = http.make(request, needs(folder.path())).await;
+    let Reply::Http(reply) = reply else {
+        panic!("{reply:?}");
+    };
+    assert_eq!((reply.status, received), (503, 2));
+    assert_eq!(reply.media_type, "application/problem+json");
+    assert_eq!(reply.retry_after, Some(Millis::seconds(7)));
+    assert_eq!(reply.epoch, Some(crate::fixture::EPOCH));
+    let head = heads.lock().unwrap()[0].clone();
+    assert!(
+        head.starts_with("get /api/v1/sync/feed?wait=0&cursor=a+b%26c%3dd "),
+        "{head}"
+    );
+    assert!(head.contains("authorization: bearer the-token"));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_and_a_token_never_goes_to_another_host() {
+    let (server, heads) =
+        serve(|_, _| plain("302 Found", "location: http://127.0.0.1:1/login\r\n", "")).await;
+    let folder = folder();
+    let http = Http::new(&server).unwrap();
+    let answer = http
+        .make(Request::Push(vec![1]), needs(folder.path()))
+        .await;
+    assert!(matches!(answer.reply, Reply::Http(reply) if reply.status == 302));
+    let elsewhere = Request::Offset("http://127.0.0.1:1/api/v1/media/uploads/1".into());
+    let answer = http.make(elsewhere, needs(folder.path())).await;
+    assert!(matches!(answer.reply, Reply::Broken(_)));
+    let sly = Request::Offset("//127.0.0.1:1/uploads/1".into());
+    let answer = http.make(sly, needs(folder.path())).await;
+    assert!(matches!(answer.reply, Reply::Broken(_)));
+    assert_eq!(heads.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_broken() {
+    let (server, _) = serve(|_, _| {
+        let mut whole = plain("200 OK", "content-type: text/plain\r\n", "0123456789");
+        whole.truncate(whole.len() - 4);
+        whole
+    })
+    .await;
+    let folder = folder();
+    let http = Http::new(&server).unwrap();
+    let answer = http.make(Request::Feed(None), needs(folder.path())).await;
+    assert!(matches!(answer.reply, Reply::Broken(_)));
+}
+
+#[tokio::test]
+async fn a_chunk_carries_its_bytes_from_its_offset_in_the_form_of_tus() {
+    let body = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&body);
+    let (server, heads) = serve(move |_, body| {
+        seen.lock().unwrap().extend_from_slice(body);
+        plain(
+            "204 No Content",
+            "tus-resumable: 1.0.0\r\nupload-offset: 9\r\n",
+            "",
+        )
+    })
+    .await;
+    let folder = folder();
+    let needs = needs(folder.path());
+    let content = b"0123456789";
+    let digest = Digest::of(content);
+    std::fs::write(needs.folder.photo(digest), content).unwrap();
+    let request = Request::Chunk {
+        upload: upload(10, digest),
+        url: "/api/v1/media/uploads/7".into(),
+        offset: 4,
+        length: 5,
+    };
+    let http = Http::new(&server).unwrap();
+    let Answer { reply, sent, .. } = http.make(request, needs).await;
+    assert_eq!(sent, 5);
+    assert!(matches!(reply, Reply::Http(reply)
+        if reply.status == 204 && reply.tus && reply.upload_offset == Some(9)));
+    assert_eq!(*body.lock().unwrap(), b"45678");
+    let head = heads.lock().unwrap()[0].clone();
+    assert!(head.starts_with("patch /api/v1/media/uploads/7 "));
+    assert!(head.contains("upload-offset: 4") && head.contains("tus-resumable: 1.0.0"));
+    assert!(head.contains("content-type: application/offset+octet-stream"));
+}
+
+#[tokio::test]
+async fn a_sync_before_a_captive_portal_says_so_and_keeps_everything() {
+    let (server, _) = serve(|_, _| plain("200 OK", "content-type: text/html\r\n", "<html>")).await;
+    let folder = folder();
+    let data = folder.path().join("data");
+    let clock = Arc::new(TestClock::default());
+    let mut local = enrolled(&data, &clock);
+    bring_order(&mut local, order(1));
+    local
+        .store
+        .write(|db| {
+            let mut identity = identity::require(db)?;
+            identity.server_url = server.clone();
+            identity::put(db, &identity)
+        })
+        .unwrap();
+    drop(local);
+    let handheld = Handheld::open_with(&data, clock, Arc::new(SystemRandom)).unwrap();
+    let report = handheld.sync(crate::Budget::seconds(1)).await.unwrap();
+    assert_eq!(report.ended, Ended::BudgetSpent);
+    assert!(matches!(report.problem, Some(Problem::NotTheServer { .. })));
+    assert_eq!(report.records_waiting, 1);
+    let status = handheld.status().unwrap();
+    assert_eq!(status.last_success, None);
+    assert!(status.strip.words.zh.contains("登录该网络"));
+}
+
+#[tokio::test]
+async fn enrolment_that_is_refused_says_why_and_can_be_tried_again() {
+    let (server, _) = serve(|_, _| {
+        plain(
+            "401 Unauthorized",
+            "content-type: application/problem+json\r\n",
+            r#"{"code":"enrol.bad_code","detail":"The code is used."}"#,
+        )
+    })
+    .await;
+    let folder = folder();
+    let handheld = Handheld::open(&folder.path().join("data")).unwrap();
+    let refused = handheld.enrol(&server, "abc", "test").await.unwrap_err();
+    assert_eq!(refused.code().as_str(), "enrol.bad_code");
+    assert!(refused.to_string().contains("The code is used."));
+    let unreachable = handheld.enrol("http://127.0.0.1:1", "abc", "test").await;
+    assert_eq!(unreachable.unwrap_err().code().as_str(), "unavailable");
+}

@@ -1,0 +1,149 @@
+//! Looking up what the engine asks for: the next batch, the cursor, the next photo.
+
+use super::Local;
+use crate::{
+    engine::{Load, Loaded, PackedBatch},
+    error::Error,
+    photos,
+    store::{
+        identity::{self, Identity, Reopen},
+        journal,
+        photos::{self as rows, LaneState, Upload},
+        scope,
+    },
+};
+use ed25519_dalek::Signer;
+use gridcrew_sync_protocol::{
+    digest::Digest,
+    journal::{Batch, Item, MAX_BATCH_ENTRIES, Seq},
+    media::MediaKind,
+    push::ReopenRequest,
+    wire,
+};
+use serde_bytes::{ByteArray, ByteBuf};
+use std::collections::BTreeSet;
+
+/// Most photos asked about in one question (the protocol's limit).
+const MAX_ASKED: u32 = 1_000;
+
+impl Local {
+    /// Looks up what the engine asks for.
+    pub(crate) fn load(&mut self, load: Load) -> Result<Loaded, Error> {
+        match load {
+            Load::Journal {
+                from,
+                probe,
+                max_bytes,
+            } => self.load_journal(from, probe, max_bytes),
+            Load::Feed => Ok(Loaded::Feed(scope::feed(self.store.read())?.cursor)),
+            Load::Photos {
+                skip,
+                originals,
+                ask_after,
+            } => self.load_photos(&skip, originals, ask_after),
+        }
+    }
+
+    fn load_journal(
+        &self,
+        from: Option<Seq>,
+        probe: bool,
+        max_bytes: usize,
+    ) -> Result<Loaded, Error> {
+        let db = self.store.read();
+        let identity = identity::require(db)?;
+        if let Some(reopen) = &identity.reopen {
+            return self.reopen_request(&identity, reopen).map(Loaded::Reopen);
+        }
+        let from = match (from, journal::first_queued(db, identity.journal)?) {
+            (Some(from), _) | (None, Some(from)) => from,
+            (None, None) if probe || identity.probe => journal::head(db, identity.journal)?.0,
+            (None, None) => return Ok(Loaded::JournalEmpty),
+        };
+        let most = MAX_BATCH_ENTRIES;
+        let run = journal::run_from(db, identity.journal, from, most, max_bytes)?;
+        let (Some(first), Some(last)) = (run.first(), run.last()) else {
+            return Ok(Loaded::JournalEmpty);
+        };
+        let (first, last, head) = (first.id.seq, last.id.seq, last.link);
+        let before = journal::link_at(db, identity.journal, Seq(first.0.saturating_sub(1)))?
+            .unwrap_or(Digest::ZERO);
+        let items = run
+            .into_iter()
+            .map(|entry| Item::Bytes(ByteBuf::from(entry.bytes)))
+            .collect();
+        let key = self.secrets.key(&identity.public_key)?;
+        let batch = Batch::sign(identity.journal, first, before, items, &key);
+        if batch.head() != head {
+            return Err(Error::Storage(format!(
+                "the journal's entries {} to {} do not fit their links",
+                first.0, last.0
+            )));
+        }
+        Ok(Loaded::Batch(PackedBatch {
+            journal: identity.journal,
+            first,
+            last,
+            body: wire::pack(&batch),
+        }))
+    }
+
+    /// The request for a new journal, signed by the old one's key.
+    fn reopen_request(&self, identity: &Identity, reopen: &Reopen) -> Result<Vec<u8>, Error> {
+        let key = self.secrets.key(&identity.public_key)?;
+        let text = ReopenRequest::signed_text(identity.journal, &reopen.public_key);
+        Ok(wire::pack(&ReopenRequest {
+            old: identity.journal,
+            public_key: ByteArray::new(reopen.public_key),
+            signature: ByteArray::new(key.sign(&text).to_bytes()),
+        }))
+    }
+
+    fn load_photos(
+        &mut self,
+        skip: &BTreeSet<(Digest, MediaKind)>,
+        originals: bool,
+        ask_after: Option<Digest>,
+    ) -> Result<Loaded, Error> {
+        let db = self.store.read();
+        if identity::require(db)?.ask_photos {
+            let asked = rows::said_held(db, ask_after, MAX_ASKED)?;
+            return Ok(if asked.is_empty() {
+                Loaded::AskedAll
+            } else {
+                Loaded::AskPhotos(asked)
+            });
+        }
+        let kinds: &[MediaKind] = if originals {
+            &[MediaKind::Preview, MediaKind::Original]
+        } else {
+            &[MediaKind::Preview]
+        };
+        for kind in kinds {
+            while let Some(upload) = rows::next_upload(self.store.read(), *kind, skip)? {
+                if self.is_whole(&upload)? {
+                    return Ok(Loaded::Upload(upload));
+                }
+            }
+        }
+        Ok(Loaded::PhotosEmpty)
+    }
+
+    /// Whether the file is still what was recorded; otherwise the row says so from now on,
+    /// and the other photos go on (RELIABILITY fault 34).
+    fn is_whole(&mut self, upload: &Upload) -> Result<bool, Error> {
+        let path = match upload.kind {
+            MediaKind::Preview => self.folder.preview(upload.digest),
+            MediaKind::Original => self.folder.photo(upload.digest),
+        };
+        if photos::check(&path, upload.digest)? {
+            return Ok(true);
+        }
+        tracing::warn!(photo = %upload.photo, "the file of a photo is gone or changed");
+        self.store.write(|db| {
+            let reason = "the file is gone or is no longer what was recorded";
+            rows::set_stuck(db, upload.photo, upload.kind, LaneState::Damaged, reason)
+        })?;
+        Ok(false)
+    }
+}

@@ -1,0 +1,247 @@
+//! Making durable what the engine concluded, each change in one transaction.
+
+use super::Local;
+use crate::{
+    engine::{Change, Stored},
+    error::Error,
+    feed,
+    fold::refold,
+    journal::change_over,
+    store::{
+        identity::{self, Reopen},
+        journal, orders, photos as rows,
+        scope::{self, FeedState},
+    },
+};
+use gridcrew_sync_protocol::{
+    digest::Digest,
+    ids::{Epoch, JournalId, OrderId},
+    journal::Seq,
+    media::{HeldReply, MediaKind},
+    time::UnixMillis,
+};
+use rusqlite::Connection;
+use std::collections::BTreeSet;
+
+impl Local {
+    /// Makes a change durable, whole or not at all.
+    pub(crate) fn persist(&mut self, change: Change) -> Result<Stored, Error> {
+        let now = self.wall();
+        match change {
+            Change::NewEpoch(epoch) => self.store.write(|db| new_epoch(db, epoch)),
+            Change::Tokens(tokens) => self.secrets.set_tokens(tokens).map(|()| Stored::Done),
+            Change::Held {
+                journal,
+                first,
+                last,
+                held,
+                link,
+                parked,
+            } => self.store.write(|db| {
+                let known = journal::link_at(db, journal, held)?;
+                if known != Some(link) {
+                    return Ok(disagreement(known));
+                }
+                journal::mark_held(db, journal, held, now)?;
+                let changed = journal::set_parked(db, journal, (first, last), &parked)?;
+                let mut identity = identity::require(db)?;
+                if identity.probe && identity.journal == journal {
+                    identity.probe = false;
+                    identity::put(db, &identity)?;
+                }
+                refold_all(db, changed)?;
+                orders::remove_gone(db, None)?;
+                Ok(Stored::Done)
+            }),
+            Change::Gap {
+                journal,
+                held,
+                link,
+            } => self.store.write(|db| gap(db, journal, (held, link), now)),
+            Change::Forked {
+                journal,
+                common,
+                link,
+            } => self.forked(journal, (common, link), now),
+            Change::NotForked => self.store.write(|db| {
+                let mut identity = identity::require(db)?;
+                identity.reopen = None;
+                identity.probe = true;
+                identity::put(db, &identity)?;
+                Ok(Stored::Done)
+            }),
+            Change::Reopened(new) => self.reopened(new, now),
+            Change::Page(page) => self.store.write(|db| {
+                let me = identity::require(db)?.person;
+                feed::apply(db, me, &page)?;
+                Ok(Stored::Done)
+            }),
+            Change::ForgetCursor => self.store.write(|db| {
+                scope::set_feed(
+                    db,
+                    &FeedState {
+                        cursor: None,
+                        start_over: true,
+                    },
+                )?;
+                Ok(Stored::Done)
+            }),
+            Change::UploadAt { photo, kind, url } => {
+                self.done(|db| rows::set_url(db, photo, kind, url.as_deref()))
+            }
+            Change::PhotoHeld { photo, kind } => {
+                self.done(|db| rows::set_held(db, photo, kind, now))
+            }
+            Change::PhotoStuck {
+                photo,
+                kind,
+                state,
+                reason,
+            } => self.done(|db| rows::set_stuck(db, photo, kind, state, &reason)),
+            Change::PhotosHeld { asked, reply } => {
+                self.done(|db| photos_held(db, &asked, &reply, now))
+            }
+            Change::AskedAll => self.store.write(|db| {
+                let mut identity = identity::require(db)?;
+                identity.ask_photos = false;
+                identity::put(db, &identity)?;
+                Ok(Stored::Done)
+            }),
+        }
+    }
+
+    fn done(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<(), Error>,
+    ) -> Result<Stored, Error> {
+        self.store.write(work).map(|()| Stored::Done)
+    }
+
+    /// Prepares for a new journal: its key first, durably, then the wish for it.
+    fn forked(
+        &mut self,
+        journal: JournalId,
+        (common, link): (Seq, Digest),
+        now: UnixMillis,
+    ) -> Result<Stored, Error> {
+        let identity = identity::require(self.store.read())?;
+        let known = journal::link_at(self.store.read(), journal, common)?;
+        if identity.journal != journal || known != Some(link) {
+            return Ok(Stored::Differs);
+        }
+        let mut key = self.secrets.spare_key(self.random.as_ref())?;
+        if key.verifying_key().to_bytes() == identity.public_key {
+            // A crash came between changing over and noting that the key is taken.
+            self.secrets.take_spare()?;
+            key = self.secrets.spare_key(self.random.as_ref())?;
+        }
+        self.store.write(|db| {
+            let mut identity = identity::require(db)?;
+            identity.reopen = Some(Reopen {
+                common,
+                link,
+                public_key: key.verifying_key().to_bytes(),
+            });
+            identity::put(db, &identity)?;
+            // Both sides agree up to there, so the server holds that much.
+            journal::mark_held(db, journal, common, now)?;
+            Ok(Stored::Done)
+        })
+    }
+
+    fn reopened(&mut self, new: JournalId, now: UnixMillis) -> Result<Stored, Error> {
+        self.store.write(|db| {
+            let mut identity = identity::require(db)?;
+            let Some(reopen) = identity.reopen.take() else {
+                return Ok(());
+            };
+            let old = identity.journal;
+            identity.journal = new;
+            identity.public_key = reopen.public_key;
+            identity.probe = false;
+            let opening = Some((old, reopen.common.0, reopen.link));
+            change_over(db, &identity, (old, reopen.common), opening, now)
+        })?;
+        self.secrets.take_spare()?;
+        Ok(Stored::Done)
+    }
+}
+
+/// What it means that the server names another link than ours at a position.
+fn disagreement(known: Option<Digest>) -> Stored {
+    match known {
+        None => Stored::Beyond,
+        Some(_) => Stored::Differs,
+    }
+}
+
+/// The server began a new life: everything it said before is void. The journal is offered
+/// from its head on, photos are asked about, the feed begins anew with its next page.
+fn new_epoch(db: &Connection, epoch: Epoch) -> Result<Stored, Error> {
+    let mut identity = identity::require(db)?;
+    identity.epoch = epoch;
+    identity.probe = true;
+    identity.ask_photos = true;
+    identity::put(db, &identity)?;
+    rows::forget_urls(db)?;
+    scope::set_feed(
+        db,
+        &FeedState {
+            cursor: None,
+            start_over: true,
+        },
+    )?;
+    Ok(Stored::Done)
+}
+
+fn gap(
+    db: &Connection,
+    journal: JournalId,
+    (held, link): (Seq, Digest),
+    now: UnixMillis,
+) -> Result<Stored, Error> {
+    let known = journal::link_at(db, journal, held)?;
+    if known != Some(link) {
+        return Ok(disagreement(known));
+    }
+    journal::mark_held(db, journal, held, now)?;
+    let changed = journal::requeue_after(db, journal, held)?;
+    refold_all(db, changed)?;
+    // A server that lost records may have lost photos.
+    let mut identity = identity::require(db)?;
+    identity.ask_photos = true;
+    identity::put(db, &identity)?;
+    Ok(Stored::Done)
+}
+
+fn refold_all(db: &Connection, changed: Vec<OrderId>) -> Result<(), Error> {
+    for order in changed {
+        if orders::get(db, order)?.is_some() {
+            refold(db, order)?;
+        }
+    }
+    Ok(())
+}
+
+fn photos_held(
+    db: &Connection,
+    asked: &[Digest],
+    reply: &HeldReply,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    let originals: BTreeSet<&Digest> = reply.originals.iter().collect();
+    let previews: BTreeSet<&Digest> = reply.previews.iter().collect();
+    for photo in asked {
+        for (kind, held) in [
+            (MediaKind::Original, originals.contains(photo)),
+            (MediaKind::Preview, previews.contains(photo)),
+        ] {
+            if held {
+                rows::set_held(db, *photo, kind, now)?;
+            } else {
+                rows::lost(db, *photo, kind)?;
+            }
+        }
+    }
+    Ok(())
+}
