@@ -1,7 +1,9 @@
 //! `gridcrew`: the server and its tools.
 
 use clap::{Parser, Subcommand};
-use gridcrew_server::{config::Config, demo, http, people::bootstrap::bootstrap, serve};
+use gridcrew_server::{config::Config, demo, http, people::bootstrap::bootstrap, serve,
+    trace::commands::{self, Outcome, RebuildArgs, TraceCommand},
+};
 use std::{io::Write, process::ExitCode};
 
 /// The backend of township supply stations.
@@ -20,6 +22,11 @@ enum Command {
     Bootstrap(Bootstrap),
     /// Make the demonstration township in an empty database.
     Demo(Demo),
+    /// Export and check traces.
+    #[command(subcommand)]
+    Trace(TraceCommand),
+    /// Fold every order anew and compare with what is stored.
+    Rebuild(RebuildArgs),
     /// Print the API document.
     Openapi,
 }
@@ -88,11 +95,31 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
                 None => say("the township is there already; sign in as it was printed then")?,
             }
         }
+        Command::Trace(TraceCommand::Export(args)) => {
+            let app = serve::open(args.config.clone()).await?;
+            let outcome = commands::run_export(&app, &args, &mut std::io::stdout()).await?;
+            return Ok(code_of(outcome));
+        }
+        Command::Trace(TraceCommand::Verify(args)) => {
+            return Ok(code_of(commands::run_verify(&args, &mut std::io::stdout())?));
+        }
+        Command::Rebuild(args) => {
+            let app = serve::open(args.config.clone()).await?;
+            let outcome = commands::run_rebuild(&app, &args, &mut std::io::stdout()).await?;
+            return Ok(code_of(outcome));
+        }
         Command::Openapi => {
             say(&http::api_document().to_pretty_json()?)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn code_of(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Well => ExitCode::SUCCESS,
+        Outcome::Broken => ExitCode::FAILURE,
+    }
 }
 
 fn say(text: &str) -> std::io::Result<()> {

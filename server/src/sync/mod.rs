@@ -29,4 +29,4 @@ pub mod wait;
 pub use routes::configure;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

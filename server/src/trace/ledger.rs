@@ -238,7 +238,8 @@ pub async fn refold(
         .await?
         .ok_or_else(Problem::not_found)?;
     let state = folded(tx, app, &row).await?;
-    store_owners(tx, owners(&state).collect()).await?;
+    let people = owners(&state).map(|person| (order, person)).collect();
+    store_owners(tx, people).await?;
     service_order::Entity::update(projection(row, &state))
         .exec(tx)
         .await?;

@@ -13,7 +13,7 @@ use crate::{
 };
 use gridcrew_sync_protocol::{
     digest::Digest,
-    ids::OrderId,
+    ids::{OrderId, PersonId},
     order::{OrderState, Sourced, fold},
     record::Owner,
     workflow::TemplateRef,
@@ -112,7 +112,7 @@ pub async fn refold_all(
             None => read.remove(&order).unwrap_or_default(),
         };
         let state = fold_row(app, &row, &records)?;
-        people.extend(owners(&state));
+        people.extend(owners(&state).map(|person| (order, person)));
         let changed = projection(row, &state);
         let state = digest(&changed)?;
         rows.push(changed);
@@ -132,27 +132,31 @@ fn digest(changed: &service_order::ActiveModel) -> Result<Digest, Problem> {
 }
 
 /// The people who were given the order in any term.
-pub(super) fn owners(state: &OrderState) -> impl Iterator<Item = order_person::ActiveModel> {
+pub(super) fn owners(state: &OrderState) -> impl Iterator<Item = PersonId> {
     state
         .assignments
         .iter()
         .filter_map(|assignment| match assignment.owner {
-            Owner::Person(person) => Some(order_person::ActiveModel {
-                order_id: Set(state.order.0),
-                person_id: Set(person.0),
-            }),
+            Owner::Person(person) => Some(person),
             Owner::Desk(_) => None,
         })
 }
 
+/// Notes who was given which order; those noted before change nothing.
 pub(super) async fn store_owners(
     tx: &DatabaseTransaction,
-    people: Vec<order_person::ActiveModel>,
+    owners: Vec<(OrderId, PersonId)>,
 ) -> Result<(), Problem> {
-    if people.is_empty() {
+    if owners.is_empty() {
         return Ok(());
     }
-    order_person::Entity::insert_many(people)
+    let rows = owners
+        .into_iter()
+        .map(|(order, person)| order_person::ActiveModel {
+            order_id: Set(order.0),
+            person_id: Set(person.0),
+        });
+    order_person::Entity::insert_many(rows)
         .on_conflict(
             OnConflict::columns([
                 order_person::Column::OrderId,

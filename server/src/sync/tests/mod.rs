@@ -2,4 +2,4 @@
 
 mod feed;
 mod push;
-mod world;
+pub(crate) mod world;
