@@ -1,7 +1,11 @@
 //! `gridcrew`: the server and its tools.
 
 use clap::{Parser, Subcommand};
-use gridcrew_server::{config::Config, demo, http, people::bootstrap::bootstrap, serve,
+use gridcrew_server::{
+    config::Config,
+    demo, http,
+    people::bootstrap::bootstrap,
+    serve,
     trace::commands::{self, Outcome, RebuildArgs, TraceCommand},
 };
 use std::{io::Write, process::ExitCode};
@@ -101,7 +105,10 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             return Ok(code_of(outcome));
         }
         Command::Trace(TraceCommand::Verify(args)) => {
-            return Ok(code_of(commands::run_verify(&args, &mut std::io::stdout())?));
+            return Ok(code_of(commands::run_verify(
+                &args,
+                &mut std::io::stdout(),
+            )?));
         }
         Command::Rebuild(args) => {
             let app = serve::open(args.config.clone()).await?;

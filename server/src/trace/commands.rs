@@ -31,7 +31,12 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub config: Config,
     /// The order to export.
-    #[arg(long, value_name = "ID", conflicts_with = "all", required_unless_present = "all")]
+    #[arg(
+        long,
+        value_name = "ID",
+        conflicts_with = "all",
+        required_unless_present = "all"
+    )]
     pub order: Option<Uuid>,
     /// Export every order.
     #[arg(long)]

@@ -121,7 +121,9 @@ impl<'a> Export<'a> {
         let written = manifest::written(&manifest)?;
         let signature = manifest::sign(&written, key);
         self.folder.put(manifest::MANIFEST, written).await?;
-        self.folder.put(manifest::SIGNATURE, signature.to_vec()).await?;
+        self.folder
+            .put(manifest::SIGNATURE, signature.to_vec())
+            .await?;
         Ok(manifest)
     }
 
@@ -171,14 +173,17 @@ impl<'a> Export<'a> {
                 *last = (*last).max(id.seq);
             }
             if let Event::StepDone(done) = &sourced.record.event {
-                self.photos.extend(done.photos.iter().map(|photo| photo.digest));
+                self.photos
+                    .extend(done.photos.iter().map(|photo| photo.digest));
             }
         }
         let details: OrderDetails = wire::decode(&row.details).map_err(Problem::internal)?;
         let text = readable::order(&state, &details, records)?;
         self.folder.put(&manifest::order_file(order), text).await?;
         let details = row.details.clone();
-        self.folder.put(&manifest::details_file(order), details).await?;
+        self.folder
+            .put(&manifest::details_file(order), details)
+            .await?;
         self.templates.insert(state.template.clone());
         self.orders.push(OrderLine {
             order,

@@ -154,8 +154,10 @@ pub fn sign(manifest: &[u8], key: &SigningKey) -> [u8; 64] {
 /// Whether `key` signed the manifest as written.
 #[must_use]
 pub fn is_signed_by(manifest: &[u8], signature: &[u8], key: &VerifyingKey) -> bool {
-    Signature::from_slice(signature)
-        .is_ok_and(|signature| key.verify_strict(&signed_text(manifest), &signature).is_ok())
+    Signature::from_slice(signature).is_ok_and(|signature| {
+        key.verify_strict(&signed_text(manifest), &signature)
+            .is_ok()
+    })
 }
 
 /// A public key as written in a manifest.

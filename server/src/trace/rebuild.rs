@@ -21,8 +21,8 @@ use gridcrew_sync_protocol::{
     wire,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    Iterable, ModelTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, TryIntoModel, Value,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable,
+    ModelTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, TryIntoModel, Value,
     sea_query::Expr,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -255,12 +255,13 @@ fn compare(app: &App, seen: Seen) -> Result<Compared, Problem> {
 
 /// Folds an order; none when the record of its intake is missing.
 fn fold_seen(app: &App, seen: &Seen) -> Result<Option<Folded>, Problem> {
-    let accepted = seen.records.iter().find_map(|sourced| {
-        match &sourced.record.event {
+    let accepted = seen
+        .records
+        .iter()
+        .find_map(|sourced| match &sourced.record.event {
             Event::Accepted(accepted) if sourced.from_server() => Some(accepted.clone()),
             _ => None,
-        }
-    });
+        });
     let Some(accepted) = accepted else {
         return Ok(None);
     };
@@ -348,7 +349,9 @@ async fn replace(tx: &DatabaseTransaction, app: &App, order: OrderId) -> Result<
     let Some(folded) = fold_seen(app, &seen)? else {
         return Ok(());
     };
-    service_order::Entity::delete_by_id(order.0).exec(tx).await?;
+    service_order::Entity::delete_by_id(order.0)
+        .exec(tx)
+        .await?;
     service_order::Entity::insert(folded.row.into_active_model())
         .exec_without_returning(tx)
         .await?;

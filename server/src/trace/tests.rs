@@ -65,13 +65,21 @@ async fn worked() -> Worked {
                 .to_vec(),
         };
         let order = orders[orders.len() - 2];
-        device.record(order, 1, UnixMillis(1_800_000_300_000), Event::StepDone(step));
+        device.record(
+            order,
+            1,
+            UnixMillis(1_800_000_300_000),
+            Event::StepDone(step),
+        );
         device.entries.push(vec![0xff]);
         device.note(orders[0], "the second has nothing to do with this");
         device.step(orders[orders.len() - 1], "diagnosis");
         let cut = device.entries.len() - 2;
         world.push(&device, device.batch(1, cut)).await.unwrap();
-        world.push(&device, device.batch(cut + 1, cut + 2)).await.unwrap();
+        world
+            .push(&device, device.batch(cut + 1, cut + 2))
+            .await
+            .unwrap();
         devices.push(device);
     }
     Worked {
@@ -114,7 +122,10 @@ async fn an_export_of_everything_and_of_one_order_verifies() {
             let foreign = worked.orders.iter().filter(|other| *other != order);
             for other in foreign {
                 let id = other.0.as_bytes();
-                assert!(!bytes.windows(16).any(|part| part == id), "shows another order");
+                assert!(
+                    !bytes.windows(16).any(|part| part == id),
+                    "shows another order"
+                );
             }
         }
     }
@@ -126,7 +137,9 @@ async fn an_export_goes_only_into_an_empty_folder() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("x"), "x").unwrap();
     let app = &worked.world.fixture.app;
-    let refused = export(app, Selection::All, folder.path()).await.unwrap_err();
+    let refused = export(app, Selection::All, folder.path())
+        .await
+        .unwrap_err();
     assert_eq!(refused.code.as_str(), "conflict");
     let nowhere = OrderId(uuid::Uuid::from_u128(3));
     let empty = tempfile::tempdir().unwrap();
@@ -167,9 +180,17 @@ async fn any_single_byte_that_is_changed_in_any_file_is_found() {
             assert!(!report.broken.is_empty(), "{} at {at}", path.display());
         }
         fs::write(&path, &whole[..whole.len() - 1]).unwrap();
-        assert!(!check(folder.path()).broken.is_empty(), "{} cut", path.display());
+        assert!(
+            !check(folder.path()).broken.is_empty(),
+            "{} cut",
+            path.display()
+        );
         fs::remove_file(&path).unwrap();
-        assert!(!check(folder.path()).broken.is_empty(), "{} gone", path.display());
+        assert!(
+            !check(folder.path()).broken.is_empty(),
+            "{} gone",
+            path.display()
+        );
         fs::write(&path, whole).unwrap();
     }
     fs::write(folder.path().join("orders/more.json"), "{}").unwrap();
@@ -230,7 +251,10 @@ async fn what_even_the_server_itself_would_forge_is_found_by_the_handhelds_signa
         forge(folder.path(), key, |_| {});
         assert_eq!(check(folder.path()).broken, []);
         forge(folder.path(), key, change);
-        assert!(!check(folder.path()).broken.is_empty(), "{what} is not found");
+        assert!(
+            !check(folder.path()).broken.is_empty(),
+            "{what} is not found"
+        );
     }
 }
 
@@ -253,7 +277,10 @@ async fn a_journal_whose_entries_were_changed_does_not_verify_whoever_signs_the_
     forge(folder.path(), &forger, |manifest| {
         manifest.server_key = manifest::key_text(&forger.verifying_key());
     });
-    assert!(!check(folder.path()).broken.is_empty(), "another server's part");
+    assert!(
+        !check(folder.path()).broken.is_empty(),
+        "another server's part"
+    );
 }
 
 #[actix_web::test]
@@ -277,7 +304,10 @@ async fn the_command_takes_the_servers_key_from_elsewhere_and_can_be_strict() {
     assert_eq!(outcome, Outcome::Broken);
     assert!(printed.contains("promised, but not come yet"));
     let other = SigningKey::from_bytes(&[3; 32]).verifying_key();
-    assert_eq!(run(Some(manifest::key_text(&other)), false).0, Outcome::Broken);
+    assert_eq!(
+        run(Some(manifest::key_text(&other)), false).0,
+        Outcome::Broken
+    );
 }
 
 async fn differences(worked: &Worked, replace: bool) -> Vec<Difference> {
@@ -313,7 +343,9 @@ async fn a_projection_that_was_changed_is_found_and_put_right() {
                     .filter(order_person::Column::OrderId.eq(second.0))
                     .exec(tx)
                     .await?;
-                service_order::Entity::delete_by_id(third.0).exec(tx).await?;
+                service_order::Entity::delete_by_id(third.0)
+                    .exec(tx)
+                    .await?;
                 Ok(())
             })
         })
@@ -341,4 +373,40 @@ async fn a_projection_that_was_changed_is_found_and_put_right() {
     let app = &worked.world.fixture.app;
     let state = ledger::folded(app.store.read(), app, &worked.world.row(third).await).await;
     assert_eq!(state.unwrap().records, 2 + 2 + 0);
+}
+
+/// Runs the independent checker; none where there is no Python.
+fn independent(folder: &Path) -> Option<bool> {
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tests/independent/verify_trace.py"
+    );
+    let run = std::process::Command::new("python3")
+        .arg(script)
+        .arg(folder)
+        .output()
+        .ok()?;
+    println!("{}", String::from_utf8_lossy(&run.stdout));
+    Some(run.status.success())
+}
+
+#[actix_web::test]
+async fn an_independent_checker_comes_to_the_same_verdict() {
+    let worked = worked().await;
+    let (folder, _) = exported(&worked, Selection::All).await;
+    let Some(good) = independent(folder.path()) else {
+        println!("skipped: there is no python3");
+        return;
+    };
+    assert!(good);
+    let journal = manifest::journal_file(worked.devices[0].journal);
+    let path = folder.path().join(journal);
+    let whole = fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(whole.len() / 8) {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        fs::write(&path, changed).unwrap();
+        forge(folder.path(), &worked.world.fixture.app.keys.trace, |_| {});
+        assert_eq!(independent(folder.path()), Some(false), "changed at {at}");
+    }
 }

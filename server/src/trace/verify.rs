@@ -141,14 +141,21 @@ fn check_manifest(
     report: &mut Report,
 ) -> Option<Manifest> {
     let read = |name: &str| fs::read(folder.join(name)).map_err(|error| error.to_string());
-    let bytes = read(MANIFEST).map_err(|why| report.add(MANIFEST, why)).ok()?;
-    let signature = read(SIGNATURE).map_err(|why| report.add(SIGNATURE, why)).ok()?;
+    let bytes = read(MANIFEST)
+        .map_err(|why| report.add(MANIFEST, why))
+        .ok()?;
+    let signature = read(SIGNATURE)
+        .map_err(|why| report.add(SIGNATURE, why))
+        .ok()?;
     let manifest: Manifest = serde_json::from_slice(&bytes)
         .map_err(|error| report.add(MANIFEST, format!("cannot be read: {error}")))
         .ok()?;
     if manifest.format != manifest::FORMAT || manifest.version != manifest::VERSION {
         let found = format!("`{}` {}", manifest.format, manifest.version);
-        report.add(MANIFEST, format!("is of the format {found}, which is not known"));
+        report.add(
+            MANIFEST,
+            format!("is of the format {found}, which is not known"),
+        );
         return None;
     }
     let key = manifest::read_key(&manifest.server_key)
@@ -158,7 +165,10 @@ fn check_manifest(
         report.add(MANIFEST, "names another server key than the given one");
     }
     if !manifest::is_signed_by(&bytes, &signature, &key) {
-        report.add(SIGNATURE, "is not the server key's signature over the manifest");
+        report.add(
+            SIGNATURE,
+            "is not the server key's signature over the manifest",
+        );
     }
     report.server_key.clone_from(&manifest.server_key);
     Some(manifest)
@@ -169,7 +179,10 @@ fn check_files(manifest: &Manifest, found: &BTreeMap<String, Digest>, report: &m
         match found.get(name) {
             None => report.add(name, "is missing"),
             Some(held) if held != digest => {
-                report.add(name, format!("has the hash {held}, the manifest says {digest}"));
+                report.add(
+                    name,
+                    format!("has the hash {held}, the manifest says {digest}"),
+                );
             }
             Some(_) => {}
         }
@@ -265,10 +278,12 @@ fn check_state(folder: &Path, line: &OrderLine, records: &[Sourced]) -> Result<(
 }
 
 fn check_details(folder: &Path, order: OrderId, records: &[Sourced]) -> Result<(), String> {
-    let accepted = records.iter().find_map(|sourced| match &sourced.record.event {
-        Event::Accepted(accepted) if sourced.from_server() => Some(accepted.details),
-        _ => None,
-    });
+    let accepted = records
+        .iter()
+        .find_map(|sourced| match &sourced.record.event {
+            Event::Accepted(accepted) if sourced.from_server() => Some(accepted.details),
+            _ => None,
+        });
     let file = manifest::details_file(order);
     let bytes = fs::read(folder.join(&file)).map_err(|error| format!("{file}: {error}"))?;
     if accepted == Some(Digest::of(&bytes)) {
@@ -291,15 +306,23 @@ fn check_photos(
             report.add(&file, "is listed twice, or no record promises it");
         }
         match found.get(&file) {
-            Some(hash) if *hash != line.photo => report.add(&file, "has another hash than its name"),
+            Some(hash) if *hash != line.photo => {
+                report.add(&file, "has another hash than its name")
+            }
             Some(_) if line.held => report.photos += 1,
             None if line.held => {}
             None => report.missing_photos.push(line.photo),
-            Some(_) => report.add(&file, "is there, but the manifest says that it has not come"),
+            Some(_) => report.add(
+                &file,
+                "is there, but the manifest says that it has not come",
+            ),
         }
     }
     for photo in promised.difference(&listed) {
-        report.add(manifest::photo_file(*photo), "is promised, but not in the manifest");
+        report.add(
+            manifest::photo_file(*photo),
+            "is promised, but not in the manifest",
+        );
     }
 }
 

@@ -2,4 +2,5 @@
 
 mod feed;
 mod push;
+mod speed;
 pub(crate) mod world;

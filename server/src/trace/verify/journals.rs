@@ -32,7 +32,10 @@ pub(super) struct Shown {
 impl Shown {
     fn add(&mut self, id: EntryId, record: Record) {
         self.orders.insert(id, record.order);
-        self.by_order.entry(record.order).or_default().insert(id, record);
+        self.by_order
+            .entry(record.order)
+            .or_default()
+            .insert(id, record);
     }
 
     /// Takes an entry out; says whether it was there.
@@ -90,7 +93,10 @@ fn check_journal(
         let batch: Batch = ciborium::de::from_reader_with_recursion_limit(&mut rest, 32)
             .map_err(|error| format!("after entry {}: {error}", last.0))?;
         if batch.journal != line.journal {
-            return Err(format!("after entry {}: a batch of another journal", last.0));
+            return Err(format!(
+                "after entry {}: a batch of another journal",
+                last.0
+            ));
         }
         if batch.first != last.next() || batch.before != head {
             return Err(format!("does not go on after entry {}", last.0));
@@ -114,12 +120,7 @@ fn check_journal(
     }
 }
 
-fn check_entry(
-    item: &Item,
-    seq: Seq,
-    line: &JournalLine,
-    shown: &mut Shown,
-) -> Result<(), String> {
+fn check_entry(item: &Item, seq: Seq, line: &JournalLine, shown: &mut Shown) -> Result<(), String> {
     let Item::Bytes(bytes) = item else {
         return Ok(());
     };
