@@ -229,6 +229,7 @@ impl World {
             source: Set("95598".to_owned()),
             outside_no: Set(order.to_string()),
             intake_digest: Set(vec![0; 32]),
+            accepted_by: Set(Uuid::nil()),
             template_code: Set("fault_repair".to_owned()),
             template_version: Set(1),
             customer_id: Set(None),
