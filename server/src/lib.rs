@@ -2,9 +2,10 @@
 //! them, takes in their journals and photos, and keeps the trace that anyone can check.
 //!
 //! One folder a capability: [`people`] (who may do and see what), [`orders`] (intake, life
-//! cycle), [`territory`] (whose ground is it), [`media`] (photos), [`trace`] (the ledger
-//! that everything is written to). Under them stand the [`store`], the [`edge`] to HTTP,
-//! [`clock`] and [`keys`]; [`http`] and [`serve`] put it all together.
+//! cycle), [`dispatch`] (whose order is it, and what if nobody takes it), [`territory`]
+//! (whose ground is it), [`media`] (photos), [`trace`] (the ledger that everything is
+//! written to). Under them stand the [`store`], the [`edge`] to HTTP, [`clock`] and [`keys`];
+//! [`http`] and [`serve`] put it all together.
 
 pub mod app;
 pub mod clock;

@@ -36,6 +36,10 @@ pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "all entries of a journal but the first are records; boxing them would cost more"
+)]
 pub enum Entry {
     /// The first entry: whose journal this is.
     Opened(Opened),

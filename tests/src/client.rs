@@ -75,9 +75,10 @@ impl Reply {
     /// When it was anything else, with what it was.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) -> Fallible<()> {
-        ensure((200..300).contains(&self.status), || String::new())
-            .err()
-            .ok_or_else(|| Failure::new(format!("not refused with {code}: {}", self.said())))?;
+        let done = (200..300).contains(&self.status);
+        ensure(!done, || {
+            format!("not refused with {code}: {}", self.said())
+        })?;
         let found = self.problem()?;
         ensure(self.status == status && found == code, || {
             format!("wanted {status} {code}: {}", self.said())
@@ -184,7 +185,6 @@ impl Client {
     }
 
     /// A request with the token, to be filled and given to [`Client::send`].
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self
             .http

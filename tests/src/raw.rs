@@ -223,11 +223,9 @@ impl RawHandheld {
     /// # Errors
     /// When it was refused or cannot be read.
     pub async fn page(&self, cursor: Option<&str>, wait: u32) -> Fallible<FeedPage> {
-        let path = "/sync/feed";
-        let mut query = vec![("wait", wait.to_string())];
-        query.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
-        let request = self.client.request(Method::GET, path).query(&query);
-        let reply = self.client.send(path, request).await?;
+        let cursor = cursor.map(|cursor| format!("&cursor={}", escaped(cursor)));
+        let path = format!("/sync/feed?wait={wait}{}", cursor.unwrap_or_default());
+        let reply = self.client.get(&path).await?;
         ensure(reply.status == 200, || reply.said())?;
         Ok(wire::unpack(&reply.bytes, MOST)?)
     }
@@ -314,6 +312,18 @@ pub fn metadata(photo: Digest, digest: Digest, kind: MediaKind) -> String {
         pair("kind", kind.as_str()),
     ]
     .join(",")
+}
+
+/// A text as it stands in a query (RFC 3986).
+fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 /// Where an upload goes on, as a path under `/api/v1`.

@@ -61,9 +61,7 @@ impl Township {
         let anybody = Client::of(&server.url()?)?;
         let administrator = anybody.login(ADMINISTRATOR, &password).await?;
         let units = administrator.get("/org-units").await?.done()?;
-        let center =
-            first_of(&units, "units").ok_or_else(|| Failure::new(format!("no unit in {units}")))?;
-        let center: OrgId = id_of(center, "id")?;
+        let center: OrgId = id_of(&units["items"][0], "id")?;
         let mut township = Self {
             staff: anybody,
             administrator,

@@ -84,8 +84,11 @@ async fn unchanged(scene: &Scene, before: &[i64], after: &str) -> Fallible<()> {
     })
 }
 
+/// A closed ring of [lon, lat].
+type Ring = Vec<[f64; 2]>;
+
 /// A GeoJSON feature collection of cells: code, ring, station areas.
-fn cells(cells: &[(&str, Vec<[f64; 2]>, Vec<String>)]) -> Value {
+fn cells(cells: &[(&str, Ring, Vec<String>)]) -> Value {
     let features: Vec<Value> = cells
         .iter()
         .map(|(code, ring, areas)| {
@@ -99,7 +102,7 @@ fn cells(cells: &[(&str, Vec<[f64; 2]>, Vec<String>)]) -> Value {
     json!({ "type": "FeatureCollection", "features": features })
 }
 
-fn rectangle(west: f64, east: f64) -> Vec<[f64; 2]> {
+fn rectangle(west: f64, east: f64) -> Ring {
     let [x, y] = CORNER;
     let (west, east, top) = (x + SIDE * west, x + SIDE * east, y + SIDE);
     vec![[west, y], [east, y], [east, top], [west, top], [west, y]]
@@ -130,9 +133,8 @@ async fn territories_that_cannot_be(database: TestDatabase) -> Fallible<()> {
         [x, y + SIDE],
         [x, y],
     ];
-    let halves = |left: Vec<[f64; 2]>, right: Vec<[f64; 2]>| {
-        cells(&[("W", left, codes(0..6)), ("E", right, codes(6..12))])
-    };
+    let halves =
+        |left: Ring, right: Ring| cells(&[("W", left, codes(0..6)), ("E", right, codes(6..12))]);
     let cases = [
         (
             "an unknown datum",

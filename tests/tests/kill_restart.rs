@@ -92,15 +92,13 @@ async fn what_a_receipt_promised_is_there(database: TestDatabase) -> Fallible<()
             || reply.said(),
         )?;
     }
-    let noted = confirmed.lock().unwrap_or_else(PoisonError::into_inner);
-    ensure(noted.receipts > 20 && noted.photos.len() > 4, || {
-        format!(
-            "too little happened: {} receipts, {} photos",
-            noted.receipts,
-            noted.photos.len()
-        )
+    let (receipts, photos) = {
+        let noted = confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+        (noted.receipts, noted.photos.len())
+    };
+    ensure(receipts > 20 && photos > 4, || {
+        format!("too little happened: {receipts} receipts, {photos} photos")
     })?;
-    drop(noted);
     scene.server.run(&["rebuild", "--check"]).await?;
     books.close().await
 }

@@ -21,9 +21,9 @@ use gridcrew_sync_protocol::{
     wire,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, Iterable,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable,
     ModelTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, TryIntoModel, Value,
-    sea_query::Expr,
+    sea_query::{Expr, ExprTrait},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -260,16 +260,16 @@ fn fold_seen(app: &App, seen: &Seen) -> Result<Option<Folded>, Problem> {
         .iter()
         .find_map(|sourced| match &sourced.record.event {
             Event::Accepted(accepted) if sourced.from_server() => {
-                Some((sourced.record.actor, accepted.clone()))
+                Some((accepted.clone(), sourced.record.actor))
             }
             _ => None,
         });
-    let Some((accepted_by, accepted)) = accepted else {
+    let Some((accepted, actor)) = accepted else {
         return Ok(None);
     };
     let mut row = seen.row.clone().unwrap_or_else(|| blank(seen.order));
     row.station_id = accepted.station.0;
-    row.accepted_by = accepted_by.0;
+    row.accepted_by = actor.0;
     row.source.clone_from(&accepted.source);
     row.outside_no.clone_from(&accepted.outside_no);
     row.template_code.clone_from(&accepted.template.code);
@@ -288,7 +288,7 @@ fn fold_seen(app: &App, seen: &Seen) -> Result<Option<Folded>, Problem> {
 }
 
 /// A row of which only the trace is left.
-pub(super) fn blank(order: OrderId) -> service_order::Model {
+fn blank(order: OrderId) -> service_order::Model {
     service_order::Model {
         id: order.0,
         station_id: Uuid::nil(),

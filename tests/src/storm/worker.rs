@@ -310,7 +310,7 @@ impl Worker {
     fn shot(&mut self, order: OrderId, step: &str) -> Fallible<PathBuf> {
         self.shots += 1;
         let real = self.photos.shot(self.shots).to_owned();
-        if self.shots % FRESH_EVERY != 0 || fs::metadata(&real)?.len() > 200_000 {
+        if !self.shots.is_multiple_of(FRESH_EVERY) || fs::metadata(&real)?.len() > 200_000 {
             return Ok(real);
         }
         let comment = format!("{order} {step} {}", self.shots);

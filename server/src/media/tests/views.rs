@@ -24,7 +24,7 @@ async fn order(lane: &Lane, station: OrgId) -> OrderId {
         source: Set("95598".to_owned()),
         outside_no: Set(id.to_string()),
         intake_digest: Set(vec![]),
-        accepted_by: Set(id),
+        accepted_by: Set(lane.manager.id),
         template_code: Set("fault_repair".to_owned()),
         template_version: Set(1),
         customer_id: Set(None),
