@@ -105,3 +105,82 @@ impl Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gridcrew_sync_protocol::{
+        ids::{JournalId, PersonId},
+        journal::{EntryId, Seq},
+        record::{Event, Noted, Record, Term},
+        time::{TimeEvidence, UnixMillis},
+    };
+    use uuid::Uuid;
+
+    fn epoch(n: u128) -> Epoch {
+        Epoch(Uuid::from_u128(n))
+    }
+
+    fn folded(order: u128, count: u64) -> Folded {
+        let order = OrderId(Uuid::from_u128(order));
+        let record = |seq| Sourced {
+            id: EntryId {
+                journal: JournalId(Uuid::from_u128(1)),
+                seq: Seq(seq),
+            },
+            record: Record {
+                order,
+                actor: PersonId(Uuid::from_u128(2)),
+                term: Term(1),
+                time: TimeEvidence::of_server(UnixMillis(3)),
+                fix: None,
+                event: Event::Noted(Noted {
+                    text: String::new(),
+                }),
+            },
+        };
+        Folded {
+            order,
+            state: Digest::of(&count.to_be_bytes()),
+            records: (1..=count).map(record).collect(),
+        }
+    }
+
+    fn row(order: u128, count: i64, state: Digest) -> service_order::Model {
+        service_order::Model {
+            id: Uuid::from_u128(order),
+            entry_count: count,
+            state_digest: state.0.to_vec(),
+            ..crate::trace::rebuild::blank(OrderId(Uuid::from_u128(order)))
+        }
+    }
+
+    #[test]
+    fn only_what_the_row_was_folded_from_is_taken_and_only_once() {
+        let recent = Recent::default();
+        let keep = || recent.keep(epoch(1), vec![folded(5, 3)]);
+        let state = folded(5, 3).state;
+        keep();
+        let taken = recent.take(epoch(1), &row(5, 3, state));
+        assert_eq!(taken.map(|records| records.len()), Some(3));
+        assert_eq!(recent.take(epoch(1), &row(5, 3, state)), None);
+        for other in [row(5, 4, state), row(5, 3, Digest::ZERO), row(6, 3, state)] {
+            keep();
+            assert_eq!(recent.take(epoch(1), &other), None);
+        }
+        keep();
+        assert_eq!(recent.take(epoch(2), &row(5, 3, state)), None);
+    }
+
+    #[test]
+    fn the_longest_unused_goes_when_there_is_no_room() {
+        let recent = Recent::default();
+        let half = MOST_RECORDS as u64 / 2;
+        for order in 1..=3 {
+            recent.keep(epoch(1), vec![folded(order, half)]);
+        }
+        let state = folded(1, half).state;
+        let held = |order| recent.take(epoch(1), &row(order, half as i64, state)).is_some();
+        assert_eq!([held(1), held(2), held(3)], [false, true, true]);
+    }
+}

@@ -317,7 +317,7 @@ impl Model {
             FeedItem::CustomerGone(customer) => {
                 self.customers.remove(&customer);
             }
-            FeedItem::Order(item) => self.order(ground, device, &item),
+            FeedItem::Order(item) => self.order(device, &item),
             FeedItem::OrderGone(order) => {
                 self.orders.remove(&order);
             }
@@ -332,7 +332,7 @@ impl Model {
         }
     }
 
-    fn order(&mut self, ground: &Ground, device: &Device, item: &OrderItem) {
+    fn order(&mut self, device: &Device, item: &OrderItem) {
         assert!(item.details.is_some());
         if item.whole {
             self.orders.insert(item.order, BTreeMap::new());
