@@ -6,7 +6,10 @@ use gridcrew_server::{
     demo, http,
     people::bootstrap::bootstrap,
     serve,
-    trace::commands::{self, Outcome, RebuildArgs, TraceCommand},
+    trace::{
+        commands::{Outcome, RebuildArgs, TraceCommand, run_export, run_rebuild, run_verify},
+        epoch,
+    },
 };
 use std::{io::Write, process::ExitCode};
 
@@ -31,6 +34,13 @@ enum Command {
     Trace(TraceCommand),
     /// Fold every order anew and compare with what is stored.
     Rebuild(RebuildArgs),
+    /// Export and verify traces.
+    #[command(subcommand)]
+    Trace(TraceCommand),
+    /// Fold every order anew and compare with the projection.
+    Rebuild(RebuildArgs),
+    /// Say that the database was restored from a backup.
+    Epoch(Epoch),
     /// Print the API document.
     Openapi,
 }
@@ -45,6 +55,15 @@ struct Bootstrap {
     /// What the administrator signs in with.
     #[arg(long)]
     login: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Epoch {
+    #[command(flatten)]
+    config: Config,
+    /// Begin a new epoch: handhelds will offer again what they still hold.
+    #[arg(long)]
+    renew: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -115,6 +134,30 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             let outcome = commands::run_rebuild(&app, &args, &mut std::io::stdout()).await?;
             return Ok(code_of(outcome));
         }
+        Command::Trace(TraceCommand::Export(args)) => {
+            let app = serve::open(args.config.clone()).await?;
+            return Ok(exit_code(
+                run_export(&app, &args, &mut std::io::stdout()).await?,
+            ));
+        }
+        Command::Trace(TraceCommand::Verify(args)) => {
+            return Ok(exit_code(run_verify(&args, &mut std::io::stdout())?));
+        }
+        Command::Rebuild(args) => {
+            let app = serve::open(args.config.clone()).await?;
+            return Ok(exit_code(
+                run_rebuild(&app, &args, &mut std::io::stdout()).await?,
+            ));
+        }
+        Command::Epoch(args) => {
+            let app = serve::open(args.config).await?;
+            let epoch = if args.renew {
+                epoch::renew(&app).await?
+            } else {
+                app.epoch()
+            };
+            say(&epoch.to_string())?;
+        }
         Command::Openapi => {
             say(&http::api_document().to_pretty_json()?)?;
         }
@@ -123,6 +166,13 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
 }
 
 fn code_of(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Well => ExitCode::SUCCESS,
+        Outcome::Broken => ExitCode::FAILURE,
+    }
+}
+
+const fn exit_code(outcome: Outcome) -> ExitCode {
     match outcome {
         Outcome::Well => ExitCode::SUCCESS,
         Outcome::Broken => ExitCode::FAILURE,

@@ -14,6 +14,7 @@ pub mod books;
 pub mod client;
 pub mod failure;
 pub mod link;
+pub mod matrix;
 pub mod postgres;
 pub mod raw;
 pub mod scene;

@@ -179,7 +179,10 @@ mod tests {
             .collect();
         assert_eq!(
             accounts.len(),
-            one.areas.iter().map(|area| area.customers.len()).sum::<usize>()
+            one.areas
+                .iter()
+                .map(|area| area.customers.len())
+                .sum::<usize>()
         );
         assert!(accounts.len() > 15_000);
         assert!(accounts.iter().all(|account| account.len() == 13));

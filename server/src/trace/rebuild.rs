@@ -23,7 +23,7 @@ use gridcrew_sync_protocol::{
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable,
     ModelTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, TryIntoModel, Value,
-    sea_query::Expr,
+    sea_query::{Expr, ExprTrait},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -259,14 +259,17 @@ fn fold_seen(app: &App, seen: &Seen) -> Result<Option<Folded>, Problem> {
         .records
         .iter()
         .find_map(|sourced| match &sourced.record.event {
-            Event::Accepted(accepted) if sourced.from_server() => Some(accepted.clone()),
+            Event::Accepted(accepted) if sourced.from_server() => {
+                Some((accepted.clone(), sourced.record.actor))
+            }
             _ => None,
         });
-    let Some(accepted) = accepted else {
+    let Some((accepted, actor)) = accepted else {
         return Ok(None);
     };
     let mut row = seen.row.clone().unwrap_or_else(|| blank(seen.order));
     row.station_id = accepted.station.0;
+    row.accepted_by = actor.0;
     row.source.clone_from(&accepted.source);
     row.outside_no.clone_from(&accepted.outside_no);
     row.template_code.clone_from(&accepted.template.code);
@@ -292,6 +295,7 @@ fn blank(order: OrderId) -> service_order::Model {
         source: String::new(),
         outside_no: String::new(),
         intake_digest: Digest::ZERO.0.to_vec(),
+        accepted_by: Uuid::nil(),
         template_code: String::new(),
         template_version: 0,
         customer_id: None,

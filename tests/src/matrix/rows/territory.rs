@@ -1,0 +1,182 @@
+//! Stations and their ground, cells with A and B, customers.
+
+use super::{EVERYONE, STATUS_ONLY, same, within};
+use crate::{
+    client::Reply,
+    failure::Fallible,
+    matrix::{
+        ask::Ask,
+        founding::{SIDE, SOUTH},
+        row::{Kind, Reads, Row, Target, Verdict, Who},
+        world::{Caller, Role, World},
+    },
+    township::id_of,
+};
+use gridcrew_sync_protocol::ids::{CellId, OrgId};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+const MANAGES: Who = Who::Roles(&[Role::Station, Role::Administrator]);
+const READS_ORDERS: Who = Who::Roles(&[Role::Manager, Role::Station, Role::Center]);
+
+pub(super) fn rows() -> Vec<Row> {
+    let mut rows = reading();
+    rows.extend(writing());
+    rows
+}
+
+fn reading() -> Vec<Row> {
+    vec![
+        Row::reading(
+            "list_stations",
+            Who::Roles(EVERYONE),
+            Kind::Nothing,
+            |_, _, _| Ask::plain(),
+            |_, _, _| Verdict::Done(200),
+            Reads::List {
+                items: "stations",
+                next: "",
+                queries: &[("", "", World::all_stations)],
+            },
+        ),
+        Row::reading(
+            "read_territory",
+            Who::Roles(EVERYONE),
+            Kind::Ground,
+            |_, _, target| Ask::about(&target.key),
+            ground_if_seen,
+            Reads::One(territory),
+        ),
+        Row::reading(
+            "check_territory",
+            Who::Roles(EVERYONE),
+            Kind::Ground,
+            |_, _, target| Ask::about(&target.key),
+            ground_if_seen,
+            STATUS_ONLY,
+        ),
+        Row::reading(
+            "list_cells",
+            Who::Roles(EVERYONE),
+            Kind::Nothing,
+            |_, _, _| Ask::plain(),
+            |_, _, _| Verdict::Done(200),
+            Reads::List {
+                items: "cells",
+                next: "after",
+                queries: &[("", "", World::all_cells)],
+            },
+        ),
+        Row::reading(
+            "locate",
+            Who::Roles(EVERYONE),
+            Kind::Cell,
+            |world, _, target| {
+                let west = world.cell(target.id()).map_or(0.0, |cell| cell.west);
+                Ask::plain().json(json!({ "position": {
+                    "datum": "WGS-84", "lon": west + SIDE / 2.0, "lat": SOUTH + SIDE / 2.0,
+                } }))
+            },
+            |_, _, _| Verdict::Done(200),
+            Reads::One(located),
+        ),
+        Row::reading(
+            "find_customer",
+            READS_ORDERS,
+            Kind::Customer,
+            |_, _, target| Ask::plain().query("account_no", &target.key),
+            |world, caller, target| Verdict::done_if(world.sees_customer(caller, &target.key), 200),
+            Reads::One(customer),
+        ),
+    ]
+}
+
+fn ground_if_seen(world: &World, caller: &Caller, target: &Target) -> Verdict {
+    let station: OrgId = target.id();
+    let visible = world.sees_station(caller, station);
+    if visible && !world.cells.iter().any(|cell| cell.station == station) {
+        return Verdict::Refused(409, "territory.none");
+    }
+    Verdict::done_if(visible, 200)
+}
+
+fn territory(world: &World, _: &Caller, target: &Target, reply: &Reply) -> Fallible<()> {
+    let shown: Value = serde_json::from_slice(&reply.bytes)?;
+    let features = shown["features"].as_array().into_iter().flatten();
+    let ids = features.filter_map(|feature| feature["properties"]["id"].as_str()?.parse().ok());
+    let station: OrgId = target.id();
+    let of_station = world.cells.iter().filter(|cell| cell.station == station);
+    let wanted: BTreeSet<Uuid> = of_station.map(|cell| cell.id.into()).collect();
+    same("cells", &ids.collect(), &wanted)
+}
+
+/// In the middle of a cell: that cell, for who sees it; and nothing near by that he does not.
+fn located(world: &World, caller: &Caller, target: &Target, reply: &Reply) -> Fallible<()> {
+    let shown: Value = serde_json::from_slice(&reply.bytes)?;
+    let cell: Option<CellId> = serde_json::from_value(shown["cell"].clone())?;
+    let id: CellId = target.id();
+    let wanted = Some(id).filter(|id| world.sees_cell(caller, *id));
+    same("cell", &cell, &wanted)?;
+    let near = shown["candidates"].as_array().into_iter().flatten();
+    let near: Fallible<BTreeSet<Uuid>> = near.map(|near| id_of(&near["cell"], "id")).collect();
+    within("cells near by", &near?, &world.all_cells(caller))
+}
+
+fn customer(world: &World, _: &Caller, target: &Target, reply: &Reply) -> Fallible<()> {
+    let shown: Value = serde_json::from_slice(&reply.bytes)?;
+    same("account", &shown["account_no"], &json!(target.key))?;
+    let cell = world.cell_of(&target.key);
+    same("cell", &shown["cell"], &json!(cell.map(|cell| cell.id)))?;
+    let station = cell.map(|cell| cell.station);
+    same("station", &shown["station"], &json!(station))
+}
+
+fn writing() -> Vec<Row> {
+    vec![
+        Row::writing(
+            "import_territory",
+            MANAGES,
+            Kind::Ground,
+            |world, _, target| Ask::about(&target.key).json(ground_of(world, target)),
+            |world, caller, target| Verdict::done_if(has_cells(world, caller, target), 200),
+        ),
+        Row::writing(
+            "split_territory",
+            MANAGES,
+            Kind::Ground,
+            |_, _, target| Ask::about(&target.key).json(json!({ "cells": 1, "accept": false })),
+            ground_if_seen,
+        ),
+        Row::writing(
+            "set_cell_roles",
+            MANAGES,
+            Kind::Cell,
+            |world, _, target| {
+                let cell = world.cell(target.id());
+                let cell = cell.or_else(|| world.cells.first());
+                let roles = cell.map(|cell| (cell.a, cell.b)).unwrap_or_default();
+                Ask::about(&target.key).json(json!({ "role_a": roles.0, "role_b": roles.1 }))
+            },
+            |world, caller, target| Verdict::done_if(world.sees_cell(caller, target.id()), 200),
+        ),
+        Row::writing(
+            "import_customers",
+            MANAGES,
+            Kind::Ground,
+            |world, _, target| Ask::about(&target.key).json(world.customers(target.id())),
+            |world, caller, target| Verdict::done_if(has_cells(world, caller, target), 200),
+        ),
+    ]
+}
+
+/// The territory of the target, or that of some station where it has none.
+fn ground_of(world: &World, target: &Target) -> Value {
+    let station: OrgId = target.id();
+    let own = world.cells.iter().any(|cell| cell.station == station);
+    world.territory(if own { station } else { world.places.ding })
+}
+
+fn has_cells(world: &World, caller: &Caller, target: &Target) -> bool {
+    world.sees_station(caller, target.id())
+}
