@@ -249,7 +249,7 @@ async fn feed(world: &World, caller: &Caller) -> Fallible<()> {
             FeedItem::Cell(cell) => drop(cells.insert(cell.id.into())),
             FeedItem::Customer(customer) => drop(accounts.insert(customer.account_no)),
             FeedItem::Me(me) => {
-                colleagues.extend(me.colleagues.into_iter().map(|one| one.person.into()));
+                colleagues.extend(me.colleagues.into_iter().map(|one| one.person.0));
             }
             _ => {}
         }

@@ -70,7 +70,8 @@ async fn bare() -> f64 {
 async fn pushes_beside_bare_inserts() {
     let bare = bare().await;
     println!("bare inserts: {bare:.3} s");
-    let shapes: [(&str, usize, fn(usize) -> usize); 3] = [
+    type Shape = (&'static str, usize, fn(usize) -> usize);
+    let shapes: [Shape; 3] = [
         ("1,000 orders one after the other", 1_000, |n| n / 10),
         ("100 orders in turn", 100, |n| n % 100),
         ("one order", 1, |_| 0),
