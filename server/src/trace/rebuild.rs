@@ -288,7 +288,7 @@ fn fold_seen(app: &App, seen: &Seen) -> Result<Option<Folded>, Problem> {
 }
 
 /// A row of which only the trace is left.
-fn blank(order: OrderId) -> service_order::Model {
+pub(super) fn blank(order: OrderId) -> service_order::Model {
     service_order::Model {
         id: order.0,
         station_id: Uuid::nil(),

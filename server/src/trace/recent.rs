@@ -180,7 +180,11 @@ mod tests {
             recent.keep(epoch(1), vec![folded(order, half)]);
         }
         let state = folded(1, half).state;
-        let held = |order| recent.take(epoch(1), &row(order, half as i64, state)).is_some();
+        let held = |order| {
+            recent
+                .take(epoch(1), &row(order, half as i64, state))
+                .is_some()
+        };
         assert_eq!([held(1), held(2), held(3)], [false, true, true]);
     }
 }
