@@ -34,11 +34,6 @@ enum Command {
     Trace(TraceCommand),
     /// Fold every order anew and compare with what is stored.
     Rebuild(RebuildArgs),
-    /// Export and verify traces.
-    #[command(subcommand)]
-    Trace(TraceCommand),
-    /// Fold every order anew and compare with the projection.
-    Rebuild(RebuildArgs),
     /// Say that the database was restored from a backup.
     Epoch(Epoch),
     /// Print the API document.
@@ -120,22 +115,6 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
         Command::Trace(TraceCommand::Export(args)) => {
             let app = serve::open(args.config.clone()).await?;
-            let outcome = commands::run_export(&app, &args, &mut std::io::stdout()).await?;
-            return Ok(code_of(outcome));
-        }
-        Command::Trace(TraceCommand::Verify(args)) => {
-            return Ok(code_of(commands::run_verify(
-                &args,
-                &mut std::io::stdout(),
-            )?));
-        }
-        Command::Rebuild(args) => {
-            let app = serve::open(args.config.clone()).await?;
-            let outcome = commands::run_rebuild(&app, &args, &mut std::io::stdout()).await?;
-            return Ok(code_of(outcome));
-        }
-        Command::Trace(TraceCommand::Export(args)) => {
-            let app = serve::open(args.config.clone()).await?;
             return Ok(exit_code(
                 run_export(&app, &args, &mut std::io::stdout()).await?,
             ));
@@ -163,13 +142,6 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn code_of(outcome: Outcome) -> ExitCode {
-    match outcome {
-        Outcome::Well => ExitCode::SUCCESS,
-        Outcome::Broken => ExitCode::FAILURE,
-    }
 }
 
 const fn exit_code(outcome: Outcome) -> ExitCode {

@@ -32,7 +32,7 @@ impl Tongue {
     }
 
     /// The text in this language.
-    pub(crate) fn pick<'w>(self, words: &'w Words) -> &'w str {
+    pub(crate) fn pick(self, words: &Words) -> &str {
         self.say(&words.zh, &words.en)
     }
 

@@ -31,7 +31,10 @@ use gridcrew_sync_protocol::{
     wire,
 };
 use sea_orm::EntityTrait;
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, btree_map},
+    net::Ipv4Addr,
+};
 
 /// How many orders there are, and how many of them are finished.
 const ORDERS: usize = 24;
@@ -86,21 +89,21 @@ pub(super) async fn write(
         let Some(owner) = owner_of(then, order).await? else {
             continue;
         };
-        if !handhelds.contains_key(&owner) {
-            let enrolled = enrolled(then, settled, owner).await?;
-            handhelds.insert(owner, enrolled);
-        }
-        if let Some(handheld) = handhelds.get_mut(&owner) {
-            let about = About {
-                order,
-                accepted_at: at,
-                place,
-            };
-            let (entries, count) = records(then, handheld, &about, n).await?;
-            clock.set(at.plus(Millis::minutes(115)));
-            push(then, handheld, entries).await?;
-            photos += count;
-        }
+        let handheld = match handhelds.entry(owner) {
+            btree_map::Entry::Occupied(known) => known.into_mut(),
+            btree_map::Entry::Vacant(vacant) => {
+                vacant.insert(enrolled(then, settled, owner).await?)
+            }
+        };
+        let about = About {
+            order,
+            accepted_at: at,
+            place,
+        };
+        let (entries, count) = records(then, handheld, &about, n).await?;
+        clock.set(at.plus(Millis::minutes(115)));
+        push(then, handheld, entries).await?;
+        photos += count;
     }
     Ok((ORDERS, photos))
 }

@@ -9,14 +9,20 @@ use super::{
     tree::UnitKind,
     unit::{NewUnit, create_unit},
 };
-use crate::{app::App, clock::Clock, config::Config, edge::Problem, serve};
+use crate::{
+    app::App,
+    clock::{Clock, SystemClock, SystemRandomness, new_id},
+    config::Config,
+    edge::Problem,
+    serve,
+};
 use futures_util::future::BoxFuture;
 use gridcrew_sync_protocol::{
     enrol::Tokens,
     ids::OrgId,
     time::{Millis, UnixMillis},
 };
-use sea_orm::{DatabaseTransaction, EntityTrait};
+use sea_orm::{ConnectionTrait, Database, DatabaseTransaction, EntityTrait};
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
@@ -39,12 +45,35 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
+    /// On SQLite.
     pub(crate) async fn new() -> Self {
+        Self::on(None).await
+    }
+
+    /// On a new database of the PostgreSQL server at `GRIDCREW_TEST_POSTGRES`, if there is
+    /// one.
+    pub(crate) async fn on_postgres() -> Option<Self> {
+        let Ok(server) = std::env::var("GRIDCREW_TEST_POSTGRES") else {
+            println!("skipped: GRIDCREW_TEST_POSTGRES is not set");
+            return None;
+        };
+        let name = format!(
+            "people_{}",
+            new_id(&SystemClock, &SystemRandomness).simple()
+        );
+        let connection = Database::connect(&server).await.unwrap();
+        let create = format!("CREATE DATABASE {name}");
+        connection.execute_unprepared(&create).await.unwrap();
+        let (address, _) = server.rsplit_once('/').unwrap();
+        Some(Self::on(Some(format!("{address}/{name}"))).await)
+    }
+
+    async fn on(database: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             data: folder.path().to_owned(),
-            database: None,
+            database,
             workers: 1,
         };
         let clock = Arc::new(HandClock(AtomicI64::new(1_800_000_000_000)));

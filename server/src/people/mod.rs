@@ -38,3 +38,5 @@ pub use scope::{Caller, Scope};
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod postgres_tests;

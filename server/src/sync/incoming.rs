@@ -43,6 +43,7 @@ pub struct Incoming {
 
 /// An entry, read.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are records")]
 pub enum Content {
     /// It opens the journal.
     Opened,

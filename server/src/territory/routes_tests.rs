@@ -350,3 +350,19 @@ async fn a_customer_is_found_by_who_may_see_him_and_that_is_written_down() {
         .unwrap();
     assert_eq!(lines, 2);
 }
+
+#[actix_web::test]
+async fn the_document_names_what_a_query_may_hold() {
+    let document = serde_json::to_value(http::api_document()).unwrap();
+    let named = |path: &str| -> Vec<String> {
+        let found = document["paths"][path]["get"]["parameters"].as_array();
+        let named = found.into_iter().flatten();
+        named
+            .filter(|parameter| parameter["in"] == "query")
+            .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(named("/api/v1/cells"), ["station", "after"]);
+    assert_eq!(named("/api/v1/customers"), ["account_no"]);
+    assert_eq!(named("/api/v1/stations/{id}/territory"), ["datum"]);
+}

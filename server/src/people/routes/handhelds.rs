@@ -28,7 +28,7 @@ use gridcrew_sync_protocol::{
 };
 use sea_orm::ColumnTrait;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// An enrolment code; shown only once.
@@ -155,9 +155,8 @@ impl From<Listed> for HandheldView {
 }
 
 /// Which handhelds.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(super) struct HandheldsQuery {
     /// Only those of this person.
     person: Option<Uuid>,

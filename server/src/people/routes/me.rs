@@ -27,7 +27,7 @@ use gridcrew_sync_protocol::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Who is signed in, and how far he sees.
@@ -102,9 +102,8 @@ impl From<session::Model> for SessionView {
 }
 
 /// Which sessions.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(super) struct SessionsQuery {
     /// Only those after this one, as the page before said.
     after: Option<Uuid>,

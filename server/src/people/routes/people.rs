@@ -26,7 +26,7 @@ use gridcrew_sync_protocol::{
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A person.
@@ -66,9 +66,8 @@ impl From<person::Model> for PersonView {
 }
 
 /// Which people.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(super) struct PeopleQuery {
     /// Only those of this unit itself.
     org: Option<Uuid>,

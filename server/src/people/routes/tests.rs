@@ -333,3 +333,31 @@ async fn the_log_shows_an_administrator_what_happened_in_his_units_only() {
         "auth.forbidden"
     );
 }
+
+#[actix_web::test]
+async fn the_document_says_how_lists_are_paged_and_what_ids_are() {
+    let document = serde_json::to_value(http::api_document()).unwrap();
+    let names = |path: &str, method: &str| -> Vec<(String, String)> {
+        let parameters = document["paths"][path][method]["parameters"].as_array();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let pair = |parameter: &Value| (text(&parameter["name"]), text(&parameter["in"]));
+        parameters.into_iter().flatten().map(pair).collect()
+    };
+    for path in [
+        "/org-units",
+        "/people",
+        "/handhelds",
+        "/me/sessions",
+        "/audit",
+    ] {
+        let names = names(&format!("/api/v1{path}"), "get");
+        for name in ["after", "limit"] {
+            let times = names
+                .iter()
+                .filter(|pair| **pair == (name.into(), "query".into()));
+            assert_eq!(times.count(), 1, "{path} {names:?}");
+        }
+    }
+    let names = names("/api/v1/people/{id}", "patch");
+    assert_eq!(names, [("id".to_owned(), "path".to_owned())]);
+}

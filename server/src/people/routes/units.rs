@@ -21,7 +21,7 @@ use actix_web::{
 use gridcrew_sync_protocol::ids::OrgId;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A unit of the organisation.
@@ -53,9 +53,8 @@ impl From<org_unit::Model> for UnitView {
 }
 
 /// Which units.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(super) struct UnitsQuery {
     /// Only those after this one, as the page before said.
     after: Option<Uuid>,
