@@ -7,7 +7,7 @@ use crate::{
     app::App,
     dispatch,
     edge::{EPOCH_HEADER, Problem, body, health},
-    media, orders, people, sync, territory,
+    media, orders, people, sync, territory, trace,
 };
 use actix_web::{
     HttpResponse, ResponseError,
@@ -65,7 +65,8 @@ fn operations(config: &mut ServiceConfig) {
         .configure(orders::routes::configure)
         .configure(dispatch::routes::configure)
         .configure(media::configure)
-        .configure(sync::configure);
+        .configure(sync::configure)
+        .configure(trace::routes::configure);
 }
 
 /// The API document.

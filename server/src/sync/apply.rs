@@ -61,7 +61,7 @@ pub enum Outcome {
         /// The last entry on which both agree.
         common: Head,
     },
-    /// It continues another journal than is held; it was set aside.
+    /// It continues another journal than is held.
     BadLink {
         /// What is held.
         head: Head,
@@ -162,10 +162,9 @@ async fn decide(
     let overlap = overlap(tx, head, &incoming.batch).await?;
     match push::plan(head, &incoming.batch, &incoming.links, &overlap) {
         Plan::Gap => Ok((Outcome::Gap { head }, Vec::new())),
-        Plan::BadLink => {
-            set_aside(tx, journal, Aside::Fork, &packed, now).await?;
-            Ok((Outcome::BadLink { head }, Vec::new()))
-        }
+        // The handheld sends the journal again from its start; where it forks is seen then,
+        // and the branch kept.
+        Plan::BadLink => Ok((Outcome::BadLink { head }, Vec::new())),
         Plan::Fork { common } => {
             set_aside(tx, journal, Aside::Fork, &packed, now).await?;
             Ok((Outcome::Fork { common }, Vec::new()))

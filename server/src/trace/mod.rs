@@ -10,7 +10,7 @@
 //! [`export`](mod@export) writes orders with their signed journals into a folder, as
 //! [`manifest`] says, and [`verify`](mod@verify) checks such a folder without the server.
 //! [`rebuild`](mod@rebuild) folds everything anew and compares it with the projection.
-//! [`commands`] are these three on the command line.
+//! [`commands`] are these three on the command line, [`routes`] exports over HTTP.
 
 pub mod commands;
 pub mod epoch;
@@ -23,7 +23,9 @@ mod readable;
 pub mod rebuild;
 pub mod recent;
 pub mod refold;
+pub mod routes;
 pub mod rows;
+mod tar;
 pub mod verify;
 
 pub use recent::Recent;

@@ -410,3 +410,44 @@ async fn an_independent_checker_comes_to_the_same_verdict() {
         assert_eq!(independent(folder.path()), Some(false), "changed at {at}");
     }
 }
+
+#[actix_web::test]
+async fn over_http_staff_of_the_station_exports_an_order_and_others_see_none() {
+    use crate::{http, people::Role};
+    use actix_web::test;
+    let worked = worked().await;
+    let world = &worked.world;
+    let document = http::api_document();
+    let service = test::init_service(
+        actix_web::App::new()
+            .wrap_fn(http::around)
+            .configure(|config| http::routes(config, &world.fixture.app, &document)),
+    )
+    .await;
+    let uri = format!("/api/v1/orders/{}/export", worked.orders[0]);
+    for (role, org, status) in [
+        (Role::Station, world.station, 200),
+        (Role::Station, world.sibling, 404),
+        (Role::Manager, world.station, 403),
+    ] {
+        let person = world.fixture.person(role, org).await;
+        let token = world.fixture.sign_in(&person).await.access_token;
+        let request = test::TestRequest::get()
+            .uri(&uri)
+            .insert_header(("authorization", format!("Bearer {token}")))
+            .to_request();
+        let reply = test::call_service(&service, request).await;
+        assert_eq!(reply.status().as_u16(), status);
+        if status == 200 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("trace.tar");
+            fs::write(&path, test::read_body(reply).await).unwrap();
+            let out = folder.path().join("out");
+            fs::create_dir(&out).unwrap();
+            let mut tar = std::process::Command::new("tar");
+            tar.arg("-xf").arg(&path).arg("-C").arg(&out);
+            assert!(tar.status().unwrap().success());
+            assert_eq!(check(&out).broken, []);
+        }
+    }
+}
