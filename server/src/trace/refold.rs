@@ -1,4 +1,4 @@
-//! Folding many orders in one go: the same as [`ledger::refold`], with a handful of
+//! Folding many orders in one go: the same as [`refold`](super::ledger::refold), with a handful of
 //! statements for any number of orders.
 
 use super::{
