@@ -31,7 +31,7 @@ pub(crate) enum Lang {
 pub(crate) enum Command {
     /// Enrols this handheld with a one-time code from the station.
     Enrol {
-        /// The server, such as https://gridcrew.example.
+        /// The server, such as `https://gridcrew.example`.
         #[arg(long)]
         server: String,
         /// The one-time code.
