@@ -352,17 +352,27 @@ async fn a_customer_is_found_by_who_may_see_him_and_that_is_written_down() {
 }
 
 #[actix_web::test]
-async fn the_document_names_what_a_query_may_hold() {
+async fn the_document_names_what_queries_and_paths_may_hold() {
     let document = serde_json::to_value(http::api_document()).unwrap();
-    let named = |path: &str| -> Vec<String> {
-        let found = document["paths"][path]["get"]["parameters"].as_array();
-        let named = found.into_iter().flatten();
-        named
-            .filter(|parameter| parameter["in"] == "query")
+    let named = |operation: &Value, place: &str| -> Vec<String> {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        parameters
+            .filter(|parameter| parameter["in"] == place)
             .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
             .collect()
     };
-    assert_eq!(named("/api/v1/cells"), ["station", "after"]);
-    assert_eq!(named("/api/v1/customers"), ["account_no"]);
-    assert_eq!(named("/api/v1/stations/{id}/territory"), ["datum"]);
+    let get = |path: &str| named(&document["paths"][path]["get"], "query");
+    assert_eq!(get("/api/v1/cells"), ["station", "after"]);
+    assert_eq!(get("/api/v1/customers"), ["account_no"]);
+    assert_eq!(get("/api/v1/stations/{id}/territory"), ["datum"]);
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for operation in operations.as_object().unwrap().values() {
+            for name in named(operation, "path") {
+                assert!(
+                    path.contains(&format!("{{{name}}}")),
+                    "{path} has no {name}"
+                );
+            }
+        }
+    }
 }

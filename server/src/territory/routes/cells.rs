@@ -93,6 +93,7 @@ pub struct CellList {
 
 /// Which cells.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct CellsQuery {
     /// Only those of this station.
     #[param(value_type = Option<OrgId>)]
@@ -106,6 +107,7 @@ pub(super) struct CellsQuery {
 #[utoipa::path(
     operation_id = "list_cells",
     tag = "territory",
+    params(CellsQuery),
     responses(
         (status = 200, description = "The cells in scope", body = CellList),
         (status = "4XX", description = "A problem", body = ProblemDocument),

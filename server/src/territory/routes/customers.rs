@@ -153,6 +153,7 @@ pub(super) async fn import_customers(
 
 /// Which customer.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct CustomerQuery {
     /// The account number, whole.
     account_no: String,
@@ -185,6 +186,7 @@ pub struct CustomerFound {
 #[utoipa::path(
     operation_id = "find_customer",
     tag = "territory",
+    params(CustomerQuery),
     responses(
         (status = 200, description = "The customer", body = CustomerFound),
         (status = "4XX", description = "A problem", body = ProblemDocument),

@@ -64,6 +64,7 @@ pub(super) async fn list_stations(
 
 /// How to write the territory.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct TerritoryQuery {
     /// The datum of all coordinates: WGS-84 (when absent), GCJ-02, BD-09 or CGCS2000.
     datum: Option<String>,
@@ -73,7 +74,7 @@ pub(super) struct TerritoryQuery {
 #[utoipa::path(
     operation_id = "read_territory",
     tag = "territory",
-    params(("id" = OrgId, Path, description = "The station")),
+    params(("id" = OrgId, Path, description = "The station"), TerritoryQuery),
     responses(
         (status = 200, description = "A feature collection; the property `kind` of a feature \
          says what it is, the member `datum` what the coordinates refer to",

@@ -1,6 +1,6 @@
 //! Customers: taking in a list, and looking one up by the account number.
 
-use super::{CHUNK, tell};
+use super::CHUNK;
 use crate::{
     app::App,
     edge::Problem,
@@ -95,12 +95,10 @@ pub async fn import_customers(
     }
     // New customers come in lists, so whole cells are told; one who changed may have left
     // a cell, so he is told of by himself.
-    for cell in cells {
-        tell(tx, &lock, cell).await?;
-    }
-    for customer in people {
-        lock.announce(tx, Subject::Customer(customer), true).await?;
-    }
+    let cells = cells.into_iter().map(Subject::Cell);
+    let people = people.into_iter().map(Subject::Customer);
+    let changes: Vec<_> = cells.chain(people).map(|subject| (subject, true)).collect();
+    lock.announce_all(tx, &changes).await?;
     Ok(imported)
 }
 

@@ -15,7 +15,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// How long after the moment handhelds are told: the clocks of the processes that answer
@@ -53,12 +53,8 @@ pub async fn tell_due(tx: &DatabaseTransaction, now: UnixMillis) -> Result<usize
         .into_tuple()
         .all(tx)
         .await?;
-    // Locks are taken in the order of the stations' ids, as everywhere.
     let stations: BTreeSet<OrgId> = stations.into_iter().map(OrgId).collect();
-    let mut locks = BTreeMap::new();
-    for station in stations {
-        locks.insert(station, StationLock::take(tx, station).await?);
-    }
+    let locks = StationLock::take_all(tx, &stations).await?;
     let mut told = 0;
     for (station, lock) in &locks {
         let rows = cell_role::Entity::find()
