@@ -32,7 +32,7 @@ impl Tongue {
     }
 
     /// The text in this language.
-    pub(crate) fn pick<'w>(self, words: &'w Words) -> &'w str {
+    pub(crate) fn pick(self, words: &Words) -> &str {
         self.say(&words.zh, &words.en)
     }
 
@@ -92,6 +92,13 @@ fn carry_out(
             let person = wait_for(handheld.enrol(&server, &code, &name))??;
             let line = tongue.say("已注册：", "enrolled for ");
             writeln!(out, "{line}{person}")?;
+            Ok(())
+        }
+        Command::Login { login } => {
+            let mut password = String::new();
+            io::stdin().read_line(&mut password)?;
+            wait_for(handheld.login(&login, password.trim_end_matches(['\r', '\n'])))??;
+            writeln!(out, "{}", tongue.say("已登录", "signed in"))?;
             Ok(())
         }
         Command::List { which } => show::lists(handheld, which, tongue, out),

@@ -394,7 +394,7 @@ fn one_photo_that_the_server_refuses_does_not_keep_the_others_back() {
 #[test]
 fn an_upload_that_broke_off_goes_on_at_the_byte() {
     let mut world = World::new();
-    let photo = world.photograph(520);
+    let photo = world.photograph(760);
     world.begin(HOUR);
     let mut chunks = Vec::new();
     let mut breaks = 0;
