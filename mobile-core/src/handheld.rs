@@ -136,6 +136,16 @@ impl Handheld {
         host::enrol(&self.inner, server_url, code, device_name).await
     }
 
+    /// Signs the person in again on this handheld, after its session ended. What waits
+    /// goes on in the same journal.
+    ///
+    /// # Errors
+    /// [`Error::NotEnrolled`], [`Error::Refused`] with the server's code,
+    /// [`Error::Unreachable`], or a disk that fails.
+    pub async fn login(&self, login: &str, password: &str) -> Result<(), Error> {
+        host::login(&self.inner, login, password).await
+    }
+
     /// The orders of a list, the most urgent first.
     ///
     /// # Errors

@@ -127,17 +127,17 @@ pub(crate) fn open_journal(
 
 /// Goes on in a new journal: the identity changes over to it, and every entry after
 /// `common` is written into it again, in order, with the same content. The old branch
-/// stays, marked as superseded. `opening` is what the new journal says of the old.
+/// stays, marked as superseded.
 pub(crate) fn change_over(
     db: &Connection,
     identity: &Identity,
-    (old, common): (JournalId, Seq),
-    opening: Option<(JournalId, u64, Digest)>,
+    old: JournalId,
+    (common, link): (Seq, Digest),
     now: UnixMillis,
 ) -> Result<(), Error> {
     identity::put(db, identity)?;
     let branch = journal::supersede_after(db, old, common)?;
-    open_journal(db, identity, opening, now)?;
+    open_journal(db, identity, Some((old, common.0, link)), now)?;
     let new = identity.journal;
     let (mut seq, mut before) = journal::head(db, new)?;
     let mut touched: Vec<OrderId> = Vec::new();

@@ -26,6 +26,9 @@ except ImportError:
     Ed25519PublicKey = None
 
 
+BATCH = {"journal", "first", "before", "hash", "signed_with", "items", "signature"}
+
+
 class Broken(Exception):
     """Something is not as it must be."""
 
@@ -103,12 +106,16 @@ def check_journal(line, data, server_key):
     last, head, at, shown = 0, bytes(32), 0, {}
     while at < len(data):
         batch, at = cbor(data, at)
+        if set(batch) != BATCH or (batch["hash"], batch["signed_with"]) != ("sha-256", "ed25519"):
+            raise Broken(f"after entry {last}: a batch of an unknown form")
         if journal_id(batch["journal"]) != journal.bytes:
             raise Broken(f"after entry {last}: a batch of another journal")
         if batch["first"] != last + 1 or batch["before"] != head or not batch["items"]:
             raise Broken(f"does not go on after entry {last}")
         for item in batch["items"]:
             last += 1
+            if set(item) not in ({"b"}, {"h"}):
+                raise Broken(f"entry {last} is neither given whole nor by its hash")
             content = item["h"] if "h" in item else sha256(item["b"])
             text = b"gridcrew link 1\0" + journal.bytes + last.to_bytes(8, "big")
             head = sha256(text + head + content)

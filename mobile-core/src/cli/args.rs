@@ -41,6 +41,11 @@ pub(crate) enum Command {
         #[arg(long, default_value = "gridcrew-handheld")]
         name: String,
     },
+    /// Signs in again after the session ended; reads the password from standard input.
+    Login {
+        /// The login.
+        login: String,
+    },
     /// Lists orders: to do, waiting to send, sent.
     List {
         /// Only one of the lists.

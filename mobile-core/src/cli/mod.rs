@@ -94,6 +94,13 @@ fn carry_out(
             writeln!(out, "{line}{person}")?;
             Ok(())
         }
+        Command::Login { login } => {
+            let mut password = String::new();
+            io::stdin().read_line(&mut password)?;
+            wait_for(handheld.login(&login, password.trim_end_matches(['\r', '\n'])))??;
+            writeln!(out, "{}", tongue.say("已登录", "signed in"))?;
+            Ok(())
+        }
         Command::List { which } => show::lists(handheld, which, tongue, out),
         Command::Show { order } => show::order(handheld, handheld.find(&order)?, tongue, out),
         Command::Next { order } => show::next(handheld, handheld.find(&order)?, tongue, out),

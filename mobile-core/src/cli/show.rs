@@ -211,10 +211,8 @@ fn photo_line(photo: &PhotoStanding, tongue: Tongue, out: &mut Vec<u8>) -> Resul
         tongue.say("原图", "original"),
         lane_word(photo.original, tongue),
     )?;
-    for reason in [&photo.preview_reason, &photo.original_reason]
-        .into_iter()
-        .flatten()
-    {
+    let reasons = [&photo.preview_reason, &photo.original_reason];
+    for reason in reasons.into_iter().flatten() {
         write!(out, " ({reason})")?;
     }
     writeln!(out)?;

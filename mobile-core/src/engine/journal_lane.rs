@@ -296,9 +296,13 @@ impl Engine {
         lane.busy = false;
         lane.wants = true;
         match (std::mem::take(&mut lane.storing), stored) {
-            (_, Stored::Done) => {
+            (storing, Stored::Done) => {
                 lane.walk = None;
                 lane.problem = None;
+                if matches!(storing, Storing::Held { .. }) {
+                    // The server has said what it holds: no need to ask.
+                    lane.probe = false;
+                }
                 // What is held now may have brought something about, and photos may go.
                 self.feed.want();
                 self.photos.want();

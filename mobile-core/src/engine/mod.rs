@@ -120,7 +120,7 @@ impl Engine {
                 self.want_everything();
             }
             Event::Tick => {}
-            Event::Loaded(loaded) => self.loaded(now, loaded),
+            Event::Loaded(loaded) => self.loaded(loaded),
             Event::Stored(lane, stored) => match lane {
                 Lane::Journal => self.journal_stored(now, stored),
                 Lane::Feed => self.feed_stored(),
@@ -148,14 +148,14 @@ impl Engine {
         self.photos.want();
     }
 
-    fn loaded(&mut self, now: Millis, loaded: Loaded) {
+    fn loaded(&mut self, loaded: Loaded) {
         match loaded {
             Loaded::JournalEmpty | Loaded::Batch(_) | Loaded::Reopen(_) => {
                 self.journal_loaded(loaded);
             }
             Loaded::Feed(cursor) => self.feed_loaded(cursor),
             Loaded::PhotosEmpty | Loaded::AskPhotos(_) | Loaded::AskedAll | Loaded::Upload(_) => {
-                self.photos_loaded(now, loaded)
+                self.photos_loaded(loaded)
             }
         }
     }

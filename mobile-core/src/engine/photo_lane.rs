@@ -4,6 +4,9 @@
 //! from where the server says that it stands. Between chunks records have the way. A photo
 //! that fails is left for a while and the next one is tried; after three refusals it is
 //! left for this sync. Only what the server will never take is marked so.
+//!
+//! Chunks carry no checksum of their own: then what came of a chunk that broke off counts,
+//! and the upload goes on at the byte. The whole is verified by its hash all the same.
 
 use super::{
     Change, Command, Engine, HttpReply, Lane, Load, Loaded, Problem, Reply, Request,
@@ -185,7 +188,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn photos_loaded(&mut self, _now: Millis, loaded: Loaded) {
+    pub(super) fn photos_loaded(&mut self, loaded: Loaded) {
         let lane = &mut self.photos;
         match loaded {
             Loaded::AskPhotos(photos) => {

@@ -67,10 +67,9 @@ impl Problem {
                 "The server is busy or in maintenance; it is tried again".to_owned(),
             ),
             Self::SessionOver { code } => (
-                format!("登录已失效（{code}），记录仍保存在本机，请联系供电所重新注册"),
+                format!("登录已失效（{code}），记录仍保存在本机，请重新登录"),
                 format!(
-                    "The session is over ({code}); records are safe here; ask the station to \
-                     enrol this handheld again"
+                    "The session is over ({code}); records are safe here; sign in again"
                 ),
             ),
             Self::Revoked => (

@@ -1,29 +1,24 @@
-//! Enrolment: a one-time code for a journal and tokens.
+//! Enrolment: a one-time code for a journal and tokens; and signing in again after the
+//! session ended, which changes nothing but the tokens.
 //!
 //! The key is durable before its public half leaves the device; a lost answer is asked for
-//! again with the same key. A handheld that is enrolled already can be enrolled again by
-//! the same person, after its session ended: what waits goes into the new journal. What
-//! the server holds without our knowing, because its answer was lost just before, would
-//! then come twice; the steps of an order count once all the same.
+//! again with the same key.
 
 use super::http::{Answer, Http};
 use crate::{
     engine::{Reply, code_of},
     error::Error,
     handheld::Inner,
-    journal::{change_over, open_journal},
+    journal::open_journal,
     local::Local,
-    store::{
-        identity::{self, Identity},
-        journal,
-        scope::{self, FeedState},
-    },
+    store::identity::{self, Identity},
 };
 use ed25519_dalek::{Signer, VerifyingKey};
 use gridcrew_sync_protocol::{
-    enrol::{EnrolReply, EnrolRequest},
+    enrol::{EnrolReply, EnrolRequest, HandheldProof, LoginRequest, Tokens},
     time::Millis,
 };
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// Enrols the handheld; gives the person's name.
@@ -37,8 +32,11 @@ pub(crate) async fn enrol(
     let server_url = server_url.trim_end_matches('/');
     let code = code.trim();
     let (request, asked) = inner.with(|local| {
+        if let Some(before) = identity::get(local.store.read())? {
+            return Err(Error::AlreadyEnrolled(before.person_name));
+        }
         local.secrets.reload()?;
-        let key = local.fresh_key()?;
+        let key = local.secrets.spare_key(local.random.as_ref())?;
         let proof = key.sign(&EnrolRequest::proof_text(code));
         let request = EnrolRequest {
             code: code.to_owned(),
@@ -53,7 +51,30 @@ pub(crate) async fn enrol(
     inner.with(|local| take_up(local, server_url, &request.public_key, reply, asked))
 }
 
-fn read(answer: Answer) -> Result<EnrolReply, Error> {
+/// Signs the person in again on this handheld, after its session ended.
+pub(crate) async fn login(inner: &Arc<Inner>, login: &str, password: &str) -> Result<(), Error> {
+    let _right = inner.with(|local| local.folder.sync_right())?;
+    let (server, request) = inner.with(|local| {
+        let identity = identity::require(local.store.read())?;
+        local.secrets.reload()?;
+        let key = local.secrets.key(&identity.public_key)?;
+        let proof = key.sign(&HandheldProof::text(identity.journal, login));
+        let request = LoginRequest {
+            login: login.to_owned(),
+            password: password.to_owned(),
+            handheld: Some(HandheldProof {
+                journal: identity.journal,
+                proof: hex::encode(proof.to_bytes()),
+            }),
+        };
+        Ok::<_, Error>((identity.server_url, request))
+    })?;
+    let answer = Http::new(&server)?.login(&request).await;
+    let tokens: Tokens = read(answer)?;
+    inner.with(|local| local.secrets.set_tokens(tokens))
+}
+
+fn read<T: DeserializeOwned>(answer: Answer) -> Result<T, Error> {
     let http = match answer.reply {
         Reply::Http(http) => http,
         Reply::Broken(detail) => return Err(Error::Unreachable(detail)),
@@ -73,19 +94,6 @@ fn read(answer: Answer) -> Result<EnrolReply, Error> {
         )));
     }
     serde_json::from_slice(&http.body).map_err(|error| strange(&error.to_string()))
-}
-
-impl Local {
-    /// A key that no journal has: the spare one, unless it is the present journal's.
-    fn fresh_key(&mut self) -> Result<ed25519_dalek::SigningKey, Error> {
-        let taken = identity::get(self.store.read())?.map(|identity| identity.public_key);
-        let key = self.secrets.spare_key(self.random.as_ref())?;
-        if Some(key.verifying_key().to_bytes()) != taken {
-            return Ok(key);
-        }
-        self.secrets.take_spare()?;
-        self.secrets.spare_key(self.random.as_ref())
-    }
 }
 
 fn take_up(
@@ -116,33 +124,11 @@ fn take_up(
         ask_photos: false,
         reopen: None,
     };
-    let before = identity::get(local.store.read())?;
-    if let Some(before) = &before
-        && before.person != new.person
-    {
-        return Err(Error::AlreadyEnrolled(before.person_name.clone()));
-    }
     local.secrets.set_tokens(reply.tokens)?;
     let now = local.wall();
     local.store.write(|db| {
-        // The new handheld has nothing of the scope yet, by the server's book.
-        let feed = FeedState {
-            cursor: None,
-            start_over: before.is_some(),
-        };
-        scope::set_feed(db, &feed)?;
-        match before {
-            None => {
-                identity::put(db, &new)?;
-                open_journal(db, &new, None, now)
-            }
-            Some(before) => {
-                let mut new = new;
-                new.ask_photos = before.epoch != new.epoch;
-                let common = journal::last_held(db, before.journal)?;
-                change_over(db, &new, (before.journal, common), None, now)
-            }
-        }
+        identity::put(db, &new)?;
+        open_journal(db, &new, None, now)
     })?;
     local.secrets.take_spare()?;
     local.hear_time(reply.server_time, asked)?;

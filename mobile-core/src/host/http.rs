@@ -12,7 +12,7 @@ use crate::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gridcrew_sync_protocol::{
-    enrol::{EnrolRequest, RefreshRequest},
+    enrol::{EnrolRequest, LoginRequest, RefreshRequest},
     feed::MAX_PAGE_BYTES,
     media::MediaKind,
     time::Millis,
@@ -88,6 +88,12 @@ impl Http {
     /// `POST /api/v1/handhelds/enrol`
     pub(super) async fn enrol(&self, request: &EnrolRequest) -> Answer {
         let builder = self.request(Method::POST, "/api/v1/handhelds/enrol", 0);
+        exchange(builder.json(request), 0).await
+    }
+
+    /// `POST /api/v1/auth/login`
+    pub(super) async fn login(&self, request: &LoginRequest) -> Answer {
+        let builder = self.request(Method::POST, "/api/v1/auth/login", 0);
         exchange(builder.json(request), 0).await
     }
 

@@ -1,6 +1,6 @@
 //! The host of the engine: acts and never decides. `http` makes the requests, `run` is the
-//! loop between the engine, the device and the network, `enrol` the one thing that the
-//! engine has no part in.
+//! loop between the engine, the device and the network, `enrol` what the engine
+//! has no part in.
 
 mod enrol;
 mod http;
@@ -9,5 +9,5 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use enrol::enrol;
+pub(crate) use enrol::{enrol, login};
 pub(crate) use run::sync;

@@ -33,7 +33,7 @@ pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncRepor
         asked: FuturesUnordered::new(),
         wake: None,
     };
-    let (ended, problem) = run.run_out().await;
+    let (ended, problem) = run.until_over().await;
     let spent = run.engine.spent();
     let cut = !run.asked.is_empty();
     tracing::debug!(?ended, ?problem, ?spent, cut, "sync ended");
@@ -114,7 +114,7 @@ impl Run {
         Millis(i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX))
     }
 
-    async fn run_out(&mut self) -> (Ended, Option<Problem>) {
+    async fn until_over(&mut self) -> (Ended, Option<Problem>) {
         let mut event = Event::Begin;
         loop {
             let mut commands = VecDeque::from(self.engine.on(self.now(), event));

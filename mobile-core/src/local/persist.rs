@@ -159,8 +159,7 @@ impl Local {
             identity.journal = new;
             identity.public_key = reopen.public_key;
             identity.probe = false;
-            let opening = Some((old, reopen.common.0, reopen.link));
-            change_over(db, &identity, (old, reopen.common), opening, now)
+            change_over(db, &identity, old, (reopen.common, reopen.link), now)
         })?;
         self.secrets.take_spare()?;
         Ok(Stored::Done)

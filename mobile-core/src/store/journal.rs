@@ -209,14 +209,6 @@ pub(crate) fn requeue_after(
     Ok(parked)
 }
 
-/// The last entry of a journal before which everything is held; 0 when none.
-pub(crate) fn last_held(db: &Connection, journal: JournalId) -> Result<Seq, Error> {
-    match first_queued(db, journal)? {
-        Some(first) => Ok(Seq(first.0.saturating_sub(1))),
-        None => Ok(head(db, journal)?.0),
-    }
-}
-
 /// Says which entries of `first..=last` are parked and why; the others of them are not.
 /// Gives the orders whose entries changed in this.
 pub(crate) fn set_parked(

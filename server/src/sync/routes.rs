@@ -16,8 +16,8 @@ use crate::{
     people::{Caller, Permission},
 };
 use actix_web::{
-    HttpResponse, get, post,
-    web::{Data, Query},
+    FromRequest, HttpRequest, HttpResponse, get, post,
+    web::{Data, Payload, Query},
 };
 use gridcrew_sync_protocol::{
     code::Code,
@@ -61,15 +61,23 @@ pub fn configure(config: &mut ServiceConfig) {
 #[post("/sync/push")]
 async fn sync_push(
     app: Data<App>,
+    request: HttpRequest,
     caller: Result<Caller, Problem>,
-    body: Packed<Batch>,
+    body: Payload,
 ) -> Result<HttpResponse, Problem> {
+    // Who calls is looked at before what he sends.
+    let refusal = match &caller {
+        Ok(caller) => caller.may(Permission::Sync).err(),
+        Err(problem) if problem.code == Code::AuthRevoked => None,
+        Err(problem) => Some(problem.clone()),
+    };
+    if let Some(refusal) = refusal {
+        return Err(refusal);
+    }
+    let body = Packed::<Batch>::from_request(&request, &mut body.into_inner()).await?;
     let outcome = match caller {
         Ok(caller) => push(&app, &caller, body).await?,
-        Err(problem) if problem.code == Code::AuthRevoked => {
-            keep_of_revoked(&app, body, problem).await?
-        }
-        Err(problem) => return Err(problem),
+        Err(revoked) => keep_of_revoked(&app, body, revoked).await?,
     };
     Ok(packed(&PushReply {
         epoch: app.epoch(),

@@ -350,12 +350,13 @@ async fn a_projection_that_was_changed_is_found_and_put_right() {
             })
         })
         .await;
-    let found: Vec<_> = differences(&worked, false)
+    let mut found: Vec<_> = differences(&worked, false)
         .await
         .into_iter()
         .map(|difference| (difference.order, difference.column))
         .collect();
-    let expected = [
+    found.sort();
+    let mut expected = [
         (first, "Source"),
         (first, "Status"),
         (first, "Term"),
@@ -363,6 +364,7 @@ async fn a_projection_that_was_changed_is_found_and_put_right() {
         (third, "row"),
     ]
     .map(|(order, column)| (order, column.to_owned()));
+    expected.sort();
     assert_eq!(found, expected);
     assert_eq!(differences(&worked, true).await.len(), expected.len());
     assert_eq!(worked.world.row(first).await, before);

@@ -46,6 +46,7 @@ impl Ask {
         }
     }
 
+    /// With this in the query; the value needs no escaping.
     pub(super) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
         self.query.push((name, value.to_string()));
         self
@@ -80,11 +81,12 @@ impl Ask {
     /// # Errors
     /// When no answer came.
     pub(super) async fn with(&self, client: &Client, operation: &Operation) -> Fallible<Reply> {
-        let path = operation.path_for(self.path.as_deref())?;
-        let mut request = client.request(operation.method.clone(), &path);
-        if !self.query.is_empty() {
-            request = request.query(&self.query);
+        let mut path = operation.path_for(self.path.as_deref())?;
+        for (place, (name, value)) in self.query.iter().enumerate() {
+            let before = if place == 0 { '?' } else { '&' };
+            path = format!("{path}{before}{name}={value}");
         }
+        let mut request = client.request(operation.method.clone(), &path);
         request = match self.body.clone() {
             Body::Nothing => request,
             Body::Json(body) => request.json(&body),

@@ -1,14 +1,18 @@
 //! What the engine does, case by case. The names are those of the complaints and faults
 //! that each case keeps away.
 
-use super::world::{Fate, World};
+use super::world::{Fate, World, note_entry};
 use crate::{
     engine::{Budget, Ended, Event, Problem, Request},
     fixture::{JOURNAL, note, order},
     store::{identity, journal, photos},
 };
 use gridcrew_sync_protocol::{
-    code::Code, ids::JournalId, journal::Seq, media::MediaKind, order::Status,
+    code::Code,
+    ids::JournalId,
+    journal::{Entry, Seq},
+    media::MediaKind,
+    order::Status,
 };
 
 const HOUR: Budget = Budget {
@@ -39,9 +43,7 @@ fn everything_recorded_offline_arrives_once_and_the_sync_says_done() {
 #[test]
 fn a_week_of_records_goes_in_batches_within_the_limits() {
     let mut world = World::new();
-    for _ in 0..1_203 {
-        world.note();
-    }
+    world.notes(1_203);
     world.begin(HOUR);
     let mut batches = 0;
     while world.ended.is_none() {
@@ -152,7 +154,7 @@ fn a_fork_opens_a_new_journal_and_keeps_the_old_branch() {
     // A clone of this device wrote the next entry.
     let clone = world.server.books.journals[&JOURNAL].clone();
     let (_, before) = clone.last().unwrap().clone();
-    let entry = note_entry("from the clone");
+    let entry = Entry::Record(note_entry("from the clone")).to_bytes();
     let link = gridcrew_sync_protocol::journal::link(
         JOURNAL,
         Seq(clone.len() as u64 + 1),
@@ -176,23 +178,6 @@ fn a_fork_opens_a_new_journal_and_keeps_the_old_branch() {
     world.note();
     assert_eq!(world.run(HOUR), (Ended::Done, None));
     world.assert_converged();
-}
-
-fn note_entry(text: &str) -> Vec<u8> {
-    use gridcrew_sync_protocol::{
-        journal::Entry,
-        record::{Record, Term},
-        time::{TimeEvidence, UnixMillis},
-    };
-    Entry::Record(Record {
-        order: order(1),
-        actor: crate::fixture::ME,
-        term: Term(1),
-        time: TimeEvidence::of_server(UnixMillis(crate::fixture::START)),
-        fix: None,
-        event: note(text),
-    })
-    .to_bytes()
 }
 
 #[test]
@@ -394,7 +379,7 @@ fn one_photo_that_the_server_refuses_does_not_keep_the_others_back() {
 #[test]
 fn an_upload_that_broke_off_goes_on_at_the_byte() {
     let mut world = World::new();
-    let photo = world.photograph(520);
+    let photo = world.photograph(760);
     world.begin(HOUR);
     let mut chunks = Vec::new();
     let mut breaks = 0;

@@ -52,6 +52,7 @@ async fn offset(app: &App, upload: &Upload) -> Result<u64, Problem> {
 /// What the server speaks of tus.
 #[utoipa::path(
     tag = "media",
+    security(()),
     responses((status = 204, description = "`Tus-Version`, `Tus-Extension`, `Tus-Max-Size`, \
         `Tus-Checksum-Algorithm`"))
 )]

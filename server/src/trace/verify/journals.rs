@@ -7,6 +7,7 @@ use gridcrew_sync_protocol::{
     ids::OrderId,
     journal::{Batch, Entry, EntryId, Item, Seq},
     record::Record,
+    wire,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -90,8 +91,18 @@ fn check_journal(
     let mut rest = bytes.as_slice();
     let (mut last, mut head) = (Seq(0), Digest::ZERO);
     while !rest.is_empty() {
+        let from = rest;
         let batch: Batch = ciborium::de::from_reader_with_recursion_limit(&mut rest, 32)
             .map_err(|error| format!("after entry {}: {error}", last.0))?;
+        // The signature covers the entries, not how the batch around them is written.
+        let written = wire::encode(&batch);
+        let length = from.len().saturating_sub(rest.len());
+        if from.get(..length) != Some(written.as_slice()) {
+            return Err(format!(
+                "after entry {}: a batch that is not written as exports write it",
+                last.0
+            ));
+        }
         if batch.journal != line.journal {
             return Err(format!(
                 "after entry {}: a batch of another journal",
