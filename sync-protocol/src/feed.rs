@@ -133,8 +133,8 @@ pub struct OrderItem {
     pub whole: bool,
     /// Contact and address, while the person may see them.
     pub details: Option<OrderDetails>,
-    /// Entries of its trace. Those of the handheld's own journal are left out unless
-    /// `whole` is set.
+    /// Entries of its trace. Those of the handheld's own journal are left out, unless the
+    /// order is told whole, which may take several items when it is long.
     pub entries: Vec<FeedEntry>,
     /// Digest of the state that the server folds from all entries it holds, for comparing.
     pub state: Digest,

@@ -257,6 +257,8 @@ struct Model {
     cells: BTreeMap<CellId, gridcrew_sync_protocol::feed::Cell>,
     customers: BTreeMap<CustomerId, CellId>,
     orders: BTreeMap<OrderId, BTreeMap<EntryId, Vec<u8>>>,
+    /// Orders that are being told whole, in parts.
+    in_parts: BTreeSet<OrderId>,
     introduced: bool,
 }
 
@@ -267,6 +269,7 @@ impl Model {
             cells: BTreeMap::new(),
             customers: BTreeMap::new(),
             orders: BTreeMap::new(),
+            in_parts: BTreeSet::new(),
             introduced: false,
         }
     }
@@ -341,9 +344,15 @@ impl Model {
             .orders
             .get_mut(&item.order)
             .expect("a part of an order comes only to who holds the rest");
+        let told_whole = item.whole || self.in_parts.contains(&item.order);
         for entry in &item.entries {
-            assert!(item.whole || entry.id.journal != device.journal);
+            assert!(told_whole || entry.id.journal != device.journal);
             entries.insert(entry.id, entry.bytes.to_vec());
+        }
+        if told_whole && entries.len() < item.count as usize {
+            self.in_parts.insert(item.order);
+        } else {
+            self.in_parts.remove(&item.order);
         }
         for (bytes, seq) in device.entries.iter().zip(1..) {
             if let Ok(Entry::Record(record)) = Entry::from_bytes(bytes)
