@@ -83,6 +83,10 @@ pub fn api_document() -> utoipa::openapi::OpenApi {
 
 /// Sets up the routes of one worker.
 pub fn routes(config: &mut web::ServiceConfig, app: &App, document: &utoipa::openapi::OpenApi) {
+    // The first that fits takes a request, so the document stands before the scope around it.
+    config
+        .service(front_page)
+        .service(SwaggerUi::new("/docs/{_:.*}").url("/api/v1/openapi.json", document.clone()));
     let mut config = ServiceConfig::new(config);
     config
         .app_data(web::Data::new(app.clone()))
@@ -92,10 +96,7 @@ pub fn routes(config: &mut web::ServiceConfig, app: &App, document: &utoipa::ope
         }))
         .service(utoipa_actix_web::scope("/api/v1").configure(operations));
     config.map(|config| {
-        config
-            .service(front_page)
-            .service(SwaggerUi::new("/docs/{_:.*}").url("/api/v1/openapi.json", document.clone()))
-            .default_service(web::to(|| async { Problem::not_found().error_response() }))
+        config.default_service(web::to(|| async { Problem::not_found().error_response() }))
     });
 }
 

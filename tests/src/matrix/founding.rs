@@ -48,7 +48,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use uuid::Uuid;
 
 /// Side of every cell, degrees.
-pub(super) const SIDE: f64 = 0.02;
+pub(super) const SIDE: f64 = 1.0 / COLUMNS;
+/// How many columns a degree has.
+const COLUMNS: f64 = 50.0;
 /// South edge of every cell.
 pub(super) const SOUTH: f64 = 33.0;
 /// Photos that every handheld promises and does not have.
@@ -152,6 +154,16 @@ async fn organisation(server: &Server) -> Fallible<World> {
     Ok(world)
 }
 
+/// The west edge of a column, the same number for both cells that share it.
+fn edge(column: i32) -> f64 {
+    f64::from(column) / COLUMNS
+}
+
+/// How far east the middle of a cell is, degrees.
+pub(super) fn middle(cell: &Cell) -> f64 {
+    edge(cell.column) + SIDE / 2.0
+}
+
 /// A kind of unit as the API names it.
 pub(super) const fn word(kind: UnitKind) -> &'static str {
     match kind {
@@ -231,18 +243,18 @@ impl World {
     async fn ground(&mut self, managers: &Managers) -> Fallible<()> {
         let place = self.places;
         let is = |name: &str| managers.get(name).copied();
-        for (code, station, west, a, b) in [
-            ("G1", place.ding, 116.00, "wei", "lan"),
-            ("G2", place.ding, 116.02, "lan", "tao"),
-            ("G3", place.ding, 116.04, "bo", "wei"),
-            ("G4", place.sui, 116.20, "ping", "qiao"),
-            ("G5", place.meng, 117.00, "gao", "hua"),
+        for (code, station, column, a, b) in [
+            ("G1", place.ding, 5_800, "wei", "lan"),
+            ("G2", place.ding, 5_801, "lan", "tao"),
+            ("G3", place.ding, 5_802, "bo", "wei"),
+            ("G4", place.sui, 5_810, "ping", "qiao"),
+            ("G5", place.meng, 5_850, "gao", "hua"),
         ] {
             self.cells.push(Cell {
                 id: Uuid::nil().into(),
                 code,
                 station,
-                west,
+                column,
                 a: is(a),
                 b: is(b),
                 account: format!("30000000{}", code.replace('G', "0")),
@@ -277,8 +289,8 @@ impl World {
     pub(super) fn territory(&self, station: OrgId) -> Value {
         let cells: Vec<&Cell> = self.cells.iter().filter(|c| c.station == station).collect();
         let feature = |geometry: Value, properties: Value| json!({ "type": "Feature", "geometry": geometry, "properties": properties });
-        let square = |west: f64| {
-            let (east, north) = (west + SIDE, SOUTH + SIDE);
+        let square = |column: i32| {
+            let (west, east, north) = (edge(column), edge(column + 1), SOUTH + SIDE);
             json!([[
                 [west, SOUTH],
                 [east, SOUTH],
@@ -288,20 +300,21 @@ impl World {
             ]])
         };
         let outlines = cells.iter().map(|cell| {
-            let outline = json!({ "type": "Polygon", "coordinates": square(cell.west) });
+            let outline = json!({ "type": "Polygon", "coordinates": square(cell.column) });
             let properties =
                 json!({ "code": cell.code, "name": cell.code, "station_areas": [cell.code] });
             feature(outline, properties)
         });
         let areas = cells.iter().map(|cell| {
-            let place = [cell.west + SIDE / 2.0, SOUTH + SIDE / 2.0];
+            let place = [middle(cell), SOUTH + SIDE / 2.0];
             let properties = json!({
                 "code": cell.code, "name": cell.code, "customers": 1, "area_class": "02",
+                "feeder": "F1",
             });
             feature(json!({ "type": "Point", "coordinates": place }), properties)
         });
-        let mut edges: Vec<f64> = cells.iter().map(|cell| cell.west).collect();
-        edges.extend(cells.last().map(|cell| cell.west + SIDE));
+        let mut edges: Vec<f64> = cells.iter().map(|cell| edge(cell.column)).collect();
+        edges.extend(cells.last().map(|cell| edge(cell.column + 1)));
         let south = edges.iter().map(|east| [*east, SOUTH]);
         let north = edges.iter().rev().map(|east| [*east, SOUTH + SIDE]);
         let mut ring: Vec<[f64; 2]> = south.chain(north).collect();

@@ -2,7 +2,7 @@
 
 use super::{
     row::{Kind, Who},
-    walk::{Line, made_up, refused},
+    walk::{Line, Wrong, made_up, refused},
     world::{Caller, Role, World},
 };
 use crate::{
@@ -46,26 +46,25 @@ pub(super) async fn without_standing(world: &World, table: &[Line]) -> Fallible<
         (fallen.moved_staff.clone(), "auth.expired"),
         (fallen.moved_manager.clone(), "auth.expired"),
     ];
+    let mut wrong = Wrong::default();
     for line in table {
         let (operation, row) = line;
         let public = matches!(row.who, Who::Anybody);
-        ensure(operation.public == public, || {
-            format!(
-                "the document and the row of {} disagree on who needs a token",
-                operation.id
-            )
-        })?;
+        let agreed = ensure(operation.public == public, || {
+            "document and row disagree on whether it needs a token".to_owned()
+        });
+        wrong.note(agreed, || operation.id.clone());
         if public {
             continue;
         }
         for (caller, code) in &cases {
-            let doing = |failure: Failure| {
-                failure.during(&format!("{} with {code} ({})", operation.id, caller.name))
-            };
-            asked(world, line, caller, code).await.map_err(doing)?;
+            let outcome = asked(world, line, caller, code).await;
+            wrong.note(outcome, || {
+                format!("{} with {code} ({})", operation.id, caller.name)
+            });
         }
     }
-    Ok(())
+    wrong.none()
 }
 
 async fn asked(world: &World, line: &Line, caller: &Caller, code: &str) -> Fallible<()> {

@@ -38,18 +38,17 @@ pub(super) async fn writes(world: &mut World, table: &[Line]) -> Fallible<()> {
 }
 
 async fn walk(world: &mut World, table: &[Line], writing: bool) -> Fallible<()> {
+    let mut wrong = Wrong::default();
     let mut seen = BTreeSet::new();
     for line in table.iter().filter(|(_, row)| row.writes == writing) {
         for caller in world.callers.clone() {
-            let doing =
-                |failure: Failure| failure.during(&format!("{} by {}", line.0.id, caller.name));
-            seen.extend(row(world, line, &caller).await.map_err(doing)?);
+            seen.extend(row(world, line, &caller, &mut wrong).await);
         }
     }
+    wrong.none()?;
     for role in Role::ALL {
         for relation in Relation::ALL {
-            // Nobody of a station has anything below a crew of his own, and so on: but over
-            // all kinds of things each relation must have come up for each role.
+            // Over all kinds of things each relation must have come up for each role.
             ensure(seen.contains(&(role.name(), relation)), || {
                 format!("no {} was asked about anything {relation:?}", role.name())
             })?;
@@ -58,46 +57,70 @@ async fn walk(world: &mut World, table: &[Line], writing: bool) -> Fallible<()> 
     Ok(())
 }
 
+/// What was answered otherwise than the matrix says.
+#[derive(Default)]
+pub(super) struct Wrong(Vec<String>);
+
+impl Wrong {
+    pub(super) fn note(&mut self, outcome: Fallible<()>, what: impl FnOnce() -> String) {
+        if let Err(failure) = outcome {
+            self.0.push(format!("{}: {failure}", what()));
+        }
+    }
+
+    pub(super) fn none(self) -> Fallible<()> {
+        const NAMED: usize = 40;
+        let count = self.0.len();
+        let named: Vec<String> = self.0.into_iter().take(NAMED).collect();
+        ensure(count == 0, || {
+            format!("{count} answers are wrong, such as\n{}", named.join("\n"))
+        })
+    }
+}
+
 /// One row by one caller; gives the relations that came up.
 async fn row(
     world: &mut World,
     line: &Line,
     caller: &Caller,
-) -> Fallible<Vec<(&'static str, Relation)>> {
+    wrong: &mut Wrong,
+) -> Vec<(&'static str, Relation)> {
     let (operation, row) = line;
+    let by = format!("{} by {}", operation.id, caller.name);
     let mut seen = Vec::new();
     if !row.who.includes(caller) {
-        forbidden(world, line, caller).await?;
-        return Ok(seen);
+        wrong.note(forbidden(world, line, caller).await, || by);
+        return seen;
     }
     if row.by_hand {
-        return Ok(seen);
+        return seen;
     }
     for target in world.targets(row.about, caller) {
         let place = target.place;
         let relation = place.map(|place| world.relation(caller, place));
         seen.extend(relation.map(|relation| (caller.role.name(), relation)));
-        let verdict = (row.verdict)(world, caller, &target);
-        let about = |failure: Failure| {
-            failure.during(&format!("{:?} {} ({relation:?})", row.about, target.key))
-        };
-        match verdict {
+        let outcome = match (row.verdict)(world, caller, &target) {
             Verdict::Done(status) => done(world, line, caller, &target, status).await,
-            Verdict::Refused(status, code) => {
-                let reply = ask(world, line, caller, &target).await?;
-                reply.refused(status, code)
-            }
+            Verdict::Refused(status, code) => match ask(world, line, caller, &target).await {
+                Ok(reply) => refused(&reply, line, (status, code)),
+                Err(failure) => Err(failure),
+            },
             Verdict::Hidden(status, code) => {
                 hidden(world, line, caller, &target, (status, code)).await
             }
-        }
-        .map_err(about)?;
+        };
+        let about = || format!("{by} about {:?} {} ({relation:?})", row.about, target.key);
+        wrong.note(outcome, about);
     }
     if matches!(row.who, Who::Anybody) {
-        let reply = Ask::plain().with(&world.nobody, operation).await?;
-        ensure((200..300).contains(&reply.status), || reply.said())?;
+        wrong.note(without_token(world, operation).await, || by);
     }
-    Ok(seen)
+    seen
+}
+
+async fn without_token(world: &World, operation: &Operation) -> Fallible<()> {
+    let reply = Ask::plain().with(&world.nobody, operation).await?;
+    ensure((200..300).contains(&reply.status), || reply.said())
 }
 
 async fn ask(world: &World, line: &Line, caller: &Caller, target: &Target) -> Fallible<Reply> {

@@ -81,8 +81,8 @@ pub(super) struct Cell {
     pub(super) id: CellId,
     pub(super) code: &'static str,
     pub(super) station: OrgId,
-    /// Its west edge, degrees; the south edge and the side are those of every cell.
-    pub(super) west: f64,
+    /// Its column: cells stand side by side, each as wide as [`super::founding::SIDE`].
+    pub(super) column: i32,
     pub(super) a: Option<PersonId>,
     pub(super) b: Option<PersonId>,
     /// The account number of its one customer.

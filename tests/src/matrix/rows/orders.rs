@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 const TAKES_IN: Who = Who::Roles(&[Role::Station, Role::Center]);
 const READS: Who = Who::Roles(&[Role::Manager, Role::Station, Role::Center]);
+const EXPORTS: Who = Who::Roles(&[Role::Station, Role::Center]);
 const ACTS: Who = Who::Roles(&[Role::Manager, Role::Station]);
 
 pub(super) fn rows() -> Vec<Row> {
@@ -100,6 +101,10 @@ fn reading() -> Vec<Row> {
         one("read_order").comparing(order),
         one("read_order_trace"),
         one("read_order_routing"),
+        Row {
+            who: EXPORTS,
+            ..one("export_order").comparing(exported)
+        },
     ]
 }
 
@@ -129,6 +134,14 @@ fn about_it(_: &World, _: &Caller, target: &Target, reply: &Reply) -> Fallible<(
     let shown: Value = serde_json::from_slice(&reply.bytes)?;
     let order: OrderId = id_of(&shown, "order")?;
     same("order", &order, &target.id())
+}
+
+/// The archive speaks of the order and of no other.
+fn exported(world: &World, _: &Caller, target: &Target, reply: &Reply) -> Fallible<()> {
+    let text = String::from_utf8_lossy(&reply.bytes);
+    let named = world.orders.iter().map(|order| order.id.to_string());
+    let named: Vec<String> = named.filter(|id| text.contains(id)).collect();
+    same("orders", &named, &vec![target.key.clone()])
 }
 
 /// The order, and the customer's number whole or in part.

@@ -6,7 +6,7 @@ use crate::{
     failure::Fallible,
     matrix::{
         ask::Ask,
-        founding::{SIDE, SOUTH},
+        founding::{SIDE, SOUTH, middle},
         row::{Kind, Reads, Row, Target, Verdict, Who},
         world::{Caller, Role, World},
     },
@@ -73,9 +73,9 @@ fn reading() -> Vec<Row> {
             Who::Roles(EVERYONE),
             Kind::Cell,
             |world, _, target| {
-                let west = world.cell(target.id()).map_or(0.0, |cell| cell.west);
+                let middle = world.cell(target.id()).map_or(0.0, middle);
                 Ask::plain().json(json!({ "position": {
-                    "datum": "WGS-84", "lon": west + SIDE / 2.0, "lat": SOUTH + SIDE / 2.0,
+                    "datum": "WGS-84", "lon": middle, "lat": SOUTH + SIDE / 2.0,
                 } }))
             },
             |_, _, _| Verdict::Done(200),
