@@ -256,7 +256,7 @@ pub fn territory(datum: &str, boundary: &[[f64; 2]], areas: &[Area]) -> Value {
                 "geometry": { "type": "Point", "coordinates": [area.lon, area.lat] },
                 "properties": {
                     "code": area.code, "name": area.code, "customers": area.customers,
-                    "area_class": "02",
+                    "feeder": "F01", "area_class": "02",
                 },
             })
         })
