@@ -162,5 +162,15 @@ impl Part {
     }
 }
 
+impl Drop for Part {
+    /// Closing the file is not enough: a process that this one is just starting has a copy
+    /// of it, and with it the lock, until it runs its own program.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, upload = %self.turn.upload(), "a part stays locked");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! Clients that no one here wrote: tuspy and tus-js-client, where they are installed.
+//! Clients that no one here wrote: tuspy (for the Python at `GRIDCREW_TEST_TUSPY`, or any)
+//! and tus-js-client (for Node, by its `NODE_PATH`), where they are installed.
 
 use super::{Lane, jpeg, lane::metadata};
 use crate::{
@@ -86,7 +87,8 @@ async fn upload_with(program: &str, script: &str, name: &str, module: &[&str]) {
 
 #[actix_web::test]
 async fn tuspy_uploads_as_it_is() {
-    upload_with("python3", TUSPY, "tuspy", &["-c", "import tusclient"]).await;
+    let python = std::env::var("GRIDCREW_TEST_TUSPY").unwrap_or_else(|_| "python3".to_owned());
+    upload_with(&python, TUSPY, "tuspy", &["-c", "import tusclient"]).await;
 }
 
 #[actix_web::test]

@@ -58,8 +58,21 @@ pub(in crate::media) struct Lane {
 }
 
 impl Lane {
+    /// On SQLite.
     pub(in crate::media) async fn new() -> Self {
-        let fixture = Fixture::new().await;
+        Self::on(Fixture::new().await).await
+    }
+
+    /// On SQLite, and on PostgreSQL where there is one.
+    pub(in crate::media) async fn on_each() -> Vec<Self> {
+        let mut lanes = vec![Self::new().await];
+        if let Some(fixture) = Fixture::on_postgres().await {
+            lanes.push(Self::on(fixture).await);
+        }
+        lanes
+    }
+
+    async fn on(fixture: Fixture) -> Self {
         let organisation = Organisation::in_(&fixture).await;
         let manager = fixture.person(Role::Manager, organisation.station).await;
         let mut lane = Self {

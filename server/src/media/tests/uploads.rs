@@ -21,55 +21,57 @@ use sha2::Digest as _;
 
 #[actix_web::test]
 async fn a_photo_comes_in_pieces_and_is_held_when_it_is_whole() {
-    let (lane, photo) = (Lane::new().await, jpeg(1));
-    let claim = lane.promised(&photo).await;
-    let (created, path) = lane.create(claim).await;
-    assert_eq!(created.status, StatusCode::CREATED);
-    assert_eq!(created.offset(), Some(0));
-    assert_eq!(created.header("tus-resumable").as_deref(), Some("1.0.0"));
-    assert!(created.header("upload-expires").unwrap().ends_with("GMT"));
+    for lane in Lane::on_each().await {
+        let photo = jpeg(1);
+        let claim = lane.promised(&photo).await;
+        let (created, path) = lane.create(claim).await;
+        assert_eq!(created.status, StatusCode::CREATED);
+        assert_eq!(created.offset(), Some(0));
+        assert_eq!(created.header("tus-resumable").as_deref(), Some("1.0.0"));
+        assert!(created.header("upload-expires").unwrap().ends_with("GMT"));
 
-    let first = lane.patch(&path, 0, &photo[..1000]).await;
-    assert_eq!((first.status.as_u16(), first.offset()), (204, Some(1000)));
-    let stands = lane.head(&path).await;
-    assert_eq!((stands.status.as_u16(), stands.offset()), (200, Some(1000)));
-    assert_eq!(
-        stands.header("upload-length").unwrap(),
-        photo.len().to_string()
-    );
-    assert_eq!(stands.header("cache-control").as_deref(), Some("no-store"));
-    assert!(metadata(claim).ends_with(&stands.header("upload-metadata").unwrap()));
+        let first = lane.patch(&path, 0, &photo[..1000]).await;
+        assert_eq!((first.status.as_u16(), first.offset()), (204, Some(1000)));
+        let stands = lane.head(&path).await;
+        assert_eq!((stands.status.as_u16(), stands.offset()), (200, Some(1000)));
+        assert_eq!(
+            stands.header("upload-length").unwrap(),
+            photo.len().to_string()
+        );
+        assert_eq!(stands.header("cache-control").as_deref(), Some("no-store"));
+        assert!(metadata(claim).ends_with(&stands.header("upload-metadata").unwrap()));
 
-    let late = lane.patch(&path, 0, &photo[..1000]).await;
-    late.is(Code::MediaWrongOffset);
-    assert_eq!(late.offset(), Some(1000));
+        let late = lane.patch(&path, 0, &photo[..1000]).await;
+        late.is(Code::MediaWrongOffset);
+        assert_eq!(late.offset(), Some(1000));
 
-    let last = lane.patch(&path, 1000, &photo[1000..]).await;
-    assert_eq!(last.status, StatusCode::NO_CONTENT);
-    assert_eq!(last.offset(), Some(photo.len() as u64));
-    let held = held::find(lane.app().store.read(), claim.photo, MediaKind::Original).await;
-    let held = held.unwrap().unwrap();
-    assert_eq!(
-        std::fs::read(lane.app().photos.object(held.digest)).unwrap(),
-        photo
-    );
-    assert_eq!(lane.app().photos.leftovers().unwrap(), []);
+        let last = lane.patch(&path, 1000, &photo[1000..]).await;
+        assert_eq!(last.status, StatusCode::NO_CONTENT);
+        assert_eq!(last.offset(), Some(photo.len() as u64));
+        let held = held::find(lane.app().store.read(), claim.photo, MediaKind::Original).await;
+        let held = held.unwrap().unwrap();
+        assert_eq!(
+            std::fs::read(lane.app().photos.object(held.digest)).unwrap(),
+            photo
+        );
+        assert_eq!(lane.app().photos.leftovers().unwrap(), []);
 
-    // A reply that was lost is asked for again, in any way.
-    assert_eq!(lane.head(&path).await.offset(), Some(photo.len() as u64));
-    let (again, same) = lane.create(claim).await;
-    assert_eq!((again.offset(), &same), (Some(photo.len() as u64), &path));
-    let empty = lane.patch(&path, photo.len(), b"").await;
-    assert_eq!(
-        (empty.status.as_u16(), empty.offset()),
-        (204, Some(photo.len() as u64))
-    );
-    lane.patch(&path, photo.len(), b"x")
-        .await
-        .is(Code::MediaTooLarge);
-    lane.patch(&path, 1000, &photo[1000..])
-        .await
-        .is(Code::MediaWrongOffset);
+        // A reply that was lost is asked for again, in any way.
+        assert_eq!(lane.head(&path).await.offset(), Some(photo.len() as u64));
+        let (again, same) = lane.create(claim).await;
+        assert_eq!((again.offset(), &same), (Some(photo.len() as u64), &path));
+        let empty = lane.patch(&path, photo.len(), b"").await;
+        assert_eq!(
+            (empty.status.as_u16(), empty.offset()),
+            (204, Some(photo.len() as u64))
+        );
+        lane.patch(&path, photo.len(), b"x")
+            .await
+            .is(Code::MediaTooLarge);
+        lane.patch(&path, 1000, &photo[1000..])
+            .await
+            .is(Code::MediaWrongOffset);
+    }
 }
 
 #[actix_web::test]
@@ -220,47 +222,50 @@ async fn a_chunk_beyond_the_length_is_refused() {
 
 #[actix_web::test]
 async fn an_ended_upload_and_an_old_one_are_gone() {
-    let (lane, photo) = (Lane::new().await, jpeg(7));
-    let claim = lane.promised(&photo).await;
-    let (_, path) = lane.create(claim).await;
-    lane.patch(&path, 0, &photo[..10]).await;
-    let ended = lane.tus(Method::DELETE, &path, &[], b"").await;
-    assert_eq!(ended.status, StatusCode::NO_CONTENT);
-    assert_eq!(lane.head(&path).await.status, StatusCode::GONE);
-    assert_eq!(lane.app().photos.leftovers().unwrap(), []);
+    for lane in Lane::on_each().await {
+        let photo = jpeg(7);
+        let claim = lane.promised(&photo).await;
+        let (_, path) = lane.create(claim).await;
+        lane.patch(&path, 0, &photo[..10]).await;
+        let ended = lane.tus(Method::DELETE, &path, &[], b"").await;
+        assert_eq!(ended.status, StatusCode::NO_CONTENT);
+        assert_eq!(lane.head(&path).await.status, StatusCode::GONE);
+        assert_eq!(lane.app().photos.leftovers().unwrap(), []);
 
-    let (again, path) = lane.create(claim).await;
-    assert_eq!(again.offset(), Some(0));
-    lane.patch(&path, 0, &photo[..10]).await;
-    let id = path.rsplit('/').next().unwrap().parse().unwrap();
-    lane.fixture.pass(Millis(LIFETIME_MS - 1));
-    assert!(uploads::find(lane.app(), lane.journal, id).await.is_ok());
-    lane.fixture.pass(Millis(1));
-    let gone = uploads::find(lane.app(), lane.journal, id).await;
-    assert_eq!(gone.unwrap_err().code, Code::MediaGone);
-    let cleaned = crate::media::clean_expired(lane.app()).await.unwrap();
-    assert_eq!((cleaned.removed, cleaned.forgotten), (1, 0));
-    assert_eq!(lane.app().photos.leftovers().unwrap(), []);
-    lane.fixture.pass(Millis(LIFETIME_MS));
-    let cleaned = crate::media::clean_expired(lane.app()).await.unwrap();
-    assert_eq!((cleaned.removed, cleaned.forgotten), (0, 1));
-    let unknown = uploads::find(lane.app(), lane.journal, id).await;
-    assert_eq!(unknown.unwrap_err().code, Code::NotFound);
+        let (again, path) = lane.create(claim).await;
+        assert_eq!(again.offset(), Some(0));
+        lane.patch(&path, 0, &photo[..10]).await;
+        let id = path.rsplit('/').next().unwrap().parse().unwrap();
+        lane.fixture.pass(Millis(LIFETIME_MS - 1));
+        assert!(uploads::find(lane.app(), lane.journal, id).await.is_ok());
+        lane.fixture.pass(Millis(1));
+        let gone = uploads::find(lane.app(), lane.journal, id).await;
+        assert_eq!(gone.unwrap_err().code, Code::MediaGone);
+        let cleaned = crate::media::clean_expired(lane.app()).await.unwrap();
+        assert_eq!((cleaned.removed, cleaned.forgotten), (1, 0));
+        assert_eq!(lane.app().photos.leftovers().unwrap(), []);
+        lane.fixture.pass(Millis(LIFETIME_MS));
+        let cleaned = crate::media::clean_expired(lane.app()).await.unwrap();
+        assert_eq!((cleaned.removed, cleaned.forgotten), (0, 1));
+        let unknown = uploads::find(lane.app(), lane.journal, id).await;
+        assert_eq!(unknown.unwrap_err().code, Code::NotFound);
+    }
 }
 
 #[actix_web::test]
 async fn no_handheld_begins_more_than_it_can_finish() {
-    let lane = Lane::new().await;
-    for number in 0..=MAX_UNFINISHED {
-        let digest = Digest::of(&number.to_be_bytes());
-        lane.promise(None, digest).await;
-        let claim = Claim::new(digest, digest, MediaKind::Original, 9).unwrap();
-        let begun = uploads::begin(lane.app(), lane.journal, claim).await;
-        match begun {
-            Ok(_) => assert!(number < MAX_UNFINISHED),
-            Err(problem) => {
-                assert_eq!(problem.code, Code::TooManyRequests);
-                assert_eq!(number, MAX_UNFINISHED);
+    for lane in Lane::on_each().await {
+        for number in 0..=MAX_UNFINISHED {
+            let digest = Digest::of(&number.to_be_bytes());
+            lane.promise(None, digest).await;
+            let claim = Claim::new(digest, digest, MediaKind::Original, 9).unwrap();
+            let begun = uploads::begin(lane.app(), lane.journal, claim).await;
+            match begun {
+                Ok(_) => assert!(number < MAX_UNFINISHED),
+                Err(problem) => {
+                    assert_eq!(problem.code, Code::TooManyRequests);
+                    assert_eq!(number, MAX_UNFINISHED);
+                }
             }
         }
     }

@@ -204,31 +204,32 @@ async fn a_handheld_asks_what_is_held_of_its_own() {
 
 #[actix_web::test]
 async fn promised_and_come_are_counted_once_a_photo() {
-    let lane = Lane::new().await;
-    let (one, two) = (
-        order(&lane, lane.station()).await,
-        order(&lane, lane.station()).await,
-    );
-    let photo = take_in(lane.app(), jpeg(26)).await.unwrap();
-    lane.promise(None, photo).await;
-    assert!(
-        counts(lane.app().store.read(), &[one, two])
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    for _ in 0..2 {
-        lane.promise(Some(one), photo).await;
-        lane.promise(Some(one), Digest::of(b"not come")).await;
-    }
-    lane.promise(None, photo).await;
-    let counts = counts(lane.app().store.read(), &[one, two]).await.unwrap();
-    assert_eq!(counts.len(), 1);
-    assert_eq!(
-        counts[&one],
-        PhotoCounts {
-            promised: 2,
-            held: 1
+    for lane in Lane::on_each().await {
+        let (one, two) = (
+            order(&lane, lane.station()).await,
+            order(&lane, lane.station()).await,
+        );
+        let photo = take_in(lane.app(), jpeg(26)).await.unwrap();
+        lane.promise(None, photo).await;
+        assert!(
+            counts(lane.app().store.read(), &[one, two])
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        for _ in 0..2 {
+            lane.promise(Some(one), photo).await;
+            lane.promise(Some(one), Digest::of(b"not come")).await;
         }
-    );
+        lane.promise(None, photo).await;
+        let counts = counts(lane.app().store.read(), &[one, two]).await.unwrap();
+        assert_eq!(counts.len(), 1);
+        assert_eq!(
+            counts[&one],
+            PhotoCounts {
+                promised: 2,
+                held: 1
+            }
+        );
+    }
 }
