@@ -241,7 +241,7 @@ impl Township {
     /// When the server refuses.
     pub async fn order_at(&self, number: &str, lon: f64, lat: f64) -> Fallible<OrderId> {
         let order = order(self.station, "95598", number, Some((lon, lat)), "no light");
-        id_of(&self.intake(&order).await?.done()?["order"], "id")
+        id_of(&self.intake(&order).await?.done()?, "id")
     }
 }
 

@@ -185,7 +185,7 @@ async fn trace(scene: &mut Scene) -> Fallible<()> {
     let to = export.display().to_string();
     scene
         .server
-        .run(&["trace", "export", "--all", "--to", &to])
+        .run(&["trace export", "--all", "--to", &to])
         .await?;
     scene.server.run(&["rebuild", "--check"]).await?;
     scene.server.kill().await?;

@@ -5,15 +5,18 @@
 
 use gridcrew_sync_protocol::{digest::Digest, media::MediaKind};
 use gridcrew_tests::{
-    Fallible,
+    Failure, Fallible,
     failure::ensure,
     postgres::{Engine, TestDatabase, skipped},
     raw::picture,
     scene::Scene,
     server::said,
 };
-use std::{env, fs, process::Stdio};
-use tokio::process::Command;
+use std::{env, fs, process::Stdio, time::Duration};
+use tokio::{process::Command, time::timeout};
+
+/// How long an upload of a few thousand bytes may take.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Uploads a file in small chunks: once from its beginning, once stopped half-way and gone
 /// on with by another client that knows only the address.
@@ -27,7 +30,7 @@ metadata = {"digest": digest, "photo": digest, "kind": kind}
 
 def uploader(**more):
     return client.TusClient(url, headers=headers).uploader(
-        path, chunk_size=3000, metadata=metadata, retries=2, retry_delay=1, **more)
+        path, chunk_size=1000, metadata=metadata, retries=2, retry_delay=1, **more)
 
 first = uploader()
 if int(stop):
@@ -55,11 +58,12 @@ async fn tuspy_uploads_whole_and_goes_on_where_it_stopped() -> Fallible<()> {
     handheld
         .push_on(&[handheld.arrived(order, &promises)])
         .await?;
-    for (photo, stop) in photos.iter().zip(["0", "4000"]) {
+    for (photo, stop) in photos.iter().zip(["0", "1500"]) {
+        ensure(photo.len() > 1500, || "too small to stop half-way".into())?;
         let path = scene.folder.path().join("photo.jpg");
         fs::write(&path, photo)?;
         let digest = Digest::of(photo);
-        let output = Command::new(&python)
+        let uploading = Command::new(&python)
             .args([
                 "-c",
                 SCRIPT,
@@ -69,8 +73,11 @@ async fn tuspy_uploads_whole_and_goes_on_where_it_stopped() -> Fallible<()> {
             .arg(&path)
             .args([&digest.to_string(), MediaKind::Original.as_str(), stop])
             .stdin(Stdio::null())
-            .output()
-            .await?;
+            .kill_on_drop(true)
+            .output();
+        let output = timeout(LONGEST, uploading)
+            .await
+            .map_err(|_| Failure::new("the client does not come to an end"))??;
         ensure(output.status.success(), || said(&output))?;
         let reply = scene
             .township

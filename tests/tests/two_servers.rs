@@ -122,7 +122,7 @@ async fn an_order_sent_to_both_at_once_is_one_order() -> Fallible<()> {
         )?;
         let ids = [replies.0, replies.1, replies.2, replies.3]
             .into_iter()
-            .map(|reply| id_of::<OrderId>(&reply.done()?["order"], "id"))
+            .map(|reply| id_of::<OrderId>(&reply.done()?, "id"))
             .collect::<Fallible<BTreeSet<_>>>()?;
         ensure(ids.len() == 1, || format!("{} orders of one", ids.len()))?;
     }

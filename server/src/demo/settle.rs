@@ -28,7 +28,6 @@ use crate::{
 use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, PersonId},
     position::Wgs84,
-    time::Millis,
 };
 use sea_orm::DatabaseTransaction;
 use std::collections::BTreeMap;
@@ -347,11 +346,10 @@ async fn roles(
     let mut wishes = Vec::new();
     for (n, (cell, _)) in cells.iter().enumerate() {
         let next = n / TEAM * TEAM + (n + 1) % TEAM;
-        let from = app.now().plus(Millis(1));
         let wish = Wish {
             a: managers.get(n).copied(),
             b: managers.get(next).copied(),
-            from,
+            from: None,
         };
         wishes.push((*cell, wish));
     }

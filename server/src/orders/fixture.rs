@@ -132,7 +132,7 @@ impl Township {
                     let wish = Wish {
                         a: Some(a),
                         b: Some(b),
-                        from: app.now(),
+                        from: None,
                     };
                     let cell = (station, CellId(first.id));
                     store::set_roles(tx, app, cell, wish, author).await

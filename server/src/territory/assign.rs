@@ -44,8 +44,8 @@ pub struct Wish {
     pub a: Option<PersonId>,
     /// The new B.
     pub b: Option<PersonId>,
-    /// From when.
-    pub from: UnixMillis,
+    /// From when; none: from the moment at which it is granted.
+    pub from: Option<UnixMillis>,
 }
 
 /// One change of the terms.
@@ -96,21 +96,22 @@ pub fn plan(
     now: UnixMillis,
 ) -> Result<Vec<TermChange>, WishError> {
     let mut changes = Vec::new();
+    let wished = wish.from.unwrap_or(now);
     let mut after: Vec<(CellRole, PersonId, UnixMillis, Option<UnixMillis>)> = Vec::new();
     for (role, wanted) in [(CellRole::A, wish.a), (CellRole::B, wish.b)] {
         let of_role = || terms.iter().filter(move |term| term.role == role);
         match wanted {
             None => after.extend(
                 of_role()
-                    .filter(|term| term.reaches(wish.from))
+                    .filter(|term| term.reaches(wished))
                     .map(|term| (role, term.person, term.from, term.until)),
             ),
             Some(person) => {
-                if wish.from < now && of_role().next().is_some() {
+                if wished < now && of_role().next().is_some() {
                     return Err(WishError::Past { role });
                 }
-                changes.extend(plan_role(of_role(), role, person, wish.from));
-                after.push((role, person, wish.from, None));
+                changes.extend(plan_role(of_role(), role, person, wished));
+                after.push((role, person, wished, None));
             }
         }
     }
@@ -184,7 +185,7 @@ mod tests {
         Wish {
             a: a.map(person),
             b: b.map(person),
-            from: UnixMillis(from),
+            from: Some(UnixMillis(from)),
         }
     }
 
@@ -263,6 +264,21 @@ mod tests {
         apply(&mut terms, first);
         let late = plan(&terms, wish(Some(3), None, 999), now);
         assert_eq!(late, Err(WishError::Past { role: CellRole::A }));
+    }
+
+    #[test]
+    fn a_wish_without_a_moment_counts_from_when_it_is_granted() {
+        let mut terms = Vec::new();
+        let first = plan(&terms, wish(Some(1), Some(2), 10), UnixMillis(10)).unwrap();
+        apply(&mut terms, first);
+        let from_now_on = Wish {
+            from: None,
+            ..wish(Some(3), None, 0)
+        };
+        let granted = plan(&terms, from_now_on, UnixMillis(40)).unwrap();
+        apply(&mut terms, granted);
+        assert_eq!(holders(&terms, 39), (Some(person(1)), Some(person(2))));
+        assert_eq!(holders(&terms, 40), (Some(person(3)), Some(person(2))));
     }
 
     #[test]

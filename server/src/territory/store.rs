@@ -18,8 +18,8 @@ pub use read::{
     CellDetail, NamedManager, StationSummary, StoredTerritory, cells, current_change,
     current_version, stations, territory,
 };
-pub use roles::set_roles;
 pub(super) use roles::stored_term;
+pub use roles::{RolesChange, set_roles};
 pub use version::{Accepted, Proposal, accept};
 
 use super::rows::territory_change;

@@ -50,7 +50,7 @@ async fn told(ground: &Ground) -> BTreeMap<CellId, usize> {
     told
 }
 
-async fn assign(ground: &Ground, cell: CellId, wish: Wish) -> Result<bool, Problem> {
+async fn assign(ground: &Ground, cell: CellId, wish: Wish) -> Result<RolesChange, Problem> {
     let (app, place) = (ground.app().clone(), (ground.station(), cell));
     let author = PersonId(ground.staff.id);
     ground
@@ -64,7 +64,7 @@ fn both(ground: &Ground, from: UnixMillis) -> Wish {
     Wish {
         a: Some(ground.managers[0]),
         b: Some(ground.managers[1]),
-        from,
+        from: Some(from),
     }
 }
 
@@ -120,8 +120,18 @@ async fn cells_keep_their_id_and_roles_as_long_as_their_code_stays() {
     ground.accept(two_cells()).await.unwrap();
     let (west, east) = (cell_id(&ground, "W").await, cell_id(&ground, "E").await);
     let now = ground.app().now();
-    assert!(assign(&ground, west, both(&ground, now)).await.unwrap());
-    assert!(assign(&ground, east, both(&ground, now)).await.unwrap());
+    assert!(
+        assign(&ground, west, both(&ground, now))
+            .await
+            .unwrap()
+            .changed
+    );
+    assert!(
+        assign(&ground, east, both(&ground, now))
+            .await
+            .unwrap()
+            .changed
+    );
     let before = told(&ground).await;
 
     let mut content = two_cells();
@@ -214,12 +224,12 @@ async fn a_planned_change_of_a_counts_from_its_moment_and_is_told_once() {
     let planned = Wish {
         a: Some(ground.managers[2]),
         b: None,
-        from: now.plus(Millis(60_000)),
+        from: Some(now.plus(Millis(60_000))),
     };
     let mut watcher = Watcher::new(ground.app().clone());
     watcher.look().await.unwrap();
     let before = told(&ground).await[&west];
-    assert!(assign(&ground, west, planned).await.unwrap());
+    assert!(assign(&ground, west, planned).await.unwrap().changed);
     watcher.look().await.unwrap();
     assert_eq!(told(&ground).await[&west], before, "nothing to tell yet");
 
@@ -254,15 +264,34 @@ async fn only_two_different_active_managers_of_the_station_become_a_and_b() {
         (Some(PersonId(ground.app().new_id())), None),
     ];
     for (a, b) in refused {
-        let problem = assign(&ground, west, Wish { a, b, from: now }).await;
+        let problem = assign(
+            &ground,
+            west,
+            Wish {
+                a,
+                b,
+                from: Some(now),
+            },
+        )
+        .await;
         assert_eq!(problem.unwrap_err().code, Code::TerritoryRolesInvalid);
     }
     let nowhere = CellId(ground.app().new_id());
     let problem = assign(&ground, nowhere, both(&ground, now)).await;
     assert_eq!(problem.unwrap_err().code, Code::NotFound);
     assert_eq!(who_is_a(&ground, west).await, None);
-    assert!(assign(&ground, west, both(&ground, now)).await.unwrap());
-    assert!(!assign(&ground, west, both(&ground, now)).await.unwrap());
+    assert!(
+        assign(&ground, west, both(&ground, now))
+            .await
+            .unwrap()
+            .changed
+    );
+    assert!(
+        !assign(&ground, west, both(&ground, now))
+            .await
+            .unwrap()
+            .changed
+    );
 }
 
 #[actix_web::test]

@@ -108,7 +108,7 @@ impl World {
         let caller = self.caller(by).ok_or_else(|| lost(by))?.clone();
         let wish = self.new_order(account, desk);
         let made = caller.client.post("/orders", &wish).await?.done()?;
-        self.note_order(&caller, &made["order"])
+        self.note_order(&caller, &made)
     }
 
     /// An order to be taken in, with a number that was not there before.

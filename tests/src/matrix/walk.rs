@@ -78,7 +78,7 @@ impl Wrong {
     }
 }
 
-/// One row by one caller; gives the relations that came up.
+/// One row by one caller; gives the relations that came up, be it that they were forbidden.
 async fn row(
     world: &mut World,
     line: &Line,
@@ -87,7 +87,12 @@ async fn row(
 ) -> Vec<(&'static str, Relation)> {
     let (operation, row) = line;
     let by = format!("{} by {}", operation.id, caller.name);
-    let mut seen = Vec::new();
+    let targets = world.targets(row.about, caller);
+    let relation = |world: &World, place| world.relation(caller, place);
+    let placed = targets.iter().filter_map(|target| target.place);
+    let seen = placed
+        .map(|place| (caller.role.name(), relation(world, place)))
+        .collect();
     if !row.who.includes(caller) {
         wrong.note(forbidden(world, line, caller).await, || by);
         return seen;
@@ -95,10 +100,8 @@ async fn row(
     if row.by_hand {
         return seen;
     }
-    for target in world.targets(row.about, caller) {
-        let place = target.place;
-        let relation = place.map(|place| world.relation(caller, place));
-        seen.extend(relation.map(|relation| (caller.role.name(), relation)));
+    for target in targets {
+        let relation = target.place.map(|place| relation(world, place));
         let outcome = match (row.verdict)(world, caller, &target) {
             Verdict::Done(status) => done(world, line, caller, &target, status).await,
             Verdict::Refused(status, code) => match ask(world, line, caller, &target).await {

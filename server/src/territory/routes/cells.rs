@@ -12,7 +12,7 @@ use crate::{
         assign::Wish,
         refresh,
         rows::cell,
-        store::{self, CellDetail, NamedManager},
+        store::{self, CellDetail, NamedManager, RolesChange},
     },
 };
 use actix_web::{get, put, web};
@@ -185,13 +185,13 @@ pub(super) async fn set_roles(
     let wish = Wish {
         a: wish.role_a,
         b: wish.role_b,
-        from: wish.from.unwrap_or(caller.now),
+        from: wish.from,
     };
-    let changed = write_roles(&app, caller.clone(), (station, *id), wish).await?;
+    let set = write_roles(&app, caller.clone(), (station, *id), wish).await?;
     refresh::refresh_after_change(&app).await;
     Ok(web::Json(RolesSet {
-        changed,
-        from: wish.from,
+        changed: set.changed,
+        from: set.from,
         cell: visible_cell(&app, &caller, *id).await?.into(),
     }))
 }
@@ -201,17 +201,17 @@ async fn write_roles(
     caller: Caller,
     place: (OrgId, CellId),
     wish: Wish,
-) -> Result<bool, Problem> {
+) -> Result<RolesChange, Problem> {
     let state = app.clone();
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let changed = store::set_roles(tx, &state, place, wish, caller.person).await?;
+                let set = store::set_roles(tx, &state, place, wish, caller.person).await?;
                 still_stands(tx, &caller).await?;
                 let who = Who::from(&caller);
                 let (action, cell) = ("cell.roles_set", place.1);
                 audit::record(tx, &state, who, action, cell, Outcome::Done).await?;
-                Ok(changed)
+                Ok(set)
             })
         })
         .await

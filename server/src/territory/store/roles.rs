@@ -18,8 +18,17 @@ use gridcrew_sync_protocol::{
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
+/// What came of a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RolesChange {
+    /// Whether anything changed or will change.
+    pub changed: bool,
+    /// From when it is so: the wished moment, or the one at which it was granted.
+    pub from: UnixMillis,
+}
+
 /// Makes the people of the wish A and B of a cell of the station from that moment on; the
-/// terms before end there, planned ones are taken back. Says whether anything changed.
+/// terms before end there, planned ones are taken back.
 ///
 /// # Errors
 /// `not_found` when the station has no such cell now, `territory.roles_invalid` when the
@@ -31,9 +40,10 @@ pub async fn set_roles(
     (station, cell): (OrgId, CellId),
     wish: Wish,
     author: PersonId,
-) -> Result<bool, Problem> {
+) -> Result<RolesChange, Problem> {
     let lock = StationLock::take(tx, station).await?;
     let now = app.now();
+    let from = wish.from.unwrap_or(now);
     cell::Entity::find_by_id(cell.0)
         .filter(cell::Column::StationId.eq(station.0))
         .filter(cell::Column::UntilVersion.is_null())
@@ -44,7 +54,8 @@ pub async fn set_roles(
     let changes = plan(&stored_terms(tx, cell).await?, wish, now)
         .map_err(|error| Problem::new(Code::TerritoryRolesInvalid, format!("{error}.")))?;
     if changes.is_empty() {
-        return Ok(false);
+        let changed = false;
+        return Ok(RolesChange { changed, from });
     }
     for change in changes {
         match change {
@@ -67,11 +78,12 @@ pub async fn set_roles(
             }
         }
     }
-    if wish.from <= now {
+    if from <= now {
         tell_roles(tx, &lock, cell).await?;
     }
     raise(tx).await?;
-    Ok(true)
+    let changed = true;
+    Ok(RolesChange { changed, from })
 }
 
 async fn end(

@@ -41,7 +41,7 @@ pub(super) fn rows() -> Vec<Row> {
         )
         .comparing(taken_in)
         .learning(|world, caller, _, made| {
-            world.note_order(caller, &made["order"])?;
+            world.note_order(caller, made)?;
             Ok(())
         }),
     );
@@ -49,9 +49,8 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 fn taken_in(world: &World, caller: &Caller, target: &Target, reply: &Reply) -> Fallible<()> {
-    let made: Value = serde_json::from_slice(&reply.bytes)?;
-    let order = &made["order"];
-    let station: OrgId = id_of(order, "station")?;
+    let order: Value = serde_json::from_slice(&reply.bytes)?;
+    let station: OrgId = id_of(&order, "station")?;
     let seen = world
         .cell_of(&target.key)
         .filter(|_| world.sees_customer(caller, &target.key));
