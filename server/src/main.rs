@@ -106,11 +106,22 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             }
         }
         Command::Demo(wish) => {
-            let address = wish.config.listen;
+            let (address, data) = (wish.config.listen, wish.config.data.clone());
             let app = serve::open(wish.config).await?;
             match demo::make(&app, wish.seed).await? {
-                Some(made) => say(&made.to_text(address))?,
-                None => say("the township is there already; sign in as it was printed then")?,
+                Some(made) => {
+                    let text = made.to_text(address);
+                    demo::notes::keep(&data, &text, wish.seed)?;
+                    say(&text)?;
+                }
+                None => {
+                    let said = demo::notes::said_before(&data)?;
+                    let said = said.unwrap_or_else(|| "(not known here)".to_owned());
+                    say(&format!(
+                        "The township is there already. As it was said when it was made, \
+                         codes may be used up by now:\n\n{said}"
+                    ))?;
+                }
             }
         }
         Command::Trace(TraceCommand::Export(args)) => {

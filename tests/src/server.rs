@@ -185,6 +185,17 @@ impl Server {
         self.start().await
     }
 
+    /// Its process's id.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn process(&self) -> Fallible<u32> {
+        self.child
+            .as_ref()
+            .and_then(Child::id)
+            .ok_or_else(|| Failure::new("the server does not run"))
+    }
+
     /// The most memory that any of its processes so far had resident, in KiB.
     pub fn peak_memory_kib(&mut self) -> u64 {
         self.note_memory();
@@ -278,10 +289,20 @@ pub fn said(output: &Output) -> String {
 /// `process` is a number or `self`.
 #[must_use]
 pub fn peak_memory_kib(process: &str) -> Option<u64> {
+    memory_kib(process, "VmHWM:")
+}
+
+/// The memory that a process has resident now, in KiB: `VmRSS` of the same file.
+#[must_use]
+pub fn resident_memory_kib(process: &str) -> Option<u64> {
+    memory_kib(process, "VmRSS:")
+}
+
+fn memory_kib(process: &str, name: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     status
         .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?
+        .find_map(|line| line.strip_prefix(name))?
         .split_whitespace()
         .next()?
         .parse()

@@ -8,6 +8,7 @@
 mod clock;
 mod history;
 mod names;
+pub mod notes;
 mod picture;
 mod settle;
 mod township;
