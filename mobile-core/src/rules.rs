@@ -9,9 +9,8 @@ use gridcrew_sync_protocol::{
     ids::PersonId,
     order::{OrderState, Status},
     record::{Event, Owner, StepDone, Term},
-    workflow::{StepCode, Template, missing},
+    workflow::{Template, missing},
 };
-use std::collections::BTreeSet;
 
 /// The term under which `me` may record `event` now.
 ///
@@ -94,8 +93,7 @@ fn step(
     if state.status == Status::Returned {
         return Err(Error::Closed);
     }
-    let before: BTreeSet<&StepCode> = state.steps.keys().collect();
-    let missing = missing(template, spec, &before, &done.values, &done.photos);
+    let missing = missing(template, spec, &state.done(), &done.values, &done.photos);
     if missing.is_empty() {
         Ok(())
     } else {

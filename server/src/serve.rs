@@ -160,11 +160,12 @@ fn work_beside(app: &App) {
     refresh::watch(app.clone());
     media::clean_hourly(app.clone());
     every(MARK_EVERY, "marking the height", app, watch_height);
+    let reachable_since = app.now();
     every(
         dispatch::LOOK_EVERY,
         "passing orders on",
         app,
-        dispatch::escalate,
+        async move |app: &App| dispatch::escalate(app, reachable_since).await,
     );
 }
 

@@ -5,7 +5,8 @@
 //! ends, one [`TrustedTime`] that says how sure it is (DOMAIN section 7, row 6):
 //!
 //! 1. the last server time heard in this boot plus the monotonic time since,
-//! 2. else the time of a GNSS fix,
+//! 2. else the time of a GNSS fix, if that is not before the last server time heard: a
+//!    receiver whose week number rolled over is years behind,
 //! 3. else the wall clock, not before the last server time heard, flagged as unsure.
 //!
 //! Nothing here reads a clock: the evidence is gathered at the program's edge.
@@ -110,7 +111,8 @@ pub struct TimeEvidence {
     /// Monotonic time since boot, sleep included.
     #[serde(rename = "u")]
     pub uptime: Millis,
-    /// The time of a GNSS fix not older than a minute, if there was one.
+    /// Now by a GNSS fix not older than a minute (its time and its age together), if there
+    /// was one and no software had made it up.
     #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     pub gnss: Option<UnixMillis>,
     /// The last server time heard, if ever.
@@ -173,15 +175,17 @@ impl TimeEvidence {
                 sureness: Sureness::Server,
             };
         }
-        if let Some(at) = self.gnss {
+        let floor = self.anchor.map(|anchor| anchor.server_time);
+        if let Some(at) = self.gnss
+            && floor.is_none_or(|floor| at >= floor)
+        {
             return TrustedTime {
                 at,
                 sureness: Sureness::Gnss,
             };
         }
-        let floor = self.anchor.map_or(self.wall, |anchor| anchor.server_time);
         TrustedTime {
-            at: self.wall.max(floor),
+            at: floor.map_or(self.wall, |floor| self.wall.max(floor)),
             sureness: Sureness::Unsure,
         }
     }
@@ -240,6 +244,19 @@ mod tests {
             TrustedTime {
                 at: UnixMillis(1_900_000),
                 sureness: Sureness::Gnss
+            }
+        );
+    }
+
+    #[test]
+    fn a_fix_from_before_the_last_server_time_counts_for_nothing() {
+        let mut seen = evidence(2_000_000, 2, 10);
+        seen.gnss = Some(UnixMillis(999_999));
+        assert_eq!(
+            seen.trusted(),
+            TrustedTime {
+                at: UnixMillis(2_000_000),
+                sureness: Sureness::Unsure
             }
         );
     }

@@ -66,7 +66,10 @@ async fn main() -> Fallible<()> {
         );
         server.kill().await?;
     }
-    println!("at most {} MB resident, ready within {} s", AT_MOST.0, AT_MOST.1);
+    println!(
+        "at most {} MB resident, ready within {} s",
+        AT_MOST.0, AT_MOST.1
+    );
     Ok(())
 }
 

@@ -118,7 +118,13 @@ impl Stage {
         let (lon, lat) = (CORNER[0] + SIDE * 0.05, CORNER[1] + SIDE * 0.5);
         for number in 0..RECORDS / OF_ORDER {
             let number = format!("b{number}");
-            let wish = order(scene.township.station, "95598", &number, Some((lon, lat)), "x");
+            let wish = order(
+                scene.township.station,
+                "95598",
+                &number,
+                Some((lon, lat)),
+                "x",
+            );
             let made = scene.township.intake(&wish).await?.done()?;
             let id = gridcrew_tests::township::id_of(&made, "id")?;
             let accepted = made["accepted_at"].as_i64();
@@ -193,7 +199,10 @@ fn record(
     let (event, photo) = match step {
         0 => (None, None),
         1 => (
-            Some(("phone_customer", json!({ "reached": true, "eta_minutes": random(40) }))),
+            Some((
+                "phone_customer",
+                json!({ "reached": true, "eta_minutes": random(40) }),
+            )),
             None,
         ),
         2 => (
@@ -304,8 +313,9 @@ type Rows = Vec<Vec<Cell>>;
 fn new_rows(before: &Path, after: &Path) -> Fallible<Vec<(String, Rows)>> {
     let old = Connection::open(before)?;
     let new = Connection::open(after)?;
-    let mut tables =
-        new.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?;
+    let mut tables = new.prepare(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    )?;
     let tables = tables
         .query_map([], |row| row.get::<_, String>(0))?
         .collect::<Result<Vec<_>, _>>()?;
@@ -345,8 +355,8 @@ fn insert(database: &Path, tables: &[(String, Rows)]) -> Fallible<Duration> {
             let rows = rows.get(share).unwrap_or_default();
             let Some(first) = rows.first() else { continue };
             let marks = vec!["?"; first.len()].join(", ");
-            let mut statement = transaction
-                .prepare_cached(&format!("INSERT INTO \"{table}\" VALUES ({marks})"))?;
+            let mut statement =
+                transaction.prepare_cached(&format!("INSERT INTO \"{table}\" VALUES ({marks})"))?;
             for row in rows {
                 statement.execute(rusqlite::params_from_iter(row))?;
             }

@@ -304,6 +304,7 @@ fn countdown(deadline: &DeadlineLine, tongue: Tongue) -> String {
             .say("按时（时间不确定）", "met (time not sure)")
             .to_owned(),
         (DeadlineOutcome::Missed, _) => tongue.say("超时", "missed").to_owned(),
+        (DeadlineOutcome::Lapsed, _) => tongue.say("不再适用", "lapsed").to_owned(),
         _ => tongue.say("未开始", "not started").to_owned(),
     };
     format!("{title}: {standing}")

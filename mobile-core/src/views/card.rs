@@ -18,10 +18,10 @@ use gridcrew_sync_protocol::{
     order::{DeadlineOutcome, OrderState},
     record::{Event, OrderDetails},
     time::{Millis, Sureness, TrustedTime, UnixMillis},
-    workflow::{Missing, StepCode, StepSpec, Template, Words, missing, next_steps},
+    workflow::{Missing, StepSpec, Template, Words, missing, next_steps},
 };
 use rusqlite::Connection;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// An order in full.
 #[derive(Clone, Debug, PartialEq)]
@@ -214,7 +214,7 @@ pub(super) fn deadlines(
 }
 
 fn next(state: &OrderState, template: &Template) -> Vec<NextStep> {
-    let done: BTreeSet<&StepCode> = state.steps.keys().collect();
+    let done = state.done();
     next_steps(template, &done)
         .into_iter()
         .map(|spec| NextStep {

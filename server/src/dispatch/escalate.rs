@@ -1,5 +1,7 @@
 //! An order never waits for someone who does not answer: when the time for taking is over,
-//! it goes to the next on the ladder.
+//! it goes to the next on the ladder. Nor does it stay with someone who is gone: when its
+//! owner is disabled, moves to another station or gets another role, it goes on as well,
+//! taken or not ([`left_behind`]).
 //!
 //! Every process looks every few seconds. What it finds it looks at again under the
 //! station's lock, so that of several processes one passes an order on and the others find
@@ -7,6 +9,7 @@
 
 use super::{
     ladder::LetGo,
+    left_behind,
     route::{OrderFile, pass_on},
     waiting::waits_too_long,
 };
@@ -14,6 +17,7 @@ use crate::{app::App, edge::Problem, orders::rows::service_order, trace::feed_lo
 use gridcrew_sync_protocol::{
     ids::{OrderId, OrgId},
     order::OrderState,
+    time::UnixMillis,
     wire,
 };
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -26,12 +30,15 @@ pub const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// Most orders looked at in one query.
 const PAGE: u64 = 500;
 
-/// Passes every order on whose owner has not answered in time. An order that
+/// Passes every order on whose owner has not answered in time or is gone. An order that
 /// cannot be passed on is logged and tried again at the next look: it holds up no other.
+/// This process could be reached since `reachable_since`: nobody's time for taking counts
+/// from before ([`waits_too_long`]).
 ///
 /// # Errors
 /// A problem of the database.
-pub async fn escalate(app: &App) -> Result<(), Problem> {
+pub async fn escalate(app: &App, reachable_since: UnixMillis) -> Result<(), Problem> {
+    left_behind::pass_on_all(app).await?;
     let mut after = Uuid::nil();
     loop {
         let page = unanswered(app, after).await?;
@@ -40,8 +47,9 @@ pub async fn escalate(app: &App) -> Result<(), Problem> {
         };
         after = *last;
         for (order, station, state) in page {
-            if is_over(app, &state) {
-                match pass_on_if_over(app, OrgId(station), OrderId(order)).await {
+            if is_over(app, &state, reachable_since) {
+                let (station, order) = (OrgId(station), OrderId(order));
+                match pass_on_if_over(app, station, order, reachable_since).await {
                     Ok(true) => tracing::info!(%order, "passed on"),
                     Ok(false) => {}
                     Err(problem) => tracing::warn!(%order, %problem, "not passed on"),
@@ -52,7 +60,7 @@ pub async fn escalate(app: &App) -> Result<(), Problem> {
 }
 
 /// Orders that a person owns who may not have answered, in the order of their ids. Where
-/// the first owner did a step he is at work.
+/// the first owner did a step he has taken it.
 async fn unanswered(app: &App, after: Uuid) -> Result<Vec<(Uuid, Uuid, Vec<u8>)>, Problem> {
     let later_owner = Condition::all()
         .add(Column::Status.eq("working"))
@@ -76,15 +84,20 @@ async fn unanswered(app: &App, after: Uuid) -> Result<Vec<(Uuid, Uuid, Vec<u8>)>
 }
 
 /// Whether it looks, by the projection, as if the owner had not answered in time.
-fn is_over(app: &App, state: &[u8]) -> bool {
+fn is_over(app: &App, state: &[u8], since: UnixMillis) -> bool {
     let Ok(state) = wire::decode::<OrderState>(state) else {
         return false;
     };
     let edition = app.templates.edition(&state.template);
-    edition.is_ok_and(|template| waits_too_long(&state, template, app.now()))
+    edition.is_ok_and(|template| waits_too_long(&state, template, since, app.now()))
 }
 
-async fn pass_on_if_over(app: &App, station: OrgId, order: OrderId) -> Result<bool, Problem> {
+async fn pass_on_if_over(
+    app: &App,
+    station: OrgId,
+    order: OrderId,
+    since: UnixMillis,
+) -> Result<bool, Problem> {
     let state = app.clone();
     app.store
         .write(move |tx| {
@@ -93,7 +106,7 @@ async fn pass_on_if_over(app: &App, station: OrgId, order: OrderId) -> Result<bo
                 let lock = StationLock::take(tx, station).await?;
                 let file = OrderFile::read(tx, app, &lock, order).await?;
                 let template = app.templates.edition(&file.state.template)?;
-                let over = waits_too_long(&file.state, template, app.now());
+                let over = waits_too_long(&file.state, template, since, app.now());
                 if over {
                     pass_on(tx, app, &lock, &file, LetGo::NotTaken).await?;
                 }

@@ -87,6 +87,9 @@ fn before(decision: &Decision) -> Words {
         code if code == LetGo::HandedOver.code() => {
             words("上一责任人已转交,", "the owner handed it over; ")
         }
+        code if code == LetGo::Left.code() => {
+            words("上一责任人已不在岗位,", "the owner is not there any more; ")
+        }
         _ => Words::default(),
     };
     if decision.rung == Rung::HandOver {

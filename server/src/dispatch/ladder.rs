@@ -57,6 +57,8 @@ pub enum LetGo {
     NotTaken,
     /// He handed it over.
     HandedOver,
+    /// He is disabled, or not of the station any more.
+    Left,
 }
 
 impl LetGo {
@@ -67,11 +69,12 @@ impl LetGo {
             Self::Declined => "declined",
             Self::NotTaken => "not_taken",
             Self::HandedOver => "handed_over",
+            Self::Left => "owner_left",
         }
     }
 
     fn of_code(code: &str) -> Self {
-        [Self::Declined, Self::HandedOver]
+        [Self::Declined, Self::HandedOver, Self::Left]
             .into_iter()
             .find(|known| known.code() == code)
             .unwrap_or(Self::NotTaken)
@@ -104,12 +107,14 @@ pub enum PassedOver {
     NotNeeded,
 }
 
-impl From<LetGo> for PassedOver {
-    fn from(let_go: LetGo) -> Self {
+impl PassedOver {
+    /// How having let go keeps from getting the order again. Who had left and is back may.
+    const fn because(let_go: LetGo) -> Option<Self> {
         match let_go {
-            LetGo::Declined => Self::Declined,
-            LetGo::NotTaken => Self::NotTaken,
-            LetGo::HandedOver => Self::HandedOver,
+            LetGo::Declined => Some(Self::Declined),
+            LetGo::NotTaken => Some(Self::NotTaken),
+            LetGo::HandedOver => Some(Self::HandedOver),
+            LetGo::Left => None,
         }
     }
 }
@@ -343,7 +348,7 @@ impl Situation<'_> {
         } else if person.off_duty {
             Some(PassedOver::OffDuty)
         } else {
-            self.let_go(person.id).map(PassedOver::from)
+            self.let_go(person.id).and_then(PassedOver::because)
         }
     }
 

@@ -12,6 +12,7 @@ pub mod escalate;
 pub mod explain;
 pub mod facts;
 pub mod ladder;
+mod left_behind;
 pub mod limits;
 pub mod place;
 pub mod route;

@@ -4,17 +4,20 @@ use crate::{
         fixture::{Township, attempt},
         rows::routing_decision,
     },
-    people::rows::person,
-    trace::feed_log::StationLock,
+    people::{Role, rows::person},
+    trace::{feed_log::StationLock, ledger},
 };
 use gridcrew_sync_protocol::{
     ids::{JournalId, OrderId, PersonId},
     journal::{EntryId, Seq},
     order::Sourced,
-    record::{Declined, Event, HandedOver, Owner, Record, Rung, Term},
-    time::{Millis, TimeEvidence},
+    record::{Declined, Event, HandedOver, Owner, Record, Rung, Taken, Term},
+    time::{Millis, TimeEvidence, UnixMillis},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveValue::{Set, Unchanged},
+    ColumnTrait, EntityTrait, QueryFilter,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -76,8 +79,8 @@ async fn an_order_goes_down_the_ladder_each_time_nobody_answers_until_the_desk_h
     let mut owners = vec![];
     for _ in 0..5 {
         // The second look finds that each owner has his time.
-        escalate(town.app()).await.unwrap();
-        escalate(town.app()).await.unwrap();
+        escalate(town.app(), UnixMillis(0)).await.unwrap();
+        escalate(town.app(), UnixMillis(0)).await.unwrap();
         owners.push(town.state(order).await.owner);
         town.fixture.pass(TAKE);
     }
@@ -99,7 +102,10 @@ async fn of_two_escalations_at_once_one_passes_an_order_on() {
     let town = Township::new().await;
     let order = town.take_in(json!({})).await;
     town.fixture.pass(TAKE);
-    let (one, other) = tokio::join!(escalate(town.app()), escalate(town.app()));
+    let (one, other) = tokio::join!(
+        escalate(town.app(), UnixMillis(0)),
+        escalate(town.app(), UnixMillis(0))
+    );
     one.and(other).unwrap();
     assert_eq!(town.state(order).await.term, Term(2));
 }
@@ -151,6 +157,86 @@ async fn a_hand_over_names_the_next_owner_and_one_that_cannot_be_is_noted_once()
     // Whoever handed it over is not asked again.
     reacted(&town, record(&town, order, &town.c, 2, declined())).await;
     assert_eq!(town.state(order).await.owner, owner(&town.b));
+}
+
+/// What a person does at a desk.
+async fn recorded(town: &Township, order: OrderId, by: &person::Model, event: Event) {
+    let (station, by) = (town.station, PersonId(by.id));
+    attempt(town.app(), move |tx, app| {
+        Box::pin(async move {
+            let lock = StationLock::take(tx, station).await?;
+            ledger::append(tx, &app, &lock, order, by, vec![event]).await
+        })
+    })
+    .await
+    .unwrap();
+}
+
+/// Changes a person's row behind dispatch's back, as an administrator would.
+async fn changed(town: &Township, person: person::ActiveModel) {
+    attempt(town.app(), move |tx, _| {
+        Box::pin(async move {
+            person::Entity::update(person).exec(tx).await?;
+            Ok(())
+        })
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn an_order_does_not_stay_with_who_is_gone_even_when_he_had_taken_it() {
+    let town = Township::new().await;
+    let order = town.take_in(json!({})).await;
+    let took = Event::Taken(Taken { eta_minutes: None });
+    recorded(&town, order, &town.a, took).await;
+    escalate(town.app(), UnixMillis(0)).await.unwrap();
+    assert_eq!(town.state(order).await.owner, owner(&town.a));
+
+    // A is disabled, then B moves to the sibling station, then C gets another role.
+    let id = |person: &person::Model| Unchanged(person.id);
+    let disabled = person::ActiveModel {
+        id: id(&town.a),
+        disabled_at: Set(Some(1)),
+        ..Default::default()
+    };
+    changed(&town, disabled).await;
+    escalate(town.app(), UnixMillis(0)).await.unwrap();
+    let next = town.state(order).await;
+    assert_eq!(next.owner, owner(&town.b));
+    assert_eq!(next.assignments[1].reason, "owner_left");
+    let moved = person::ActiveModel {
+        id: id(&town.b),
+        org_id: Set(town.sibling.org_id),
+        ..Default::default()
+    };
+    changed(&town, moved).await;
+    escalate(town.app(), UnixMillis(0)).await.unwrap();
+    assert_eq!(town.state(order).await.owner, owner(&town.c));
+    let promoted = person::ActiveModel {
+        id: id(&town.c),
+        role: Set(Role::Administrator.as_str().to_owned()),
+        ..Default::default()
+    };
+    changed(&town, promoted).await;
+    escalate(town.app(), UnixMillis(0)).await.unwrap();
+    let desk = Some(Owner::Desk(town.station));
+    assert_eq!(town.state(order).await.owner, desk);
+    escalate(town.app(), UnixMillis(0)).await.unwrap();
+    assert_eq!(town.state(order).await.term, Term(4), "nothing more to do");
+}
+
+#[tokio::test]
+async fn the_time_for_taking_does_not_count_from_before_a_server_could_be_reached() {
+    let town = Township::new().await;
+    let order = town.take_in(json!({})).await;
+    town.fixture.pass(Millis(TAKE.0 * 10));
+    let restarted = town.app().now();
+    escalate(town.app(), restarted).await.unwrap();
+    assert_eq!(town.state(order).await.term, Term(1));
+    town.fixture.pass(TAKE);
+    escalate(town.app(), restarted).await.unwrap();
+    assert_eq!(town.state(order).await.term, Term(2));
 }
 
 #[tokio::test]

@@ -8,14 +8,20 @@ use gridcrew_sync_protocol::{
 };
 
 /// Whether the owner has had an order for longer than the template gives for taking it and
-/// has neither taken it nor begun to work. Each owner has that time from when the order was
-/// given to him (DOMAIN section 7, row 10: each rung with its timer). A desk is never passed
-/// over: there is nothing after it.
+/// has not taken it, by word or by deed. Each owner has that time from when the order was
+/// given to him (DOMAIN section 7, row 10: each rung with its timer), but not from before
+/// `reachable_since`: while nobody could reach a server nobody could answer. A desk is never
+/// passed over: there is nothing after it.
 #[must_use]
-pub fn waits_too_long(state: &OrderState, template: &Template, now: UnixMillis) -> bool {
-    let Some(Owner::Person(owner)) = state.owner else {
+pub fn waits_too_long(
+    state: &OrderState,
+    template: &Template,
+    reachable_since: UnixMillis,
+    now: UnixMillis,
+) -> bool {
+    if !matches!(state.owner, Some(Owner::Person(_))) {
         return false;
-    };
+    }
     let Some(present) = state
         .assignments
         .iter()
@@ -27,11 +33,8 @@ pub fn waits_too_long(state: &OrderState, template: &Template, now: UnixMillis) 
         .deadlines
         .iter()
         .find(|rule| rule.to == Milestone::Taken);
-    let due = rule.map(|rule| present.since.plus(rule.limit(state.area_class)));
-    let at_work = state
-        .steps
-        .values()
-        .any(|step| step.by == owner && step.at.at >= present.since);
-    let answered = state.taken_at.is_some() || at_work || state.status == Status::Returned;
+    let from = present.since.max(reachable_since);
+    let due = rule.map(|rule| from.plus(rule.limit(state.area_class)));
+    let answered = state.taken_at.is_some() || state.status == Status::Returned;
     !answered && due.is_some_and(|due| now >= due)
 }

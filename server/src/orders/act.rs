@@ -37,7 +37,8 @@ pub enum Act {
     HandOver(HandedOver),
 }
 
-/// Does it, if the caller is the present owner, or of the staff of the station whose desk is.
+/// Does it, if the caller is the present owner, or of the staff of the station whose desk is;
+/// any open order of the station the staff may hand over.
 ///
 /// # Errors
 /// `not_found` when the order is not in scope, `order.closed`, `order.not_owner`,
@@ -56,7 +57,7 @@ pub async fn act(
     // Whose it is may have changed while the lock was waited for.
     visible(tx, caller, order).await?;
     let file = OrderFile::read(tx, app, &lock, order).await?;
-    is_owner(caller, &file.state)?;
+    may_act(caller, &file.state, &act)?;
     let state = match act {
         Act::Take(_) if file.state.taken_at.is_some() => file.state,
         Act::Take(taken) if taken.eta_minutes.is_some_and(|eta| eta > MAX_ETA_MINUTES) => {
@@ -88,20 +89,23 @@ async fn visible(
     Ok(OrgId(row.station_id))
 }
 
-fn is_owner(caller: &Caller, state: &OrderState) -> Result<(), Problem> {
+fn may_act(caller: &Caller, state: &OrderState, act: &Act) -> Result<(), Problem> {
     if state.status == Status::Returned {
         let detail = "The work on this order is closed.";
         return Err(Problem::new(Code::OrderClosed, detail));
     }
-    let owns = match state.owner {
-        Some(Owner::Person(person)) => person == caller.person,
-        Some(Owner::Desk(desk)) => caller.role == Role::Station && caller.scope.has_station(desk),
+    let staff_of = |station| caller.role == Role::Station && caller.scope.has_station(station);
+    let may = match state.owner {
+        Some(Owner::Person(person)) if person == caller.person => true,
+        Some(Owner::Person(_)) => matches!(act, Act::HandOver(_)) && staff_of(state.station),
+        Some(Owner::Desk(desk)) => staff_of(desk),
         None => false,
     };
-    if owns {
+    if may {
         Ok(())
     } else {
-        let detail = "Only the present owner may do this; of a desk, the staff of the station.";
+        let detail = "Only the present owner may do this; for a desk, and to hand over, the staff of the \
+                      station.";
         Err(Problem::new(Code::OrderNotOwner, detail))
     }
 }

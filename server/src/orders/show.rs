@@ -26,7 +26,6 @@ use gridcrew_sync_protocol::{
     workflow::{StepCode, Template, Words, next_steps},
 };
 use sea_orm::ConnectionTrait;
-use std::collections::BTreeSet;
 
 /// Shows an order.
 ///
@@ -46,9 +45,10 @@ pub async fn show<C: ConnectionTrait>(
     let held = PhotosHeld::among(db, shown.map(|photo| photo.digest)).await?;
     let counts = media::counts(db, &[state.order]).await?;
     let photos = counts.get(&state.order).copied().unwrap_or_default();
-    let done: BTreeSet<&StepCode> = state.steps.keys().collect();
     let open = state.status != Status::Returned;
-    let next = next_steps(template, &done).into_iter().filter(|_| open);
+    let next = next_steps(template, &state.done())
+        .into_iter()
+        .filter(|_| open);
     Ok(OrderView {
         id: state.order,
         source: row.source.clone(),

@@ -258,6 +258,24 @@ async fn the_desk_takes_and_hands_over_but_never_declines() {
 }
 
 #[tokio::test]
+async fn the_staff_of_the_station_hand_over_what_is_open_and_do_nothing_else_for_its_owner() {
+    let town = Township::new().await;
+    let order = town.take_in(json!({})).await;
+    acted(&town, &town.a, order, take()).await.unwrap();
+    let declined = acted(&town, &town.clerk, order, decline("busy")).await;
+    assert_eq!(declined.unwrap_err().code, Code::OrderNotOwner);
+    let foreign = acted(&town, &town.sibling, order, hand_to(&town.c)).await;
+    assert_eq!(foreign.unwrap_err().code, Code::NotFound);
+    let given = acted(&town, &town.clerk, order, hand_to(&town.c))
+        .await
+        .unwrap();
+    assert_eq!(
+        (given.owner, given.status),
+        (owner(&town.c), Status::Routed)
+    );
+}
+
+#[tokio::test]
 async fn the_four_lists_hold_what_their_names_say_and_nothing_out_of_scope() {
     let town = Township::new().await;
     let of_a = town.take_in(json!({ "outside_no": "1" })).await;

@@ -1,21 +1,26 @@
 //! The fold: records in, state out.
 //!
 //! Assignments are ordered by their term, which only the server hands out, everything else
-//! by trusted time. A record by someone who was never given the order, by a previous owner
+//! by trusted time, within one journal by sequence ([`super::line`]). A record by someone who was never given the order, by a previous owner
 //! after his term, or after the work was closed, is kept as evidence and changes nothing
 //! (DOMAIN section 7, row 9), except that a step which counts from a previous owner (the
-//! arrival) counts from whoever was there first.
+//! arrival) counts from whoever was there first; what he filled in never replaces what an
+//! owner recorded in his own term.
 
-use super::state::{
-    Assignment, Deadline, DeadlineOutcome, DoneStep, Evidence, EvidenceReason, OrderState, Status,
+use super::{
+    line::{Timed, in_line},
+    state::{
+        Assignment, Deadline, DeadlineOutcome, DoneStep, Evidence, EvidenceReason, OrderState,
+        Status,
+    },
 };
 use crate::{
     journal::EntryId,
     record::{Accepted, Assigned, Event, Owner, Record, StepDone, Term},
     time::{Sureness, TrustedTime, UnixMillis},
-    workflow::{Milestone, StepCode, StepSpec, Template, missing},
+    workflow::{Milestone, StepSpec, Template, is_needless, missing},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A record and where it is from.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,44 +44,33 @@ impl Sourced {
 /// them.
 #[must_use]
 pub fn fold(template: &Template, records: &[Sourced]) -> Option<OrderState> {
-    let sorted = sorted(records);
+    let line = in_line(records);
     let (accepted_at, accepted) =
-        sorted
-            .iter()
-            .find_map(|(at, sourced)| match &sourced.record.event {
-                Event::Accepted(accepted) if sourced.from_server() => Some((*at, accepted)),
+        line.iter()
+            .find_map(|timed| match &timed.sourced.record.event {
+                Event::Accepted(accepted) if timed.sourced.from_server() => {
+                    Some((timed.at, accepted))
+                }
                 _ => None,
             })?;
-    let assigned = assignments(&sorted);
-    let mut folding = Folding::new(template, accepted, accepted_at, &sorted, &assigned)?;
-    for (at, sourced) in &sorted {
-        folding.apply(*at, sourced);
+    let assigned = assignments(&line);
+    let mut folding = Folding::new(template, accepted, accepted_at, &line, &assigned)?;
+    for timed in &line {
+        folding.apply(*timed);
     }
     Some(folding.finish())
 }
 
-type Timed<'r> = (TrustedTime, &'r Sourced);
-
-/// Each record once, by trusted time, then journal, then sequence number.
-fn sorted(records: &[Sourced]) -> Vec<Timed<'_>> {
-    let mut seen = BTreeSet::new();
-    let mut sorted: Vec<Timed<'_>> = records
-        .iter()
-        .filter(|sourced| seen.insert(sourced.id))
-        .map(|sourced| (sourced.record.time.trusted(), sourced))
-        .collect();
-    sorted.sort_by_key(|(time, sourced)| (time.at, sourced.id));
-    sorted
-}
-
 /// The assignments by the server, each term once, by term.
-fn assignments<'r>(sorted: &[Timed<'r>]) -> BTreeMap<Term, (UnixMillis, &'r Assigned)> {
+fn assignments<'r>(line: &[Timed<'r>]) -> BTreeMap<Term, (UnixMillis, &'r Assigned)> {
     let mut by_term = BTreeMap::new();
-    for (time, sourced) in sorted {
-        if let Event::Assigned(assigned) = &sourced.record.event
-            && sourced.from_server()
+    for timed in line {
+        if let Event::Assigned(assigned) = &timed.sourced.record.event
+            && timed.sourced.from_server()
         {
-            by_term.entry(assigned.term).or_insert((time.at, assigned));
+            by_term
+                .entry(assigned.term)
+                .or_insert((timed.at.at, assigned));
         }
     }
     by_term
@@ -85,8 +79,8 @@ fn assignments<'r>(sorted: &[Timed<'r>]) -> BTreeMap<Term, (UnixMillis, &'r Assi
 struct Folding<'a> {
     template: &'a Template,
     state: OrderState,
-    /// When the present term's owner closed the work.
-    closed_at: Option<UnixMillis>,
+    /// The record that closed the work in the present term.
+    closed: Option<Timed<'a>>,
 }
 
 impl<'a> Folding<'a> {
@@ -94,10 +88,10 @@ impl<'a> Folding<'a> {
         template: &'a Template,
         accepted: &Accepted,
         accepted_at: TrustedTime,
-        sorted: &[Timed<'_>],
+        line: &[Timed<'_>],
         assigned: &BTreeMap<Term, (UnixMillis, &Assigned)>,
     ) -> Option<Self> {
-        let order = sorted.first()?.1.record.order;
+        let order = line.first()?.sourced.record.order;
         let newest = assigned
             .last_key_value()
             .map(|(_, (_, assigned))| *assigned);
@@ -130,17 +124,18 @@ impl<'a> Folding<'a> {
             deadlines: Vec::new(),
             photos_promised: 0,
             evidence: Vec::new(),
-            records: u32::try_from(sorted.len()).unwrap_or(u32::MAX),
+            records: u32::try_from(line.len()).unwrap_or(u32::MAX),
             sureness: Sureness::Server,
         };
         Some(Self {
             template,
             state,
-            closed_at: None,
+            closed: None,
         })
     }
 
-    fn apply(&mut self, at: TrustedTime, sourced: &Sourced) {
+    fn apply(&mut self, timed: Timed<'a>) {
+        let Timed { at, sourced, .. } = timed;
         let outcome = match &sourced.record.event {
             Event::Accepted(_) | Event::Assigned(_) if sourced.from_server() => Ok(()),
             Event::Accepted(_) | Event::Assigned(_) => Err(EvidenceReason::NotFromServer),
@@ -148,7 +143,7 @@ impl<'a> Folding<'a> {
             Event::Declined(_) | Event::HandedOver(_) | Event::Noted(_) => {
                 self.standing(at, sourced).map(|_| ())
             }
-            Event::StepDone(done) => self.step(at, sourced, done),
+            Event::StepDone(done) => self.step(timed, done),
         };
         match outcome {
             Ok(()) => self.state.sureness = self.state.sureness.max(at.sureness),
@@ -216,41 +211,49 @@ impl<'a> Folding<'a> {
             .map(|next| next.since)
     }
 
-    fn step(
-        &mut self,
-        at: TrustedTime,
-        sourced: &Sourced,
-        done: &StepDone,
-    ) -> Result<(), EvidenceReason> {
+    fn step(&mut self, timed: Timed<'a>, done: &StepDone) -> Result<(), EvidenceReason> {
+        let Timed { at, sourced, .. } = timed;
         let Some(spec) = self.template.step(&done.step) else {
             return Err(EvidenceReason::UnknownStep);
         };
-        match self.standing(at, sourced)? {
+        let standing = self.standing(at, sourced)?;
+        match standing {
             Standing::Present => {}
             Standing::Then if !spec.closes => {}
             Standing::Late if spec.counts_from_previous_owner => {}
             Standing::Then | Standing::Late => return Err(EvidenceReason::PreviousOwner),
         }
-        if self.closed_at.is_some_and(|closed| at.at > closed) {
+        if self.closed.is_some_and(|closed| timed.after(&closed)) {
             return Err(EvidenceReason::AfterReturn);
         }
-        if spec.closes && self.closed_at.is_none() {
-            self.closed_at = Some(at.at);
+        if spec.closes && self.closed.is_none() {
+            self.closed = Some(timed);
         }
-        self.record_step(at, sourced, done, spec);
+        // Who works on it has taken it, whether or not he said so.
+        if standing == Standing::Present {
+            self.state.taken_at.get_or_insert(at);
+        }
+        if standing != Standing::Late {
+            self.state.first_taken_at.get_or_insert(at);
+        }
+        self.record_step(timed, done, spec, standing);
         Ok(())
     }
 
     fn record_step(
         &mut self,
-        at: TrustedTime,
-        sourced: &Sourced,
+        timed: Timed<'a>,
         done: &StepDone,
         spec: &StepSpec,
+        standing: Standing,
     ) {
-        let before: BTreeSet<&StepCode> = self.state.steps.keys().collect();
+        let Timed { at, sourced, .. } = timed;
+        let before = self.state.done();
         let missing = missing(self.template, spec, &before, &done.values, &done.photos);
         match self.state.steps.get_mut(&done.step) {
+            Some(earlier) if standing == Standing::Late => {
+                earlier.times = earlier.times.saturating_add(1);
+            }
             Some(earlier) => {
                 earlier.newest = sourced.id;
                 earlier.done = done.clone();
@@ -275,7 +278,7 @@ impl<'a> Folding<'a> {
         let deadlines = self.deadlines();
         let state = &mut self.state;
         state.status = match (
-            self.closed_at,
+            self.closed,
             state.steps.is_empty(),
             state.taken_at,
             state.owner,
@@ -298,6 +301,7 @@ impl<'a> Folding<'a> {
 
     fn deadlines(&self) -> Vec<Deadline> {
         let class = self.state.area_class;
+        let closed = self.closed.map(|closed| closed.at.at);
         self.template
             .deadlines
             .iter()
@@ -305,16 +309,10 @@ impl<'a> Folding<'a> {
                 let from = self.reached(&rule.from);
                 let due = from.map(|from| from.at.plus(rule.limit(class)));
                 let reached = self.reached(&rule.to);
-                let unsure = [from, reached]
-                    .iter()
-                    .flatten()
-                    .any(|time| time.sureness == Sureness::Unsure);
-                let outcome = match (due, reached) {
-                    (None, _) => DeadlineOutcome::NotStarted,
-                    (Some(_), None) => DeadlineOutcome::Running,
-                    (Some(due), Some(reached)) if reached.at > due => DeadlineOutcome::Missed,
-                    (Some(_), Some(_)) if unsure => DeadlineOutcome::MetUnsure,
-                    (Some(_), Some(_)) => DeadlineOutcome::Met,
+                let outcome = match (from, due, reached) {
+                    (Some(from), Some(due), Some(reached)) => met(from, due, reached),
+                    (Some(_), Some(due), None) => open(due, closed, self.is_needless(&rule.to)),
+                    _ => DeadlineOutcome::NotStarted,
                 };
                 Deadline {
                     code: rule.code.clone(),
@@ -326,6 +324,14 @@ impl<'a> Folding<'a> {
             .collect()
     }
 
+    fn is_needless(&self, milestone: &Milestone) -> bool {
+        let Milestone::Step(step) = milestone else {
+            return false;
+        };
+        let spec = self.template.step(step);
+        spec.is_some_and(|spec| is_needless(spec, &self.state.done()))
+    }
+
     fn reached(&self, milestone: &Milestone) -> Option<TrustedTime> {
         match milestone {
             Milestone::Accepted => Some(TrustedTime {
@@ -335,6 +341,32 @@ impl<'a> Folding<'a> {
             Milestone::Taken => self.state.first_taken_at,
             Milestone::Step(step) => self.state.steps.get(step).map(|step| step.at),
         }
+    }
+}
+
+/// How a deadline stands whose end was reached. An end before its start says that one of
+/// the times is wrong.
+fn met(from: TrustedTime, due: UnixMillis, reached: TrustedTime) -> DeadlineOutcome {
+    let unsure = [from, reached]
+        .iter()
+        .any(|time| time.sureness == Sureness::Unsure);
+    if reached.at > due {
+        DeadlineOutcome::Missed
+    } else if unsure || reached.at < from.at {
+        DeadlineOutcome::MetUnsure
+    } else {
+        DeadlineOutcome::Met
+    }
+}
+
+/// How a deadline stands whose end was not reached, in work that may be closed, and that
+/// may not need it.
+fn open(due: UnixMillis, closed: Option<UnixMillis>, needless: bool) -> DeadlineOutcome {
+    match closed {
+        _ if needless => DeadlineOutcome::Lapsed,
+        None => DeadlineOutcome::Running,
+        Some(closed) if closed > due => DeadlineOutcome::Missed,
+        Some(_) => DeadlineOutcome::Lapsed,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     journal::EntryId,
     record::{Owner, Rung, StepDone, Term},
     time::{Sureness, TrustedTime, UnixMillis},
-    workflow::{AreaClass, Missing, StepCode, TemplateRef},
+    workflow::{AreaClass, Done, Missing, StepCode, TemplateRef},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -85,6 +85,9 @@ pub enum DeadlineOutcome {
     MetUnsure,
     /// Missed.
     Missed,
+    /// Neither met nor missed: the work was closed before it was due and before its end
+    /// happened, or what would end it is not needed.
+    Lapsed,
 }
 
 /// A deadline of an order.
@@ -167,9 +170,9 @@ pub struct OrderState {
     pub term: Term,
     /// Every assignment, by term.
     pub assignments: Vec<Assignment>,
-    /// When the present owner took it.
+    /// When the present owner took it: said so, or did his first step.
     pub taken_at: Option<TrustedTime>,
-    /// When any owner first took it: what the deadline for taking looks at.
+    /// When any owner first took it, by word or by deed: what the deadline for taking looks at.
     pub first_taken_at: Option<TrustedTime>,
     /// The steps that were done.
     pub steps: BTreeMap<StepCode, DoneStep>,
@@ -183,4 +186,15 @@ pub struct OrderState {
     pub records: u32,
     /// The least sure time among the records that count.
     pub sureness: Sureness,
+}
+
+impl OrderState {
+    /// The steps that are done, with what was filled in.
+    #[must_use]
+    pub fn done(&self) -> Done<'_> {
+        self.steps
+            .iter()
+            .map(|(code, step)| (code, &step.done.values))
+            .collect()
+    }
 }

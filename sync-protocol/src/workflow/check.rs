@@ -3,7 +3,7 @@
 use super::template::{FieldCode, FieldKind, FieldSpec, SlotCode, StepCode, StepSpec, Template};
 use crate::record::{PhotoRef, Value};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// Most characters of a text field.
@@ -34,15 +34,31 @@ pub enum Missing {
     StepBefore(StepCode),
 }
 
+/// The steps that are done, with what was filled in.
+pub type Done<'d> = BTreeMap<&'d StepCode, &'d BTreeMap<FieldCode, Value>>;
+
 /// The steps that can be done now, in the template's order: those not done whose
-/// forerunners are done or optional.
+/// forerunners are done, optional or not needed.
 #[must_use]
-pub fn next_steps<'t>(template: &'t Template, done: &BTreeSet<&StepCode>) -> Vec<&'t StepSpec> {
+pub fn next_steps<'t>(template: &'t Template, done: &Done<'_>) -> Vec<&'t StepSpec> {
     template
         .steps
         .iter()
-        .filter(|step| !done.contains(&step.code) && steps_before(template, step, done).is_empty())
+        .filter(|step| !done.contains_key(&step.code))
+        .filter(|step| steps_before(template, step, done).is_empty())
         .collect()
+}
+
+/// Whether what was filled in before makes the step needless.
+#[must_use]
+pub fn is_needless(step: &StepSpec, done: &Done<'_>) -> bool {
+    let Some(when) = &step.not_needed_when else {
+        return false;
+    };
+    let answer = done
+        .get(&when.step)
+        .and_then(|values| values.get(&when.field));
+    matches!(answer, Some(Value::Text(answer)) if when.is.contains(answer))
 }
 
 /// Everything that keeps `step` from being complete; empty when it is.
@@ -50,7 +66,7 @@ pub fn next_steps<'t>(template: &'t Template, done: &BTreeSet<&StepCode>) -> Vec
 pub fn missing(
     template: &Template,
     step: &StepSpec,
-    done: &BTreeSet<&StepCode>,
+    done: &Done<'_>,
     values: &BTreeMap<FieldCode, Value>,
     photos: &[PhotoRef],
 ) -> Vec<Missing> {
@@ -91,11 +107,12 @@ pub fn missing(
     found
 }
 
-fn steps_before(template: &Template, step: &StepSpec, done: &BTreeSet<&StepCode>) -> Vec<Missing> {
+fn steps_before(template: &Template, step: &StepSpec, done: &Done<'_>) -> Vec<Missing> {
+    let can_be_left_out = |earlier: &StepSpec| earlier.optional || is_needless(earlier, done);
     step.after
         .iter()
-        .filter(|code| !done.contains(code))
-        .filter(|code| template.step(code).is_none_or(|earlier| !earlier.optional))
+        .filter(|code| !done.contains_key(code))
+        .filter(|code| !template.step(code).is_some_and(can_be_left_out))
         .cloned()
         .map(Missing::StepBefore)
         .collect()
@@ -136,5 +153,61 @@ mod tests {
         for bad in ["", ".", "1.", ".5", "1e3", "NaN", "--1", "1.2.3", "１"] {
             assert!(!is_decimal(bad), "{bad}");
         }
+    }
+
+    const TEMPLATE: &str = r#"
+code = "t"
+version = 1
+publisher = "test"
+effective_from = 0
+title = { zh = "测试", en = "test" }
+decline_reasons = []
+
+[[steps]]
+code = "asked"
+title = { zh = "询问", en = "asked" }
+optional = true
+fields = [{ code = "consent", title = { zh = "意见", en = "consent" }, kind = "choice", choices = ["agreed", "refused"] }]
+
+[[steps]]
+code = "repair"
+title = { zh = "修", en = "repair" }
+not_needed_when = { step = "asked", field = "consent", is = ["refused"] }
+
+[[steps]]
+code = "return"
+title = { zh = "回单", en = "return" }
+after = ["repair"]
+closes = true
+
+[[deadlines]]
+code = "take"
+title = { zh = "接单", en = "take" }
+from = "accepted"
+to = "taken"
+urban_minutes = 3
+rural_minutes = 3
+remote_minutes = 3
+source = "test"
+"#;
+
+    #[test]
+    fn a_step_is_needless_after_the_answer_that_makes_it_so_and_only_then() {
+        let template = Template::from_toml(TEMPLATE).unwrap();
+        let asked = StepCode::from("asked");
+        for (answer, next) in [
+            ("agreed", vec!["repair"]),
+            ("refused", vec!["repair", "return"]),
+        ] {
+            let values = BTreeMap::from([("consent".into(), Value::Text(answer.into()))]);
+            let done = Done::from([(&asked, &values)]);
+            let found: Vec<_> = next_steps(&template, &done)
+                .iter()
+                .map(|step| step.code.0.as_str())
+                .collect();
+            assert_eq!(found, next, "{answer}");
+        }
+        let impossible = TEMPLATE.replace(r#"is = ["refused"]"#, r#"is = ["perhaps"]"#);
+        assert!(Template::from_toml(&impossible).is_err());
     }
 }

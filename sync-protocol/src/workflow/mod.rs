@@ -9,7 +9,7 @@
 pub mod check;
 pub mod template;
 
-pub use check::{Missing, missing, next_steps};
+pub use check::{Done, Missing, is_needless, missing, next_steps};
 pub use template::{
     AreaClass, DeadlineRule, FieldCode, FieldKind, FieldSpec, Milestone, PhotoSlot, SlotCode,
     StepCode, StepSpec, Template, TemplateError, TemplateRef, Words,

@@ -122,6 +122,9 @@ pub struct StepSpec {
     /// It may be left out.
     #[serde(default)]
     pub optional: bool,
+    /// What was filled in before that makes it needless.
+    #[serde(default)]
+    pub not_needed_when: Option<Answer>,
     /// Doing it closes the work: only the present term may (DOMAIN section 7, row 9).
     #[serde(default)]
     pub closes: bool,
@@ -137,6 +140,18 @@ pub struct StepSpec {
     /// What is photographed.
     #[serde(default)]
     pub photos: Vec<PhotoSlot>,
+}
+
+/// What was chosen in a field of a step that comes before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The step.
+    pub step: StepCode,
+    /// Its field, of kind [`FieldKind::Choice`].
+    pub field: FieldCode,
+    /// Any of these choices.
+    pub is: Vec<String>,
 }
 
 /// A field of a step.
@@ -258,6 +273,14 @@ pub enum TemplateError {
         /// The name.
         step: String,
     },
+    /// A condition on an answer that cannot be given before.
+    #[error("template {template}: `{at}` waits for an answer that nobody can give before it")]
+    ImpossibleAnswer {
+        /// The template.
+        template: String,
+        /// Whose condition it is.
+        at: String,
+    },
     /// No step closes the work.
     #[error("template {0}: exactly one step must close the work")]
     NoClosingStep(String),
@@ -312,6 +335,14 @@ impl Template {
                     });
                 }
             }
+            if let Some(answer) = &step.not_needed_when
+                && !(known.contains(&answer.step) && self.can_be_given(answer))
+            {
+                return Err(TemplateError::ImpossibleAnswer {
+                    template: template(),
+                    at: step.code.to_string(),
+                });
+            }
             if !known.insert(step.code.clone()) {
                 let code = step.code.to_string();
                 return Err(TemplateError::CodeTwice {
@@ -340,6 +371,18 @@ impl Template {
         } else {
             Err(TemplateError::NoClosingStep(template()))
         }
+    }
+
+    /// Whether the step has that field with all of those choices.
+    fn can_be_given(&self, answer: &Answer) -> bool {
+        let fields = self.step(&answer.step).map(|step| &step.fields);
+        let mut fields = fields.into_iter().flatten();
+        let field = fields.find(|field| field.code == answer.field);
+        !answer.is.is_empty()
+            && field.is_some_and(|field| {
+                field.kind == FieldKind::Choice
+                    && answer.is.iter().all(|one| field.choices.contains(one))
+            })
     }
 
     fn validate_content(&self, step: &StepSpec) -> Result<(), TemplateError> {

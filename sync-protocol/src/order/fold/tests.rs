@@ -8,7 +8,7 @@ use crate::{
     workflow::{AreaClass, TemplateRef},
 };
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 const TEMPLATE: &str = r#"
@@ -34,6 +34,16 @@ code = "return"
 title = { zh = "回单", en = "return" }
 after = ["repair"]
 closes = true
+
+[[deadlines]]
+code = "take"
+title = { zh = "接单", en = "take" }
+from = "accepted"
+to = "taken"
+urban_minutes = 3
+rural_minutes = 3
+remote_minutes = 3
+source = "test"
 
 [[deadlines]]
 code = "arrive"
@@ -146,10 +156,10 @@ fn a_worked_order_is_returned_and_its_arrival_is_met_at_ninety_minutes_and_misse
     records.push(step(1, 4, A, 1, 120, "return"));
     let met = state(&records);
     assert_eq!(met.status, Status::Returned);
-    assert_eq!(met.deadlines[0].outcome, DeadlineOutcome::Met);
+    assert_eq!(met.deadlines[1].outcome, DeadlineOutcome::Met);
     records[3] = step(1, 2, A, 1, 91, "arrived");
     assert_eq!(
-        state(&records).deadlines[0].outcome,
+        state(&records).deadlines[1].outcome,
         DeadlineOutcome::Missed
     );
 }
@@ -165,7 +175,7 @@ fn an_unsure_time_is_never_counted_as_met() {
         anchor: None,
     };
     let state = state(&[accepted(), assigned(2, 1, A, 0), arrived]);
-    assert_eq!(state.deadlines[0].outcome, DeadlineOutcome::MetUnsure);
+    assert_eq!(state.deadlines[1].outcome, DeadlineOutcome::MetUnsure);
     assert_eq!(state.sureness, Sureness::Unsure);
 }
 
@@ -279,4 +289,121 @@ fn what_was_taken_at_a_desk_is_not_taken_by_the_next_owner() {
     let mut again = records.to_vec();
     again.push(sourced(100, 5, B, 2, 4, taken));
     assert_eq!(fold(&template(), &again).unwrap().status, Status::Taken);
+}
+
+/// Evidence of a handheld after its battery was pulled: the wall clock is all that is left.
+fn unsure(minute: i64, last_heard: i64) -> TimeEvidence {
+    let anchor = TimeEvidence::of_server(UnixMillis(last_heard * 60_000)).anchor;
+    TimeEvidence {
+        wall: UnixMillis(minute * 60_000),
+        boot: BootId([9; 16]),
+        uptime: Millis(1),
+        gnss: None,
+        anchor,
+    }
+}
+
+#[test]
+fn a_clock_that_falls_back_does_not_turn_the_order_of_what_one_handheld_recorded() {
+    // Heard the server at 0, arrived at 40 by a sure clock; then the battery was changed and
+    // the wall clock says 1970.
+    let mut records = vec![
+        accepted(),
+        assigned(2, 1, A, 0),
+        step(1, 1, A, 1, 40, "arrived"),
+        step(1, 2, A, 1, 0, "repair"),
+        step(1, 3, A, 1, 0, "return"),
+    ];
+    for record in &mut records[3..] {
+        record.record.time = unsure(-1_000, 0);
+    }
+    let state = state(&records);
+    assert_eq!(state.evidence, []);
+    assert_eq!(state.status, Status::Returned);
+    assert_eq!(state.steps.len(), 3);
+    for later in ["repair", "return"] {
+        let at = state.steps[&later.into()].at;
+        assert_eq!(
+            at.at,
+            UnixMillis(40 * 60_000),
+            "{later}: not before the arrival"
+        );
+        assert_eq!(at.sureness, Sureness::Unsure);
+    }
+    assert_eq!(state.deadlines[1].outcome, DeadlineOutcome::Met);
+}
+
+#[test]
+fn a_clock_that_ran_ahead_is_held_by_the_sure_time_that_follows() {
+    let mut records = vec![
+        accepted(),
+        assigned(2, 1, A, 0),
+        step(1, 1, A, 1, 0, "arrived"),
+        step(1, 2, A, 1, 50, "repair"),
+        step(2, 1, B, 1, 60, "return"),
+    ];
+    records[2].record.time = unsure(1_000_000, 0);
+    let state = state(&records);
+    let arrived = state.steps[&"arrived".into()].at;
+    assert_eq!(
+        (arrived.at, arrived.sureness),
+        (UnixMillis(50 * 60_000), Sureness::Unsure)
+    );
+    assert_eq!(state.deadlines[1].outcome, DeadlineOutcome::MetUnsure);
+}
+
+#[test]
+fn who_works_has_taken_it() {
+    let state = state(&[
+        accepted(),
+        assigned(2, 1, A, 0),
+        step(1, 1, A, 1, 2, "arrived"),
+    ]);
+    assert_eq!(
+        state.taken_at.map(|taken| taken.at),
+        Some(UnixMillis(120_000))
+    );
+    assert_eq!(state.deadlines[0].outcome, DeadlineOutcome::Met);
+}
+
+#[test]
+fn a_late_record_of_a_previous_owner_lowers_the_time_but_replaces_nothing() {
+    let filled = |mut record: Sourced, text: &str| {
+        if let Event::StepDone(done) = &mut record.record.event {
+            let value = crate::record::Value::Text(text.into());
+            done.values.insert("by".into(), value);
+        }
+        record
+    };
+    let records = [
+        accepted(),
+        assigned(2, 1, A, 0),
+        assigned(3, 2, B, 30),
+        filled(step(2, 1, B, 2, 40, "arrived"), "b"),
+        filled(step(1, 1, A, 1, 50, "arrived"), "a"),
+    ];
+    let done = |records: &[Sourced]| state(records).steps[&"arrived".into()].clone();
+    let text = |step: &DoneStep| step.done.values[&"by".into()].clone();
+    let b = crate::record::Value::Text("b".into());
+    assert_eq!((done(&records).by, text(&done(&records))), (B, b.clone()));
+    // He was there first, but after his term: the time is his, what was filled in is not.
+    let mut earlier = records.to_vec();
+    earlier[4] = filled(step(1, 1, A, 1, 35, "arrived"), "a");
+    assert_eq!((done(&earlier).by, text(&done(&earlier))), (A, b));
+    let state = state(&earlier);
+    assert!(state.taken_at.is_some(), "B is at work in his own term");
+}
+
+#[test]
+fn a_deadline_that_was_not_reached_is_missed_or_lapses_when_the_work_is_closed() {
+    let closing = |minute| {
+        let records = [
+            accepted(),
+            assigned(2, 1, A, 0),
+            step(1, 1, A, 1, minute, "return"),
+        ];
+        state(&records).deadlines[1].outcome
+    };
+    assert_eq!(closing(90), DeadlineOutcome::Lapsed);
+    assert_eq!(closing(91), DeadlineOutcome::Missed);
 }
