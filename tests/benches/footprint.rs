@@ -49,7 +49,7 @@ async fn main() -> Fallible<()> {
         let ready = began.elapsed();
         let at_first = resident(&server)?;
         let mut center = Client::of(&server.url()?)?;
-        for login in ["center", "station", "admin"] {
+        for login in ["center", "station"] {
             center = center.nobody().login(login, password(login)?).await?;
             use_it(&center).await?;
         }

@@ -92,7 +92,11 @@ pub(super) async fn take(
     };
     handheld::store_head(tx, incoming.batch.journal, head, before.now).await?;
     let refusals = refusals(&added);
-    let folded = refold_all(tx, app, touched(tx, added).await?).await?;
+    let since = EntryId {
+        journal: incoming.batch.journal,
+        seq: Seq(incoming.batch.first.0.saturating_add(before.held as u64)),
+    };
+    let folded = refold_all(tx, app, touched(tx, added).await?, since).await?;
     for (order, record) in refusals {
         if let Some(station) = before.stations.get(&order) {
             dispatch::react(tx, app, lock_of(before, *station)?, order, &record).await?;

@@ -143,7 +143,7 @@ impl<'a> Export<'a> {
                 .all(self.db)
                 .await?;
             let ids: Vec<OrderId> = rows.iter().map(|row| OrderId(row.id)).collect();
-            let mut records = records_of(self.db, &ids).await?;
+            let mut records = records_of(self.db, &ids, None).await?;
             for row in &rows {
                 let of_order = records.remove(&OrderId(row.id)).unwrap_or_default();
                 self.write_order(row, &of_order).await?;

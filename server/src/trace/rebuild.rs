@@ -112,7 +112,7 @@ async fn page(db: &DatabaseTransaction, app: &App, after: Uuid) -> Result<Vec<Co
         .collect();
     let mut rows: BTreeMap<OrderId, service_order::Model> =
         rows.into_iter().map(|row| (OrderId(row.id), row)).collect();
-    let mut records = records_of(db, &ids).await?;
+    let mut records = records_of(db, &ids, None).await?;
     let mut ends = server_ends(db, &ids).await?;
     let mut people = people(db, &ids).await?;
     ids.into_iter()

@@ -14,13 +14,14 @@ use crate::{
 use gridcrew_sync_protocol::{
     digest::Digest,
     ids::{OrderId, PersonId},
+    journal::EntryId,
     order::{OrderState, Sourced, fold},
     record::Owner,
     workflow::TemplateRef,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    QueryFilter, QueryOrder, sea_query::OnConflict,
 };
 use std::collections::HashMap;
 
@@ -36,19 +37,22 @@ pub struct Touched {
     pub added: Vec<Sourced>,
 }
 
-/// The records of many orders as stored, without the parked ones.
+/// The records of many orders as stored, without the parked ones; without what the journal
+/// of `until` holds from there on, if it is given.
 ///
 /// # Errors
 /// A problem of the database, or `internal` when a stored entry cannot be read.
 pub async fn records_of<C: ConnectionTrait>(
     db: &C,
     orders: &[OrderId],
+    until: Option<EntryId>,
 ) -> Result<HashMap<OrderId, Vec<Sourced>>, Problem> {
     let mut found: HashMap<OrderId, Vec<Sourced>> = HashMap::new();
     for some in orders.chunks(ORDERS_AT_ONCE) {
         let rows = entry::Entity::find()
             .filter(entry::Column::OrderId.is_in(some.iter().map(|order| order.0)))
             .filter(entry::Column::Parked.is_null())
+            .filter(before(until)?)
             .order_by_asc(entry::Column::JournalId)
             .order_by_asc(entry::Column::Seq)
             .all(db)
@@ -59,6 +63,16 @@ pub async fn records_of<C: ConnectionTrait>(
         }
     }
     Ok(found)
+}
+
+fn before(until: Option<EntryId>) -> Result<Condition, Problem> {
+    let Some(until) = until else {
+        return Ok(Condition::all());
+    };
+    let seq = i64::try_from(until.seq.0).map_err(Problem::internal)?;
+    Ok(Condition::any()
+        .add(entry::Column::JournalId.ne(until.journal.0))
+        .add(entry::Column::Seq.lt(seq)))
 }
 
 /// Folds an order's row from its records.
@@ -79,7 +93,8 @@ pub fn fold_row(
         .ok_or_else(|| Problem::internal(format!("order {} was never accepted", row.id)))
 }
 
-/// Folds orders anew and replaces their projections. What it gives is to be kept with
+/// Folds orders anew and replaces their projections. What was added to them are entries of
+/// the journal of `since`, from there on: these are not read again. What it gives is to be kept with
 /// [`super::Recent::keep`] once the transaction is committed.
 ///
 /// # Errors
@@ -88,31 +103,33 @@ pub async fn refold_all(
     tx: &DatabaseTransaction,
     app: &App,
     touched: Vec<Touched>,
+    since: EntryId,
 ) -> Result<Vec<Folded>, Problem> {
     let mut known = Vec::with_capacity(touched.len());
     let mut unknown = Vec::new();
     for Touched { row, added } in touched {
-        let records = app.recent.take(app.epoch(), &row).map(|mut records| {
-            records.extend(added);
-            records
-        });
+        let records = app.recent.take(app.epoch(), &row);
         if records.is_none() {
             unknown.push(OrderId(row.id));
         }
-        known.push((row, records));
+        known.push((row, records, added));
     }
-    let mut read = records_of(tx, &unknown).await?;
+    let mut read = records_of(tx, &unknown, Some(since)).await?;
     let mut folded = Vec::with_capacity(known.len());
     let mut rows = Vec::with_capacity(known.len());
     let mut people = Vec::new();
-    for (row, records) in known {
+    for (row, records, added) in known {
         let order = OrderId(row.id);
-        let records = match records {
+        let mut records = match records {
             Some(records) => records,
             None => read.remove(&order).unwrap_or_default(),
         };
+        records.extend(added);
         let state = fold_row(app, &row, &records)?;
-        people.extend(owners(&state).map(|person| (order, person)));
+        // Only an assignment gives an order to anyone, and each is a term of its own.
+        if i64::from(state.term.0) != row.term {
+            people.extend(owners(&state).map(|person| (order, person)));
+        }
         let changed = projection(row, &state);
         let state = digest(&changed)?;
         rows.push(changed);
