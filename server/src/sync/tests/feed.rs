@@ -257,6 +257,8 @@ struct Model {
     cells: BTreeMap<CellId, gridcrew_sync_protocol::feed::Cell>,
     customers: BTreeMap<CustomerId, CellId>,
     orders: BTreeMap<OrderId, BTreeMap<EntryId, Vec<u8>>>,
+    /// The number to call and the salt, as told last.
+    numbers: BTreeMap<OrderId, (String, usize)>,
     /// Orders that are being told whole, in parts.
     in_parts: BTreeSet<OrderId>,
     introduced: bool,
@@ -269,6 +271,7 @@ impl Model {
             cells: BTreeMap::new(),
             customers: BTreeMap::new(),
             orders: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             in_parts: BTreeSet::new(),
             introduced: false,
         }
@@ -336,7 +339,9 @@ impl Model {
     }
 
     fn order(&mut self, device: &Device, item: &OrderItem) {
-        assert!(item.details.is_some());
+        let details = item.details.as_ref().unwrap();
+        let number = (details.contact_phone.clone(), details.salt.len());
+        self.numbers.insert(item.order, number);
         if item.whole {
             self.orders.insert(item.order, BTreeMap::new());
         }
@@ -396,7 +401,13 @@ impl Model {
                 Some(_) if !in_scope => panic!("holds an order that is out of scope"),
                 None if in_scope && !old => panic!("misses an order that is in scope"),
                 None => {}
-                Some(held) => self.check_entries(ground, device, *order, held).await,
+                Some(held) => {
+                    let whole = *owner == device && row.status != "returned";
+                    let (number, salt) = &self.numbers[order];
+                    let expected = if whole { "13800138000" } else { "*******8000" };
+                    assert_eq!((&**number, *salt > 0), (expected, whole));
+                    self.check_entries(ground, device, *order, held).await;
+                }
             }
         }
     }
