@@ -2,6 +2,7 @@
 
 use super::world::{Device, World};
 use crate::{
+    people::rows::audit_log,
     sync::{
         cursor,
         feed::Told,
@@ -23,7 +24,9 @@ use gridcrew_sync_protocol::{
     wire,
 };
 use proptest::prelude::*;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -665,6 +668,46 @@ async fn who_waits_hears_of_a_change_at_once_and_of_none_when_the_time_is_over()
     let order = ground.orders[0].0;
     let told = |item: &FeedItem| matches!(item, FeedItem::Order(item) if item.order == order);
     assert!(page.items.iter().any(told));
+}
+
+#[tokio::test]
+async fn the_log_says_once_what_a_handheld_was_told_as_a_whole() {
+    let mut ground = Ground::new().await;
+    let (caller, _) = waiting(&ground).await;
+    let app = ground.world.fixture.app.clone();
+    let heads = Heads::default();
+    let mut told = None;
+    for gains in [false, true] {
+        if gains {
+            ground.set_roles(1, 0, 1).await;
+        }
+        loop {
+            let mut caller = caller.clone();
+            caller.scope.now = app.now();
+            let page = page::next(&app, &heads, &caller, told, Duration::ZERO).await;
+            let page = page.unwrap();
+            told = Some(cursor::open(&app.keys, &caller, &page.cursor).unwrap());
+            if page.items.is_empty() && !page.more {
+                break;
+            }
+        }
+    }
+    let lines = audit_log::Entity::find()
+        .filter(audit_log::Column::Action.starts_with("feed."))
+        .order_by_asc(audit_log::Column::Id)
+        .all(app.store.read())
+        .await
+        .unwrap();
+    let (station, cell) = (ground.world.station, ground.cells[1]);
+    let expected = [
+        ("feed.begun", station.to_string()),
+        ("feed.cell_begun", cell.to_string()),
+    ];
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|line| (&*line.action, line.subject.clone()))
+        .collect();
+    assert_eq!(lines, expected);
 }
 
 /// A caller with a session, who is told everything.
