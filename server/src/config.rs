@@ -1,5 +1,6 @@
 //! The server's configuration: command line and environment, checked once at start.
 
+use crate::edge::origin::Network;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// How this process runs.
@@ -17,6 +18,10 @@ pub struct Config {
     /// Worker threads for HTTP.
     #[arg(long, env = "GRIDCREW_WORKERS", default_value_t = 2)]
     pub workers: usize,
+    /// A proxy, by address or network such as 10.1.0.0/16, that is believed when it says in
+    /// `X-Forwarded-For` for whom it asks; may be given several times.
+    #[arg(long, env = "GRIDCREW_TRUSTED_PROXY", value_delimiter = ',')]
+    pub trusted_proxy: Vec<Network>,
 }
 
 impl Config {

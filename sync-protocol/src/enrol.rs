@@ -92,6 +92,19 @@ impl HandheldProof {
 pub struct RefreshRequest {
     /// The refresh token.
     pub refresh_token: String,
+    /// In a session of a handheld: the signature over `gridcrew renew 1\0` and the text of
+    /// the refresh token by its journal's key, 128 hexadecimal digits. Without its key, a
+    /// handheld's refresh token is worth nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
+}
+
+impl RefreshRequest {
+    /// What the proof is made over.
+    #[must_use]
+    pub fn proof_text(refresh_token: &str) -> Vec<u8> {
+        [&b"gridcrew renew 1\0"[..], refresh_token.as_bytes()].concat()
+    }
 }
 
 /// An access token and its refresh token.
@@ -101,7 +114,7 @@ pub struct Tokens {
     pub access_token: String,
     /// When the access token ends.
     pub expires_at: UnixMillis,
-    /// Exchanged for new tokens once; using it twice ends the session.
+    /// Exchanged for new tokens once; used again after that, it ends the session.
     pub refresh_token: String,
 }
 

@@ -131,7 +131,8 @@ pub struct OrderItem {
     /// Whether `entries` is all that the server holds of the order; otherwise they are
     /// those after the ones sent before.
     pub whole: bool,
-    /// Contact and address, while the person may see them.
+    /// Contact and address, as far as the person may see them: while he does not own the
+    /// open order, the number is masked and the salt is empty.
     pub details: Option<OrderDetails>,
     /// Entries of its trace. Those of the handheld's own journal are left out, unless the
     /// order is told whole, which may take several items when it is long.

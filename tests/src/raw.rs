@@ -13,7 +13,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use gridcrew_sync_protocol::{
     digest::Digest,
-    enrol::{EnrolReply, EnrolRequest, Tokens},
+    enrol::{EnrolReply, EnrolRequest, RefreshRequest, Tokens},
     feed::{FeedItem, FeedPage},
     ids::{JournalId, OrderId, PersonId},
     journal::{Batch, Entry, Item, Opened, Seq},
@@ -25,6 +25,7 @@ use gridcrew_sync_protocol::{
     workflow::{SlotCode, StepCode},
 };
 use reqwest::Method;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// The media type of packed bodies.
@@ -54,6 +55,13 @@ pub struct RawHandheld {
 }
 
 impl RawHandheld {
+    /// The wish to exchange a refresh token, with the proof by the handheld's key.
+    pub fn renewal(&self, refresh_token: &str) -> Value {
+        let proof = self.key.sign(&RefreshRequest::proof_text(refresh_token));
+        let proof = hex::encode(proof.to_bytes());
+        json!({ "refresh_token": refresh_token, "proof": proof })
+    }
+
     /// Enrols a new handheld of a manager.
     ///
     /// # Errors

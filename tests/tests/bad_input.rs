@@ -560,9 +560,14 @@ async fn tokens_that_do_not_count(database: TestDatabase) -> Fallible<()> {
         .refused(401, "auth.required")?;
     // A refresh token is exchanged once; after its successor was used, the old one ends
     // the session. Records do not suffer: the handheld enrols anew.
-    let refresh = |token: &str| json!({ "refresh_token": token });
+    // The token alone, copied from the handheld, is worth nothing.
+    let refresh = |token: &str| handheld.renewal(token);
     let first = handheld.tokens.refresh_token.clone();
     let nobody = staff.nobody();
+    nobody
+        .post("/auth/refresh", &json!({ "refresh_token": first }))
+        .await?
+        .refused(401, "auth.required")?;
     let second = nobody
         .post("/auth/refresh", &refresh(&first))
         .await?

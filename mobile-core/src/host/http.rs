@@ -65,6 +65,8 @@ pub(super) struct Http {
 pub(super) struct Needs {
     pub(super) access_token: String,
     pub(super) refresh_token: String,
+    /// The proof that goes with the refresh token, when that is what is sent.
+    pub(super) refresh_proof: Option<String>,
     pub(super) folder: Folder,
 }
 
@@ -118,8 +120,11 @@ impl Http {
             }
             Request::Refresh => {
                 let builder = self.request(Method::POST, "/api/v1/auth/refresh", 0);
-                let refresh_token = needs.refresh_token;
-                exchange(builder.json(&RefreshRequest { refresh_token }), 0).await
+                let wish = RefreshRequest {
+                    refresh_token: needs.refresh_token,
+                    proof: needs.refresh_proof,
+                };
+                exchange(builder.json(&wish), 0).await
             }
             Request::Create(upload) => {
                 let builder = self

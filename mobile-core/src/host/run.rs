@@ -13,9 +13,9 @@ use crate::{
     local::Local,
     store::{facts, identity, journal, photos},
 };
-use ed25519_dalek::VerifyingKey;
+use ed25519_dalek::{Signer, VerifyingKey};
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use gridcrew_sync_protocol::time::Millis;
+use gridcrew_sync_protocol::{enrol::RefreshRequest, time::Millis};
 use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
@@ -167,8 +167,13 @@ impl Run {
 
     fn ask(&mut self, lane: Lane, request: Request) {
         let (needs, asked) = self.inner.with(|local| {
+            let refresh_proof = match request {
+                Request::Refresh => refresh_proof(local),
+                _ => None,
+            };
             let tokens = local.secrets.tokens();
             let needs = Needs {
+                refresh_proof,
                 access_token: tokens
                     .map(|tokens| tokens.access_token.clone())
                     .unwrap_or_default(),
@@ -209,6 +214,16 @@ impl Run {
             }
         }
     }
+}
+
+/// The proof that the refresh token is sent by who holds the journal's key. When the key
+/// cannot be read there is none, and the server says that the session is over.
+fn refresh_proof(local: &Local) -> Option<String> {
+    let token = &local.secrets.tokens()?.refresh_token;
+    let identity = identity::require(local.store.read()).ok()?;
+    let key = local.secrets.key(&identity.public_key).ok()?;
+    let proof = key.sign(&RefreshRequest::proof_text(token));
+    Some(hex::encode(proof.to_bytes()))
 }
 
 enum Done {

@@ -69,6 +69,7 @@ fn needs(folder: &std::path::Path) -> Needs {
     Needs {
         access_token: "the-token".into(),
         refresh_token: "the-refresh".into(),
+        refresh_proof: None,
         folder: Folder::open(folder).unwrap(),
     }
 }

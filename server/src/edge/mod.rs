@@ -3,11 +3,12 @@
 //!
 //! A request passes [`body::pace`] first, so that no handler can be held up by a slow
 //! body; handlers take [`body::Json`] or [`body::Packed`], which read no more than they
-//! are told to; whatever goes wrong becomes a [`Problem`], an RFC 9457 document with a
+//! are told to; where a request comes from says [`origin`]; whatever goes wrong becomes a [`Problem`], an RFC 9457 document with a
 //! code of the register.
 
 pub mod body;
 pub mod health;
+pub mod origin;
 pub mod problem;
 
 pub use body::{Json, PACKED_MEDIA_TYPE, Packed};

@@ -14,7 +14,7 @@ use crate::{
     app::App,
     edge::Problem,
     media,
-    people::{Caller, Role},
+    people::{Caller, telephone},
 };
 use gridcrew_sync_protocol::{
     digest::Digest,
@@ -193,56 +193,19 @@ fn evidence(state: &OrderState) -> Vec<EvidenceView> {
         .collect()
 }
 
-/// The details as the caller may see them: the whole number only as the present owner while
-/// the order is open, or as staff of the station (DOMAIN section 7, privacy).
+/// The details as the caller may see them.
 fn details_for(caller: &Caller, state: &OrderState, details: OrderDetails) -> DetailsView {
-    let open = state.status != Status::Returned;
-    let owns = open && state.owner == Some(Owner::Person(caller.person));
-    let staff = caller.role == Role::Station && caller.scope.has_station(state.station);
-    let whole = owns || staff || details.contact_phone.is_empty();
+    let owner = match state.owner {
+        Some(Owner::Person(owner)) if state.status != Status::Returned => Some(owner),
+        _ => None,
+    };
+    let (details, phone_masked) = telephone::details_for(caller, state.station, owner, details);
     DetailsView {
         phenomenon: details.phenomenon,
         contact_name: details.contact_name,
-        contact_phone: if whole {
-            details.contact_phone
-        } else {
-            masked(&details.contact_phone)
-        },
-        phone_masked: !whole,
+        contact_phone: details.contact_phone,
+        phone_masked,
         address: details.address,
         account_no: details.account_no,
-    }
-}
-
-/// A number with only its last four digits left, none when it is short.
-fn masked(phone: &str) -> String {
-    let digits = phone.chars().filter(char::is_ascii_alphanumeric).count();
-    let hidden = if digits < 8 { digits } else { digits - 4 };
-    let mut seen = 0;
-    phone
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                seen += 1;
-                if seen <= hidden { '*' } else { c }
-            } else if c.is_ascii() {
-                c
-            } else {
-                '*'
-            }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::masked;
-
-    #[test]
-    fn a_masked_number_keeps_its_end_only() {
-        assert_eq!(masked("138 0013 8000"), "*** **** 8000");
-        assert_eq!(masked("8000"), "****");
-        assert_eq!(masked("12"), "**");
-        assert_eq!(masked("分机12"), "****");
     }
 }

@@ -97,6 +97,27 @@ pub async fn record<C: ConnectionTrait>(
     Ok(())
 }
 
+/// Writes that something was refused, in a transaction of its own: what was begun for it is
+/// not committed.
+///
+/// # Errors
+/// Problems of the database.
+pub async fn record_refusal(
+    app: &App,
+    who: Who,
+    action: &'static str,
+    subject: impl Display,
+    code: Code,
+) -> Result<(), Problem> {
+    let (this, subject) = (app.clone(), subject.to_string());
+    let refused = Outcome::Refused(code);
+    app.store
+        .write(move |tx| {
+            Box::pin(async move { record(tx, &this, who, action, subject, refused).await })
+        })
+        .await
+}
+
 /// Writes one line in a transaction of its own, for what only reads.
 ///
 /// # Errors

@@ -75,6 +75,7 @@ impl Fixture {
             data: folder.path().to_owned(),
             database,
             workers: 1,
+            trusted_proxy: Vec::new(),
         };
         let clock = Arc::new(HandClock(AtomicI64::new(1_800_000_000_000)));
         let mut app = serve::open(config).await.unwrap();

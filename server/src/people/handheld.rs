@@ -13,6 +13,7 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter,
     QueryOrder, QuerySelect, RelationTrait, sea_query::Expr,
 };
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// A handheld and its person's name; columns as in [`handheld::Model`].
@@ -63,7 +64,9 @@ pub async fn find<C: ConnectionTrait>(
     Ok(found.await?)
 }
 
-/// Revokes a handheld and ends its sessions. Revoked before, it stays as it was.
+/// Revokes a handheld and ends its sessions, with every journal from which it goes on after
+/// a fork or that goes on from it: they are one device. Revoked before, they stay as they
+/// were. Gives the journals that were revoked now.
 ///
 /// # Errors
 /// Problems of the database.
@@ -71,21 +74,64 @@ pub async fn revoke<C: ConnectionTrait>(
     conn: &C,
     handheld: &Listed,
     now: UnixMillis,
-) -> Result<(), Problem> {
-    handheld::Entity::update_many()
+) -> Result<Vec<JournalId>, Problem> {
+    let person = PersonId(handheld.person_id);
+    let mut lineage = BTreeSet::new();
+    let mut found = BTreeSet::from([handheld.id]);
+    let mut revoked = Vec::new();
+    // Revoked first, searched after: a journal that is being opened meanwhile waits for the
+    // row of the one it goes on from, or is there when it is searched for.
+    while !found.is_empty() {
+        for id in std::mem::take(&mut found) {
+            lineage.insert(id);
+            if revoke_one(conn, person, JournalId(id), now).await? {
+                revoked.push(JournalId(id));
+            }
+        }
+        for (id, continues) in forks_of(conn, person).await? {
+            match (lineage.contains(&id), lineage.contains(&continues)) {
+                (true, false) => drop(found.insert(continues)),
+                (false, true) => drop(found.insert(id)),
+                (true, true) | (false, false) => {}
+            }
+        }
+    }
+    Ok(revoked)
+}
+
+/// Whether it was not revoked before.
+async fn revoke_one<C: ConnectionTrait>(
+    conn: &C,
+    person: PersonId,
+    handheld: JournalId,
+    now: UnixMillis,
+) -> Result<bool, Problem> {
+    let done = handheld::Entity::update_many()
         .col_expr(handheld::Column::RevokedAt, Expr::value(now.0))
-        .filter(handheld::Column::Id.eq(handheld.id))
+        .filter(handheld::Column::Id.eq(handheld.0))
+        .filter(handheld::Column::PersonId.eq(person.0))
         .filter(handheld::Column::RevokedAt.is_null())
         .exec(conn)
         .await?;
-    let (person, this) = (PersonId(handheld.person_id), JournalId(handheld.id));
-    session::end_of(
-        conn,
-        person,
-        Which::OfHandheld(this),
-        EndReason::Revoked,
-        now,
-    )
-    .await?;
-    Ok(())
+    let which = Which::OfHandheld(handheld);
+    session::end_of(conn, person, which, EndReason::Revoked, now).await?;
+    Ok(done.rows_affected > 0)
 }
+
+/// The person's journals that go on from another, each with that one.
+async fn forks_of<C: ConnectionTrait>(
+    conn: &C,
+    person: PersonId,
+) -> Result<Vec<(Uuid, Uuid)>, Problem> {
+    let rows = handheld::Entity::find()
+        .select_only()
+        .columns([handheld::Column::Id, handheld::Column::Continues])
+        .filter(handheld::Column::PersonId.eq(person.0))
+        .filter(handheld::Column::Continues.is_not_null())
+        .into_tuple()
+        .all(conn);
+    Ok(rows.await?)
+}
+
+#[cfg(test)]
+mod tests;

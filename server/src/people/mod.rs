@@ -26,6 +26,7 @@ pub mod scope;
 pub mod session;
 pub mod sign_in;
 pub mod spoken;
+pub mod telephone;
 pub mod throttle;
 pub mod tokens;
 pub mod tree;

@@ -87,7 +87,7 @@ pub enum Permission {
     ReadOrders,
     /// Take, decline, hand over an order.
     ActOnOrders,
-    /// Export traces.
+    /// Export traces, which hold contact and address whole: their digest is signed.
     ExportTraces,
     /// Send a journal and photos, read the feed: only from an enrolled handheld.
     Sync,
@@ -108,7 +108,7 @@ impl Permission {
             Self::IntakeOrders => matches!(role, Station | Center),
             Self::ReadOrders => matches!(role, Manager | Station | Center),
             Self::ActOnOrders => matches!(role, Manager | Station),
-            Self::ExportTraces => matches!(role, Station | Center),
+            Self::ExportTraces => matches!(role, Station),
             Self::Sync => matches!(role, Manager),
         }
     }

@@ -28,7 +28,7 @@ async fn renew(fixture: &Fixture, tokens: &Tokens) -> Result<Tokens, Code> {
     let exchanged = fixture
         .app
         .store
-        .write(move |tx| Box::pin(async move { exchange(tx, &app, &token).await }))
+        .write(move |tx| Box::pin(async move { exchange(tx, &app, &token, None).await }))
         .await;
     match exchanged {
         Ok(Exchange::Renewed(tokens)) => Ok(tokens),

@@ -5,6 +5,12 @@
 //! same successor (RELIABILITY row 29b). That ends when the successor itself is first
 //! exchanged; from then on the old token can only come from someone who copied it, and the
 //! whole session ends (row 29, RFC 9700 section 4.14.2).
+//!
+//! If that were all, a thief and the owner could go from successor to successor side by
+//! side. So a handheld signs each exchange with its journal's key: a copied token is worth
+//! nothing without it, and the handheld may ask again after days without a network. A
+//! session without a handheld has no key; there the same successor is given again only for
+//! [`REPEATED`], which a network that works does not exceed.
 
 use crate::clock::Randomness;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -16,6 +22,9 @@ use uuid::Uuid;
 
 /// How long a refresh token can be exchanged: a handheld may be away so long.
 pub const LIFETIME: Millis = Millis(60 * 24 * 60 * 60 * 1000);
+
+/// How long a session without a handheld may repeat an exchange.
+pub const REPEATED: Millis = Millis(60 * 1000);
 
 /// A refresh token. Its text is 43 characters of base64url.
 #[derive(Clone, PartialEq, Eq)]
@@ -76,17 +85,18 @@ pub enum Verdict {
     Exchange,
     /// It came before, but its successor was never used: the same again.
     Repeat,
-    /// Its successor is in use: someone copied it.
+    /// Its successor is in use, or it comes too late to be a repeat: someone copied it.
     Replayed,
 }
 
-/// Decides by whether the token was exchanged, and whether its successor was.
+/// Decides by how long ago the token was exchanged, if it was, whether its successor was
+/// too, and whether a handheld's key proves who asks.
 #[must_use]
-pub const fn verdict(exchanged: bool, successor_exchanged: bool) -> Verdict {
-    match (exchanged, successor_exchanged) {
-        (false, _) => Verdict::Exchange,
-        (true, false) => Verdict::Repeat,
-        (true, true) => Verdict::Replayed,
+pub fn verdict(exchanged: Option<Millis>, successor_exchanged: bool, proven: bool) -> Verdict {
+    match exchanged {
+        None => Verdict::Exchange,
+        Some(ago) if !successor_exchanged && (proven || ago <= REPEATED) => Verdict::Repeat,
+        Some(_) => Verdict::Replayed,
     }
 }
 

@@ -8,9 +8,10 @@ use super::{
     session::{self, EndReason, Which},
 };
 use crate::{app::App, edge::Problem};
+use ed25519_dalek::{Signature, VerifyingKey};
 use gridcrew_sync_protocol::{
     code::Code,
-    enrol::Tokens,
+    enrol::{RefreshRequest, Tokens},
     ids::{JournalId, PersonId},
     time::UnixMillis,
 };
@@ -29,7 +30,8 @@ pub enum Exchange {
     Refused(Problem),
 }
 
-/// Exchanges a refresh token.
+/// Exchanges a refresh token; in a session of a handheld, with the `proof` of
+/// [`RefreshRequest`].
 ///
 /// # Errors
 /// `auth.required` when it is unknown or too old, and as [`session::refuse_ended`].
@@ -37,6 +39,7 @@ pub async fn exchange<C: ConnectionTrait>(
     conn: &C,
     app: &App,
     token: &RefreshToken,
+    proof: Option<&str>,
 ) -> Result<Exchange, Problem> {
     let now = app.now();
     let unknown = || Problem::new(Code::AuthRequired, "This refresh token is not valid here.");
@@ -53,14 +56,28 @@ pub async fn exchange<C: ConnectionTrait>(
         .one(conn)
         .await?
         .ok_or_else(unknown)?;
-    let handheld = family.journal_id.map(JournalId);
+    let handheld = match family.journal_id {
+        Some(journal) => handheld::Entity::find_by_id(journal).one(conn).await?,
+        None => None,
+    };
     let ended = family
         .ended_at
         .map(|_| family.end_reason.as_deref().unwrap_or_default());
-    let revoked = is_revoked(conn, handheld).await?;
+    let revoked = handheld
+        .as_ref()
+        .is_some_and(|row| row.revoked_at.is_some());
     session::refuse_ended(person.disabled_at.is_some(), revoked, ended)?;
     if row.expires_at <= now.0 {
         return Err(unknown());
+    }
+    if let Some(handheld) = &handheld
+        && !is_by_key_of(conn, handheld, token, proof).await?
+    {
+        let (who, code) = (Who::of(conn, &person).await?, Code::AuthRequired);
+        let outcome = Outcome::Refused(code);
+        audit::record(conn, app, who, "session.bad_proof", family.id, outcome).await?;
+        let detail = "The refresh token of a handheld needs the proof by its key.";
+        return Ok(Exchange::Refused(Problem::new(code, detail)));
     }
     let next = token.successor(&app.keys.refresh, family.id);
     if row
@@ -72,7 +89,8 @@ pub async fn exchange<C: ConnectionTrait>(
     }
     let successor = find(next.hash()).await?;
     let successor_used = successor.is_some_and(|successor| successor.used_at.is_some());
-    match refresh::verdict(row.used_at.is_some(), successor_used) {
+    let exchanged = row.used_at.map(|at| now.since(UnixMillis(at)));
+    match refresh::verdict(exchanged, successor_used, handheld.is_some()) {
         Verdict::Exchange => {
             mark_exchanged(conn, token, &next, now).await?;
             session::store(conn, &next, family.id, now).await?;
@@ -90,18 +108,39 @@ pub async fn exchange<C: ConnectionTrait>(
             return Ok(Exchange::Refused(session::replayed()));
         }
     }
+    let handheld = handheld.map(|row| JournalId(row.id));
     session::tokens(app, &person, family.id, handheld, &next, now).map(Exchange::Renewed)
 }
 
-async fn is_revoked<C: ConnectionTrait>(
+/// Whether the proof is by the handheld's key, or by that of the journal from which it goes
+/// on: after a fork the session counts for the new journal before the handheld knows.
+async fn is_by_key_of<C: ConnectionTrait>(
     conn: &C,
-    handheld: Option<JournalId>,
+    handheld: &handheld::Model,
+    token: &RefreshToken,
+    proof: Option<&str>,
 ) -> Result<bool, Problem> {
-    let Some(JournalId(journal)) = handheld else {
+    let mut signature = [0; 64];
+    if proof.is_none_or(|proof| hex::decode_to_slice(proof, &mut signature).is_err()) {
+        return Ok(false);
+    }
+    let text = RefreshRequest::proof_text(&token.to_text());
+    let by = |key: &[u8]| {
+        let key = <[u8; 32]>::try_from(key).ok();
+        key.and_then(|key| VerifyingKey::from_bytes(&key).ok())
+            .is_some_and(|key| {
+                let signature = Signature::from_bytes(&signature);
+                key.verify_strict(&text, &signature).is_ok()
+            })
+    };
+    if by(&handheld.public_key) {
+        return Ok(true);
+    }
+    let Some(before) = handheld.continues else {
         return Ok(false);
     };
-    let row = handheld::Entity::find_by_id(journal).one(conn).await?;
-    Ok(row.is_none_or(|row| row.revoked_at.is_some()))
+    let before = handheld::Entity::find_by_id(before).one(conn).await?;
+    Ok(before.is_some_and(|row| by(&row.public_key)))
 }
 
 async fn mark_exchanged<C: ConnectionTrait>(

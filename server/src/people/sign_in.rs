@@ -36,9 +36,21 @@ pub async fn sign_in(app: &App, from: IpAddr, request: LoginRequest) -> Result<T
         .await?;
     let proven = check_password(app, from, &login, request.password, person, SIGN_IN).await?;
     let (this, proof) = (app.clone(), request.handheld);
-    app.store
+    let person = PersonId(proven.id);
+    let begun = app
+        .store
         .write(move |tx| Box::pin(async move { begin(tx, &this, &proven, proof.as_ref()).await }))
-        .await
+        .await;
+    if let Err(problem) = &begun
+        && matches!(problem.code, Code::EnrolBadProof | Code::AuthRevoked)
+    {
+        let who = Who {
+            person: Some(person),
+            station: None,
+        };
+        audit::record_refusal(app, who, SIGN_IN, person, problem.code).await?;
+    }
+    begun
 }
 
 /// The person, if the password is his and he may sign in. A refusal is recorded as one of
@@ -85,19 +97,13 @@ fn wrong_password() -> Problem {
 }
 
 async fn refused(app: &App, person: Option<PersonId>, action: &'static str) -> Result<(), Problem> {
-    let this = app.clone();
     // The station is not looked up: that would take time only where there is a person.
     let who = Who {
         person,
         station: None,
     };
     let subject = person.map_or_else(|| "unknown".to_owned(), |person| person.to_string());
-    let outcome = Outcome::Refused(Code::AuthWrongPassword);
-    app.store
-        .write(move |tx| {
-            Box::pin(async move { audit::record(tx, &this, who, action, subject, outcome).await })
-        })
-        .await
+    audit::record_refusal(app, who, action, subject, Code::AuthWrongPassword).await
 }
 
 async fn begin<C: ConnectionTrait>(

@@ -9,10 +9,10 @@
 //!
 //! An address from which the login succeeded before is exempt from the last two: strangers
 //! cannot lock a person out of the place where he works, and nowhere for good. An attempt
-//! that is refused here does not count. The memory is bounded and each process has its own.
+//! that is refused here does not count. Which address a request has says
+//! [`origin`](crate::edge::origin). The memory is bounded and each process has its own.
 
 use crate::edge::Problem;
-use actix_web::HttpRequest;
 use gridcrew_sync_protocol::{
     code::Code,
     digest::Digest,
@@ -20,7 +20,7 @@ use gridcrew_sync_protocol::{
 };
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr},
     sync::{Mutex, PoisonError},
 };
 
@@ -164,14 +164,6 @@ fn wait_after(key: Key, attempts: u32) -> Millis {
             1000_i64.checked_shl(over.min(20)).unwrap_or(i64::MAX),
         )),
     }
-}
-
-/// Where a request comes from: the other end of its connection. What headers say of it
-/// anyone can write (RELIABILITY T25).
-#[must_use]
-pub fn address(request: &HttpRequest) -> IpAddr {
-    let peer = request.peer_addr();
-    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip())
 }
 
 /// The address, or for IPv6 the network of 64 bits that one customer gets.

@@ -8,13 +8,13 @@ use super::{
 use crate::{
     edge::Problem,
     orders::rows::service_order,
-    people::Caller,
+    people::{Caller, telephone},
     trace::{ledger::digest_of, rows::entry},
 };
 use gridcrew_sync_protocol::{
     digest::Digest,
     feed::{FeedEntry, OrderItem},
-    ids::{CellId, JournalId, OrderId, PersonId},
+    ids::{CellId, JournalId, OrderId, OrgId, PersonId},
     journal::{EntryId, Seq},
     record::OrderDetails,
     time::UnixMillis,
@@ -27,6 +27,9 @@ use sea_orm::{
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
+/// The status of an order on which nothing is left to do, as it is stored.
+const RETURNED: &str = "returned";
+
 /// An order in scope, without its entries.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
@@ -38,6 +41,7 @@ pub(super) struct Head {
     pub(super) cell: Option<CellId>,
     /// Who owns it, if a person.
     pub(super) owner: Option<PersonId>,
+    /// As the caller may see them.
     details: OrderDetails,
     state: Digest,
     count: u32,
@@ -46,6 +50,8 @@ pub(super) struct Head {
 #[derive(FromQueryResult)]
 struct Row {
     id: Uuid,
+    station_id: Uuid,
+    status: String,
     accepted_at: i64,
     cell_id: Option<Uuid>,
     owner_person: Option<Uuid>,
@@ -55,13 +61,20 @@ struct Row {
 }
 
 impl Head {
-    fn read(row: Row) -> Result<Self, Problem> {
+    /// A change of the owner and the last step are changes of the order: it is told again,
+    /// and with it the details as they may be seen then.
+    fn read(caller: &Caller, row: Row) -> Result<Self, Problem> {
+        let details = wire::decode(&row.details).map_err(Problem::internal)?;
+        let owner = row.owner_person.map(PersonId);
+        let owner_while_open = owner.filter(|_| row.status != RETURNED);
+        let station = OrgId(row.station_id);
+        let (details, _) = telephone::details_for(caller, station, owner_while_open, details);
         Ok(Self {
             order: OrderId(row.id),
             accepted: UnixMillis(row.accepted_at),
             cell: row.cell_id.map(CellId),
-            owner: row.owner_person.map(PersonId),
-            details: wire::decode(&row.details).map_err(Problem::internal)?,
+            owner,
+            details,
             state: digest_of(&row.state_digest)?,
             count: u32::try_from(row.entry_count).map_err(Problem::internal)?,
         })
@@ -91,6 +104,8 @@ async fn heads<C: ConnectionTrait>(
         .select_only()
         .columns([
             Column::Id,
+            Column::StationId,
+            Column::Status,
             Column::AcceptedAt,
             Column::CellId,
             Column::OwnerPerson,
@@ -105,7 +120,9 @@ async fn heads<C: ConnectionTrait>(
         .into_model()
         .all(db)
         .await?;
-    rows.into_iter().map(Head::read).collect()
+    rows.into_iter()
+        .map(|row| Head::read(caller, row))
+        .collect()
 }
 
 /// Those of `orders` that are in scope.
@@ -138,11 +155,11 @@ pub(super) async fn of_scan<C: ConnectionTrait>(
     }
     let kept_from = caller.scope.now.0.saturating_sub(RETURNED_KEPT.0);
     let (after, stage) = match scan.stage {
-        Stage::Open(after) => (after, Condition::all().add(Column::Status.ne("returned"))),
+        Stage::Open(after) => (after, Condition::all().add(Column::Status.ne(RETURNED))),
         Stage::Returned(after) => (
             after,
             Condition::all()
-                .add(Column::Status.eq("returned"))
+                .add(Column::Status.eq(RETURNED))
                 .add(Column::AcceptedAt.gte(kept_from)),
         ),
         Stage::Cells | Stage::Customers(_) => return Ok(Vec::new()),

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     app::App,
     edge::Problem,
-    people::{Caller, caller::still_stands, rows::person},
+    people::{Caller, audit, caller::still_stands, rows::person},
     trace::rows::feed_head,
 };
 use gridcrew_sync_protocol::{
@@ -23,6 +23,7 @@ use gridcrew_sync_protocol::{
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use std::time::Duration;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// What an item weighs beside what it carries, bytes.
 const FRAME: u64 = 200;
@@ -65,6 +66,10 @@ pub async fn next(
     let mut told = told;
     loop {
         let page = read(app, &caller, told, Size::default()).await?;
+        // Once for each scan, not for each page: what a handheld holds it was told.
+        for (action, subject) in &page.begun {
+            audit::record_reading(app, &caller, action, subject).await?;
+        }
         let waits = page.items.is_empty() && !page.more && Instant::now() < deadline;
         let (station, position) = (page.told.station, page.told.position);
         if waits {
@@ -138,6 +143,9 @@ pub struct Page {
     pub items: Vec<FeedItem>,
     /// There is more.
     pub more: bool,
+    /// What begins to be told as a whole with it, for the audit log: what it is called
+    /// there, and the station or the cell.
+    pub begun: Vec<(&'static str, Uuid)>,
     bytes: u64,
 }
 
@@ -147,6 +155,7 @@ impl Page {
             told,
             items: Vec::new(),
             more: false,
+            begun: Vec::new(),
             bytes: 0,
         }
     }
@@ -225,7 +234,11 @@ impl<'a> Reading<'a> {
                 self.tell_changes().await?;
             } else if let Some(stage) = self.page.told.scan.as_ref().map(|scan| scan.stage) {
                 self.scan_surroundings(stage).await?;
-            } else if !self.page.told.gain(&self.present.cells) {
+            } else if self.page.told.gain(&self.present.cells) {
+                let gained = self.page.told.scan.iter().flat_map(|scan| &scan.cells);
+                let begun = gained.map(|cell| ("feed.cell_begun", cell.0));
+                self.page.begun.extend(begun);
+            } else {
                 return Ok(self.page);
             }
         }
@@ -242,6 +255,8 @@ impl<'a> Reading<'a> {
             self.page.push(FeedItem::StartOver, 0);
         }
         if me {
+            let station = self.present.station.0;
+            self.page.begun.push(("feed.begun", station));
             self.tell_me().await?;
         }
         if templates {

@@ -7,6 +7,7 @@ use crate::{
     edge::Problem,
     people::{
         Caller,
+        audit::{self, Outcome, Who},
         rows::{handheld, session},
     },
     trace::rows::set_aside_batch,
@@ -20,38 +21,43 @@ use gridcrew_sync_protocol::{
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    PaginatorTrait, QueryFilter, sea_query::Expr,
+    PaginatorTrait, QueryFilter, QuerySelect, sea_query::Expr,
 };
-use uuid::Uuid;
 
 /// Opens a journal that goes on from a forked one, or gives the one that was opened for the
 /// same key before.
 ///
 /// # Errors
-/// `journal.not_yours`, `journal.bad_signature`, `journal.malformed` when the new key is
+/// `auth.revoked`, `journal.not_yours`, `journal.bad_signature`, `journal.malformed` when the new key is
 /// none, `conflict` when the journal did not fork.
 pub async fn reopen(
     app: &App,
     caller: &Caller,
     request: ReopenRequest,
 ) -> Result<ReopenReply, Problem> {
-    let (caller, id) = (caller.clone(), app.new_id());
+    let (this, caller) = (app.clone(), caller.clone());
     app.store
-        .write(move |tx| Box::pin(async move { reopen_in(tx, &caller, &request, id).await }))
+        .write(move |tx| Box::pin(async move { reopen_in(tx, &this, &caller, &request).await }))
         .await
 }
 
 async fn reopen_in(
     tx: &DatabaseTransaction,
+    app: &App,
     caller: &Caller,
     request: &ReopenRequest,
-    id: Uuid,
 ) -> Result<ReopenReply, Problem> {
     let old = handheld::Entity::find_by_id(request.old.0)
         .filter(handheld::Column::PersonId.eq(caller.person.0))
+        .lock_exclusive()
         .one(tx)
         .await?
         .ok_or_else(not_yours)?;
+    // Revoked since the request began, with all journals that there were then.
+    if old.revoked_at.is_some() {
+        let detail = "This handheld was revoked.";
+        return Err(Problem::new(Code::AuthRevoked, detail));
+    }
     check_signature(&old, request)?;
     if let Some(journal) = opened_before(tx, request).await? {
         bind(tx, caller, journal).await?;
@@ -64,6 +70,7 @@ async fn reopen_in(
         let detail = "The journal did not fork: go on in it.";
         return Err(Problem::new(Code::Conflict, detail));
     }
+    let id = app.new_id();
     let row = handheld::ActiveModel {
         id: Set(id),
         person_id: Set(old.person_id),
@@ -82,6 +89,8 @@ async fn reopen_in(
         .await?;
     let journal = JournalId(id);
     bind(tx, caller, journal).await?;
+    let who = Who::from(caller);
+    audit::record(tx, app, who, "handheld.continued", journal, Outcome::Done).await?;
     Ok(ReopenReply { journal })
 }
 

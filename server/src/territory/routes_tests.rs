@@ -313,7 +313,7 @@ async fn a_customer_is_found_by_who_may_see_him_and_that_is_written_down() {
     desk.post(&format!("{station}/territory"), two_cells_json())
         .await;
     let customers = json!({ "customers": [{
-        "account_no": "0033001", "name": "Zhao", "phone": "139", "station_area": "t1",
+        "account_no": "0033001", "name": "Zhao", "phone": "13912345678", "station_area": "t1",
         "position": { "lon": 116.404, "lat": 39.915, "datum": "BD-09" },
     }] });
     let path = format!("{station}/customers");
@@ -329,6 +329,8 @@ async fn a_customer_is_found_by_who_may_see_him_and_that_is_written_down() {
     let find = "/customers?account_no=0033001";
     let (_, found) = desk.get(find).await;
     assert_eq!(found["name"], "Zhao");
+    assert_eq!(found["phone"], "13912345678");
+    assert_eq!(found["phone_masked"], false);
     assert!((found["position"]["lon"].as_f64().unwrap() - 116.3912).abs() < 1e-3);
 
     // A manager sees him only while he answers for the cell.
@@ -338,7 +340,13 @@ async fn a_customer_is_found_by_who_may_see_him_and_that_is_written_down() {
     let roles = format!("/cells/{}/roles", found["cell"].as_str().unwrap());
     let wish = json!({ "role_a": PersonId(manager.id) });
     assert_eq!(desk.call(Method::PUT, &roles, wish).await.0, 200);
-    assert_eq!(pocket.get(find).await.0, 200);
+    let center = fixture.person(Role::Center, ground.organisation.center);
+    let center = Desk::of(fixture, &center.await).await;
+    for reader in [&pocket, &center] {
+        let (status, found) = reader.get(find).await;
+        assert_eq!((status, &found["phone_masked"]), (200, &json!(true)));
+        assert_eq!(found["phone"], "*******5678");
+    }
     let keeper = fixture.person(Role::Administrator, ground.station()).await;
     let keeper = Desk::of(fixture, &keeper).await;
     assert_eq!(keeper.get(find).await.0, 403);
@@ -348,7 +356,7 @@ async fn a_customer_is_found_by_who_may_see_him_and_that_is_written_down() {
         .count(ground.app().store.read())
         .await
         .unwrap();
-    assert_eq!(lines, 2);
+    assert_eq!(lines, 3);
 }
 
 #[actix_web::test]

@@ -460,7 +460,11 @@ impl World {
 
     /// The same session with tokens that name the place where its person is now.
     async fn renewed(&self, caller: &Caller) -> Fallible<Caller> {
-        let wish = json!({ "refresh_token": caller.tokens.refresh_token });
+        let token = &caller.tokens.refresh_token;
+        let wish = match &caller.hand {
+            Some(hand) => hand.raw.renewal(token),
+            None => json!({ "refresh_token": token }),
+        };
         let reply = self.nobody.post("/auth/refresh", &wish).await?.done()?;
         let tokens: Tokens = serde_json::from_value(reply)?;
         let mut hand = caller.hand.as_deref().cloned();

@@ -3,7 +3,7 @@
 use super::Short;
 use crate::{
     app::App,
-    edge::{Problem, ProblemDocument},
+    edge::{Problem, ProblemDocument, origin::address},
     people::{
         Caller,
         audit::{self, Outcome, Who},
@@ -12,7 +12,6 @@ use crate::{
         renewal::{Exchange, exchange},
         session::{self, EndReason, Which},
         sign_in::sign_in,
-        throttle::address,
     },
 };
 use actix_web::{
@@ -43,13 +42,15 @@ pub(super) async fn login(
     request: HttpRequest,
     body: Short<LoginRequest>,
 ) -> Result<Json<Tokens>, Problem> {
-    sign_in(&app, address(&request), body.0).await.map(Json)
+    let from = address(&request, &app.config.trusted_proxy);
+    sign_in(&app, from, body.0).await.map(Json)
 }
 
 /// Exchanges a refresh token for new tokens.
 ///
 /// When the answer was lost, the same token gives the same new one again, until that is
-/// used. After that, using the old one ends the session.
+/// used; without a handheld only for a minute. After that, using the old one ends the
+/// session. A handheld proves with its journal's key that it asks itself.
 #[utoipa::path(
     operation_id = "refresh",
     tag = "people",
@@ -68,10 +69,12 @@ pub(super) async fn refresh(
 ) -> Result<Json<Tokens>, Problem> {
     let token = RefreshToken::parse(&body.0.refresh_token)
         .ok_or_else(|| Problem::new(Code::AuthRequired, "This refresh token is not valid here."))?;
-    let this = App::clone(&app);
+    let (this, proof) = (App::clone(&app), body.0.proof);
     let exchanged = app
         .store
-        .write(move |tx| Box::pin(async move { exchange(tx, &this, &token).await }))
+        .write(move |tx| {
+            Box::pin(async move { exchange(tx, &this, &token, proof.as_deref()).await })
+        })
         .await?;
     match exchanged {
         Exchange::Renewed(tokens) => Ok(Json(tokens)),

@@ -3,7 +3,7 @@
 use super::{Short, people::in_scope};
 use crate::{
     app::App,
-    edge::{Problem, ProblemDocument},
+    edge::{Problem, ProblemDocument, origin::address},
     people::{
         Caller, Permission,
         audit::{self, Outcome, Who},
@@ -13,7 +13,7 @@ use crate::{
         handheld::{Listed, find, revoke},
         page::{Page, rows_to_read},
         rows::handheld,
-        throttle::{Target, address},
+        throttle::Target,
     },
 };
 use actix_web::{
@@ -100,7 +100,8 @@ pub(super) async fn enrol_handheld(
     let wish = body.0;
     let key = check_proof(&wish)?;
     let device_name = field::name("A handheld's name", &wish.device_name)?;
-    let (target, from) = (Target::EnrolmentCode, address(&request));
+    let target = Target::EnrolmentCode;
+    let from = address(&request, &app.config.trusted_proxy);
     app.gate.throttle.begin(target, from, app.now())?;
     let this = App::clone(&app);
     let reply = app
@@ -111,6 +112,12 @@ pub(super) async fn enrol_handheld(
         .await;
     if !matches!(&reply, Err(problem) if problem.code == Code::EnrolBadCode) {
         app.gate.throttle.forgive(target, from, app.now(), true);
+    }
+    if let Err(problem) = &reply
+        && matches!(problem.code, Code::EnrolBadCode | Code::AuthRevoked)
+    {
+        let (who, code) = (Who::default(), problem.code);
+        audit::record_refusal(&app, who, "handheld.enrolled", "unknown", code).await?;
     }
     reply.map(Json)
 }
@@ -196,7 +203,8 @@ pub(super) async fn list_handhelds(
     Ok(Json(Page::of(rows, read, |row| row.id)))
 }
 
-/// Revokes a handheld: its sessions end at once, and nothing it sends is applied any more.
+/// Revokes a handheld: its sessions end at once, and nothing it sends is applied any more,
+/// in whichever journal it wrote before or after a fork.
 #[utoipa::path(
     operation_id = "revoke_handheld",
     tag = "people",
@@ -223,9 +231,12 @@ pub(super) async fn revoke_handheld(
                 .add(handheld::Column::Id.eq(id));
             let found = find(tx, condition.clone(), 1).await?;
             let found = found.first().ok_or_else(Problem::not_found)?;
-            revoke(tx, found, caller.now).await?;
-            let who = Who::from(caller);
-            audit::record(tx, app, who, "handheld.revoked", id, Outcome::Done).await?;
+            let revoked = revoke(tx, found, caller.now).await?;
+            let others = revoked.into_iter().filter(|journal| journal.0 != id);
+            for journal in others.chain([JournalId(id)]) {
+                let (who, done) = (Who::from(caller), Outcome::Done);
+                audit::record(tx, app, who, "handheld.revoked", journal, done).await?;
+            }
             let row = find(tx, condition, 1).await?.pop();
             row.ok_or_else(Problem::not_found)
         })

@@ -7,7 +7,7 @@ use crate::{
         Caller, Permission,
         audit::record_reading,
         page::{Page, rows_to_read},
-        rows::{audit_log, person},
+        rows::{audit_log, org_unit, person},
     },
 };
 use actix_web::{
@@ -73,7 +73,19 @@ pub(super) struct LogQuery {
     limit: Option<u64>,
 }
 
+/// Whether there is no unit above the caller's.
+async fn is_at_the_top(app: &App, caller: &Caller) -> Result<bool, Problem> {
+    let unit = org_unit::Entity::find_by_id(caller.org.0)
+        .filter(org_unit::Column::ParentId.is_null())
+        .one(app.store.read())
+        .await?;
+    Ok(unit.is_some())
+}
+
 /// Who saw and did what in your units, newest first.
+///
+/// What strangers tried in vain, such as logins and enrolment codes that do not exist, is
+/// in no unit: an administrator of the topmost one sees it.
 #[utoipa::path(
     operation_id = "read_audit",
     tag = "people",
@@ -98,9 +110,15 @@ pub(super) async fn read_audit(
         .column(person::Column::Id)
         .filter(caller.scope.people())
         .into_query();
-    let in_scope = Condition::any()
+    let mut in_scope = Condition::any()
         .add(caller.scope.of_stations("audit_log"))
         .add(Column::PersonId.in_subquery(people));
+    if is_at_the_top(&app, &caller).await? {
+        let nobodys = Condition::all()
+            .add(Column::PersonId.is_null())
+            .add(Column::StationId.is_null());
+        in_scope = in_scope.add(nobodys);
+    }
     let condition = Condition::all()
         .add(in_scope)
         .add_option(query.person.map(|id| Column::PersonId.eq(id)))

@@ -3,7 +3,7 @@
 use super::{Short, people::PersonView};
 use crate::{
     app::App,
-    edge::{Problem, ProblemDocument},
+    edge::{Problem, ProblemDocument, origin::address},
     people::{
         Caller, Permission,
         account::set_password,
@@ -14,7 +14,6 @@ use crate::{
         rows::{person, session},
         session::{EndReason, Which, end_of},
         sign_in::check_password,
-        throttle::address,
     },
 };
 use actix_web::{
@@ -219,7 +218,8 @@ pub(super) async fn change_password(
     const ACTION: &str = "password.changed";
     caller.may(Permission::OwnAccount)?;
     let row = own_row(&app, &caller).await?;
-    let (from, login, person) = (address(&request), row.login.clone(), Some(row));
+    let from = address(&request, &app.config.trusted_proxy);
+    let (login, person) = (row.login.clone(), Some(row));
     let row = check_password(&app, from, &login, body.0.current, person, ACTION).await?;
     let random = app.randomness.as_ref();
     let hashed = app

@@ -13,7 +13,10 @@ use actix_web::{
 };
 use gridcrew_sync_protocol::{enrol::Tokens, ids::OrgId};
 use serde_json::{Value, json};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 use uuid::Uuid;
 
 /// A person and his tokens.
@@ -35,6 +38,18 @@ async fn call(
     path: &str,
     body: Option<Value>,
 ) -> (StatusCode, Value) {
+    call_through(fixture, None, who, method, path, body).await
+}
+
+/// Calls through a proxy on this machine, which says for whom.
+async fn call_through(
+    fixture: &Fixture,
+    forwarded: Option<&str>,
+    who: Option<&Someone>,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> (StatusCode, Value) {
     let (app, document) = (fixture.app.clone(), http::api_document());
     let service = App::new().configure(|config| http::routes(config, &app, &document));
     let service = test::init_service(service).await;
@@ -42,6 +57,9 @@ async fn call(
         .method(method)
         .uri(&format!("/api/v1{path}"))
         .peer_addr(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
+    if let Some(forwarded) = forwarded {
+        request = request.insert_header(("X-Forwarded-For", forwarded));
+    }
     if let Some(who) = who {
         let token = format!("Bearer {}", who.tokens.access_token);
         request = request.insert_header(("Authorization", token));
@@ -297,6 +315,77 @@ async fn a_login_can_be_renewed_listed_and_ended() {
         get(&fixture, &clerk, "/me").await.1["code"],
         "auth.required"
     );
+}
+
+#[actix_web::test]
+async fn what_strangers_try_in_vain_is_seen_at_the_top_only() {
+    use ed25519_dalek::{Signer, SigningKey};
+    use gridcrew_sync_protocol::enrol::EnrolRequest;
+    let fixture = Fixture::new().await;
+    let org = Organisation::in_(&fixture).await;
+    let top = someone(&fixture, Role::Administrator, org.center).await;
+    let below = someone(&fixture, Role::Administrator, org.station).await;
+    let login = json!({"login": "nobody", "password": "no"});
+    call(&fixture, None, Method::POST, "/auth/login", Some(login)).await;
+    let (code, key) = ("0000-0000-0000", SigningKey::from_bytes(&[1; 32]));
+    let proof = key.sign(&EnrolRequest::proof_text(code));
+    let wish = json!({
+        "code": code, "public_key": hex::encode(key.verifying_key().as_bytes()),
+        "proof": hex::encode(proof.to_bytes()), "device_name": "test",
+    });
+    let path = "/handhelds/enrol";
+    let (_, problem) = call(&fixture, None, Method::POST, path, Some(wish)).await;
+    assert_eq!(problem["code"], "enrol.bad_code");
+
+    let log = get(&fixture, &top, "/audit").await.1;
+    let lines = log["items"].as_array().unwrap().iter();
+    let mut lines: Vec<_> = lines
+        .map(|line| (line["action"].clone(), line["outcome"].clone()))
+        .collect();
+    lines.sort_by_key(|line| line.0.to_string());
+    let expected = [
+        (json!("handheld.enrolled"), json!("enrol.bad_code")),
+        (json!("session.begun"), json!("auth.wrong_password")),
+    ];
+    assert_eq!(lines, expected);
+    assert!(ids(&get(&fixture, &below, "/audit").await.1).is_empty());
+}
+
+#[actix_web::test]
+async fn behind_a_trusted_proxy_who_guesses_keeps_no_one_else_out() {
+    for (trusted, expected) in [
+        (true, StatusCode::OK),
+        (false, StatusCode::TOO_MANY_REQUESTS),
+    ] {
+        let mut fixture = Fixture::new().await;
+        let org = Organisation::in_(&fixture).await;
+        let admin = someone(&fixture, Role::Administrator, org.center).await;
+        let clerk = someone(&fixture, Role::Station, org.station).await;
+        if trusted {
+            let config = Arc::make_mut(&mut fixture.app.config);
+            config.trusted_proxy = vec!["127.0.0.0/8".parse().unwrap()];
+        }
+        let login = |from: &'static str, password: &str| {
+            let body = json!({"login": clerk.row.login, "password": password});
+            let fixture = &fixture;
+            async move {
+                let path = "/auth/login";
+                call_through(fixture, Some(from), None, Method::POST, path, Some(body)).await
+            }
+        };
+        let (path, password) = (
+            format!("/people/{}/password", clerk.row.id),
+            "a quiet transformer hums",
+        );
+        let body = Some(json!({"password": password}));
+        call(&fixture, Some(&admin), Method::POST, &path, body).await;
+        for _ in 0..6 {
+            login("198.51.100.1, 203.0.113.9", "no").await;
+        }
+        let (status, _) = login("203.0.113.9", "no").await;
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(login("198.51.100.1", password).await.0, expected);
+    }
 }
 
 #[actix_web::test]

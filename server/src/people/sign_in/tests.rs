@@ -202,4 +202,11 @@ async fn a_handheld_whose_session_ended_goes_on_in_its_journal() {
     ] {
         assert_eq!(attempt(proof).await.unwrap_err().code, Code::EnrolBadProof);
     }
+    let refused = audit_log::Entity::find()
+        .filter(audit_log::Column::Outcome.eq("enrol.bad_proof"))
+        .all(fixture.app.store.read())
+        .await
+        .unwrap();
+    assert_eq!(refused.len(), 2);
+    assert!(refused.iter().all(|line| line.person_id == Some(person.id)));
 }

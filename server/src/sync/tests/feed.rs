@@ -2,6 +2,7 @@
 
 use super::world::{Device, World};
 use crate::{
+    people::rows::audit_log,
     sync::{
         cursor,
         feed::Told,
@@ -23,7 +24,9 @@ use gridcrew_sync_protocol::{
     wire,
 };
 use proptest::prelude::*;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -257,6 +260,8 @@ struct Model {
     cells: BTreeMap<CellId, gridcrew_sync_protocol::feed::Cell>,
     customers: BTreeMap<CustomerId, CellId>,
     orders: BTreeMap<OrderId, BTreeMap<EntryId, Vec<u8>>>,
+    /// The number to call and the salt, as told last.
+    numbers: BTreeMap<OrderId, (String, usize)>,
     /// Orders that are being told whole, in parts.
     in_parts: BTreeSet<OrderId>,
     introduced: bool,
@@ -269,6 +274,7 @@ impl Model {
             cells: BTreeMap::new(),
             customers: BTreeMap::new(),
             orders: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             in_parts: BTreeSet::new(),
             introduced: false,
         }
@@ -336,7 +342,9 @@ impl Model {
     }
 
     fn order(&mut self, device: &Device, item: &OrderItem) {
-        assert!(item.details.is_some());
+        let details = item.details.as_ref().unwrap();
+        let number = (details.contact_phone.clone(), details.salt.len());
+        self.numbers.insert(item.order, number);
         if item.whole {
             self.orders.insert(item.order, BTreeMap::new());
         }
@@ -396,7 +404,13 @@ impl Model {
                 Some(_) if !in_scope => panic!("holds an order that is out of scope"),
                 None if in_scope && !old => panic!("misses an order that is in scope"),
                 None => {}
-                Some(held) => self.check_entries(ground, device, *order, held).await,
+                Some(held) => {
+                    let whole = *owner == device && row.status != "returned";
+                    let (number, salt) = &self.numbers[order];
+                    let expected = if whole { "13800138000" } else { "*******8000" };
+                    assert_eq!((&**number, *salt > 0), (expected, whole));
+                    self.check_entries(ground, device, *order, held).await;
+                }
             }
         }
     }
@@ -654,6 +668,46 @@ async fn who_waits_hears_of_a_change_at_once_and_of_none_when_the_time_is_over()
     let order = ground.orders[0].0;
     let told = |item: &FeedItem| matches!(item, FeedItem::Order(item) if item.order == order);
     assert!(page.items.iter().any(told));
+}
+
+#[tokio::test]
+async fn the_log_says_once_what_a_handheld_was_told_as_a_whole() {
+    let mut ground = Ground::new().await;
+    let (caller, _) = waiting(&ground).await;
+    let app = ground.world.fixture.app.clone();
+    let heads = Heads::default();
+    let mut told = None;
+    for gains in [false, true] {
+        if gains {
+            ground.set_roles(1, 0, 1).await;
+        }
+        loop {
+            let mut caller = caller.clone();
+            caller.scope.now = app.now();
+            let page = page::next(&app, &heads, &caller, told, Duration::ZERO).await;
+            let page = page.unwrap();
+            told = Some(cursor::open(&app.keys, &caller, &page.cursor).unwrap());
+            if page.items.is_empty() && !page.more {
+                break;
+            }
+        }
+    }
+    let lines = audit_log::Entity::find()
+        .filter(audit_log::Column::Action.starts_with("feed."))
+        .order_by_asc(audit_log::Column::Id)
+        .all(app.store.read())
+        .await
+        .unwrap();
+    let (station, cell) = (ground.world.station, ground.cells[1]);
+    let expected = [
+        ("feed.begun", station.to_string()),
+        ("feed.cell_begun", cell.to_string()),
+    ];
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|line| (&*line.action, line.subject.clone()))
+        .collect();
+    assert_eq!(lines, expected);
 }
 
 /// A caller with a session, who is told everything.

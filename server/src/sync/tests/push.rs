@@ -4,7 +4,7 @@ use super::world::{Device, World, packed};
 use crate::{
     edge::{PACKED_MEDIA_TYPE, Problem},
     http,
-    people::rows::{handheld, session},
+    people::rows::{audit_log, handheld, session},
     sync::{reopen::reopen, routes},
     trace::rows::{batch, set_aside_batch},
 };
@@ -175,6 +175,13 @@ async fn a_fork_keeps_both_branches_and_goes_on_in_a_new_journal() {
         .await
         .unwrap();
     assert_eq!(reply, again, "asking again gives the same journal");
+    let lines = audit_log::Entity::find()
+        .filter(audit_log::Column::Action.eq("handheld.continued"))
+        .all(world.fixture.app.store.read())
+        .await
+        .unwrap();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].subject, reply.journal.to_string());
 
     let continues = Some((clone.journal, 3, clone.link(3)));
     let opened = Entry::Opened(Opened {

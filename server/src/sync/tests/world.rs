@@ -207,6 +207,7 @@ impl World {
         let now = self.fixture.app.now();
         let details = wire::encode(&OrderDetails {
             phenomenon: "no light".to_owned(),
+            contact_phone: "13800138000".to_owned(),
             salt: vec![7; 16],
             ..OrderDetails::default()
         });

@@ -8,6 +8,7 @@ use crate::{
         Caller, Permission,
         audit::{self, Outcome, Who},
         caller::still_stands,
+        telephone,
     },
     territory::store::{self, Imported, NewCustomer},
 };
@@ -168,8 +169,10 @@ pub struct CustomerFound {
     pub account_no: String,
     /// The account's name.
     pub name: String,
-    /// The telephone number.
+    /// The telephone number: whole for staff of the station, for others only its end.
     pub phone: String,
+    /// Whether digits of the number are hidden.
+    pub phone_masked: bool,
     /// The service address.
     pub address: String,
     /// The station that serves him.
@@ -205,12 +208,20 @@ pub(super) async fn find_customer(
         .ok_or_else(Problem::not_found)?;
     let id = CustomerId(customer.id);
     audit::record_reading(&app, &caller, "customer.read", id).await?;
+    let whole = telephone::sees_whole(&caller, OrgId(customer.station_id), None);
+    let phone_masked = !whole && !customer.phone.is_empty();
+    let phone = if whole {
+        customer.phone
+    } else {
+        telephone::masked(&customer.phone)
+    };
     let place = customer.lon.zip(customer.lat);
     Ok(web::Json(CustomerFound {
         id,
         account_no: customer.account_no,
         name: customer.name,
-        phone: customer.phone,
+        phone,
+        phone_masked,
         address: customer.address,
         station: OrgId(customer.station_id),
         station_area: StationAreaId(customer.station_area_id),

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 const TAKES_IN: Who = Who::Roles(&[Role::Station, Role::Center]);
 const READS: Who = Who::Roles(&[Role::Manager, Role::Station, Role::Center]);
-const EXPORTS: Who = Who::Roles(&[Role::Station, Role::Center]);
+const EXPORTS: Who = Who::Roles(&[Role::Station]);
 const ACTS: Who = Who::Roles(&[Role::Manager, Role::Station]);
 
 pub(super) fn rows() -> Vec<Row> {

@@ -273,6 +273,8 @@ fn person(world: &World, _: &Caller, target: &Target, reply: &Reply) -> Fallible
 fn log(world: &World, caller: &Caller, _: &Target, reply: &Reply) -> Fallible<()> {
     let page: Value = serde_json::from_slice(&reply.bytes)?;
     let (people, stations) = (world.all_people(caller), world.all_stations(caller));
+    let unit = world.unit(caller.unit);
+    let at_the_top = unit.is_some_and(|unit| unit.parent.is_none());
     let lines = page[ITEMS].as_array().into_iter().flatten();
     let mut strange = BTreeSet::new();
     let mut count = 0;
@@ -281,6 +283,10 @@ fn log(world: &World, caller: &Caller, _: &Target, reply: &Reply) -> Fallible<()
         let by: Option<Uuid> = serde_json::from_value(line["person"].clone())?;
         let at: Option<Uuid> = serde_json::from_value(line["station"].clone())?;
         let of_his = by.is_some_and(|by| people.contains(&by));
+        // What strangers tried is of no unit; it is read at the top.
+        if at_the_top && by.is_none() && at.is_none() {
+            continue;
+        }
         if !of_his && !at.is_some_and(|at| stations.contains(&at)) {
             strange.insert(line.to_string());
         }
