@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{edge::Problem, trace::rows::entry};
 use gridcrew_sync_protocol::{
+    code::Code,
     digest::Digest,
     ids::{JournalId, OrderId},
     journal::{Entry, EntryId, Seq},
@@ -15,11 +16,16 @@ use gridcrew_sync_protocol::{
     record::{Event, Fix, PhotoRef, Record, Term},
     time::{Millis, Sureness, UnixMillis},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
+/// Most entries of one page: each may be up to 64 KiB.
+const MAX_PAGE: u64 = 200;
 /// A wall clock farther off than this is flagged.
 const CLOCK_OFF: Millis = Millis(5 * 60_000);
 /// A record that came later than this after it was made is a late entry.
@@ -34,8 +40,23 @@ const VAGUE_FIX_DM: u32 = 2_000;
 pub struct TraceView {
     /// The order.
     pub order: OrderId,
-    /// What happened, the earliest first.
+    /// What happened, page by page as it came to the server; within a page the earliest
+    /// first.
     pub entries: Vec<TraceEntry>,
+    /// Give it as `after` for the next page; none at the end.
+    pub next: Option<String>,
+}
+
+/// Which part of a trace.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct TraceQuery {
+    /// Where the page before ended: its `next`.
+    pub after: Option<String>,
+    /// Most entries of the page, 1 to 200; 200 when left out.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<u64>,
 }
 
 /// One thing that happened.
@@ -106,15 +127,17 @@ pub enum Flag {
     LateEntry,
 }
 
-/// Shows the trace of an order.
+/// Shows a page of the trace of an order.
 ///
 /// # Errors
-/// A problem of the database.
-pub async fn trace<C: ConnectionTrait>(db: &C, state: &OrderState) -> Result<TraceView, Problem> {
-    let rows = entry::Entity::find()
-        .filter(entry::Column::OrderId.eq(state.order.0))
-        .all(db)
-        .await?;
+/// `request.invalid` for a limit or a continuation that is none, or a problem of the
+/// database.
+pub async fn trace<C: ConnectionTrait>(
+    db: &C,
+    state: &OrderState,
+    query: &TraceQuery,
+) -> Result<TraceView, Problem> {
+    let (rows, next) = page(db, state.order, query).await?;
     let records: Vec<(entry::Model, Option<Record>)> = rows
         .into_iter()
         .map(|row| {
@@ -146,7 +169,60 @@ pub async fn trace<C: ConnectionTrait>(db: &C, state: &OrderState) -> Result<Tra
     Ok(TraceView {
         order: state.order,
         entries,
+        next,
     })
+}
+
+/// The entries of a page as they came, and what continues it.
+async fn page<C: ConnectionTrait>(
+    db: &C,
+    order: OrderId,
+    query: &TraceQuery,
+) -> Result<(Vec<entry::Model>, Option<String>), Problem> {
+    use entry::Column;
+    let limit = query.limit.unwrap_or(MAX_PAGE);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        let detail = format!("limit must be 1 to {MAX_PAGE}.");
+        return Err(Problem::new(Code::RequestInvalid, detail));
+    }
+    let after = query.after.as_deref().map(position).transpose()?;
+    let later = |(at, journal, seq): (i64, Uuid, i64)| {
+        let in_journal = Condition::all()
+            .add(Column::JournalId.eq(journal))
+            .add(Column::Seq.gt(seq));
+        let beside = Condition::any()
+            .add(Column::ReceivedAt.gt(at))
+            .add(Column::JournalId.gt(journal))
+            .add(in_journal);
+        Condition::all().add(Column::ReceivedAt.gte(at)).add(beside)
+    };
+    let mut rows = entry::Entity::find()
+        .filter(Column::OrderId.eq(order.0))
+        .filter(Condition::all().add_option(after.map(later)))
+        .order_by_asc(Column::ReceivedAt)
+        .order_by_asc(Column::JournalId)
+        .order_by_asc(Column::Seq)
+        .limit(limit + 1)
+        .all(db)
+        .await?;
+    let more = rows.len() as u64 > limit;
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let next = rows.last().filter(|_| more);
+    let next = next.map(|row| format!("{}.{}.{}", row.received_at, row.journal_id, row.seq));
+    Ok((rows, next))
+}
+
+/// Where a page ended.
+fn position(after: &str) -> Result<(i64, Uuid, i64), Problem> {
+    let mut parts = after.splitn(3, '.');
+    let mut next = || parts.next().unwrap_or_default();
+    match (next().parse(), next().parse(), next().parse()) {
+        (Ok(at), Ok(journal), Ok(seq)) => Ok((at, journal, seq)),
+        _ => {
+            let detail = "after must be the next of a page before.";
+            Err(Problem::new(Code::RequestInvalid, detail))
+        }
+    }
 }
 
 /// What the row alone says of an entry.
@@ -166,7 +242,7 @@ fn stored(row: &entry::Model, state: &OrderState) -> Result<TraceEntry, Problem>
         from_server: journal.0 == state.order.0,
         received_at: UnixMillis(row.received_at),
         actor: NamedPerson {
-            id: uuid::Uuid::nil().into(),
+            id: Uuid::nil().into(),
             name: String::new(),
         },
         term: Term(0),
