@@ -328,3 +328,60 @@ fn told(event: &Event) -> (String, Value) {
     };
     (kind.to_owned(), content.unwrap_or(Value::Null))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::tests::world::World;
+    use gridcrew_sync_protocol::wire;
+
+    #[actix_web::test]
+    async fn pages_hold_every_entry_once_whatever_their_length() {
+        let world = World::new().await;
+        let (one, two) = (world.manager().await, world.manager().await);
+        let order = world.order(one, None).await;
+        let mut devices = [world.device(one, 1).await, world.device(two, 2).await];
+        for device in &mut devices {
+            for n in 0..5 {
+                device.note(order, &format!("note {n}"));
+            }
+            // All of it comes at one and the same moment.
+            world.push(device, device.all()).await.unwrap();
+        }
+        let state: OrderState = wire::decode(&world.row(order).await.state).unwrap();
+        let db = world.fixture.app.store.read();
+        let whole = trace(db, &state, &TraceQuery::default()).await.unwrap();
+        assert_eq!((whole.entries.len(), &whole.next), (2 + 2 * 5, &None));
+        for limit in 1..=12 {
+            let mut query = TraceQuery {
+                after: None,
+                limit: Some(limit),
+            };
+            let mut found = Vec::new();
+            loop {
+                let page = trace(db, &state, &query).await.unwrap();
+                assert!(page.entries.len() as u64 <= limit);
+                found.extend(page.entries);
+                query.after = page.next;
+                if query.after.is_none() {
+                    break;
+                }
+            }
+            found.sort_by_key(|entry| (entry.at, entry.journal, entry.seq));
+            assert_eq!(found, whole.entries, "pages of {limit}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_limit_or_a_continuation_that_is_none_is_refused() {
+        let world = World::new().await;
+        let order = world.order_of(world.station).await;
+        let state: OrderState = wire::decode(&world.row(order).await.state).unwrap();
+        let db = world.fixture.app.store.read();
+        for (after, limit) in [(None, Some(0)), (None, Some(201)), (Some("1.x.2"), None)] {
+            let after = after.map(str::to_owned);
+            let refused = trace(db, &state, &TraceQuery { after, limit }).await;
+            assert_eq!(refused.unwrap_err().code, Code::RequestInvalid);
+        }
+    }
+}
