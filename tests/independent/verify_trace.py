@@ -223,8 +223,14 @@ def check(folder):
         except (Broken, KeyError, TypeError, ValueError, AttributeError) as why:
             yield f"{name}: {why}"
     yield from check_entries(manifest, shown)
-    listed = {line["file"] for line in manifest.get("set_aside", [])}
+    keys = {line["journal"]: line["key"] for line in manifest["journals"]}
+    listed = set()
     for line in manifest.get("set_aside", []):
+        if line["file"] in listed:
+            yield f"{line['file']} is listed twice"
+        listed.add(line["file"])
+        if keys.get(line["journal"], line["key"]) != line["key"]:
+            yield f"{line['file']} names another key than its journal"
         try:
             check_set_aside(line, files.get(line["file"], b""))
         except (Broken, KeyError, TypeError, ValueError, AttributeError) as why:
