@@ -13,7 +13,7 @@ use crate::{
     people::Gate,
     store::Store,
     territory::{index::TerritoryIndex, refresh},
-    trace::epoch,
+    trace::{epoch, scratch},
 };
 use actix_web::{HttpServer, dev::ServerHandle};
 use arc_swap::ArcSwap;
@@ -22,6 +22,8 @@ use std::{
     fs::{self, File},
     io,
     net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -52,7 +54,7 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`]
 pub async fn open(config: Config) -> Result<App, StartError> {
-    fs::create_dir_all(&config.data)?;
+    make_private(&config.data)?;
     let (clock, randomness) = (Arc::new(SystemClock), Arc::new(SystemRandomness));
     let keys = Arc::new(ServerKeys::open(&config.data, randomness.as_ref())?);
     let store = Store::open(&config.database_url()).await?;
@@ -75,6 +77,15 @@ pub async fn open(config: Config) -> Result<App, StartError> {
         .store(Arc::new(epoch::current_or_first(&app).await?));
     refresh::refresh(&app).await?;
     Ok(app)
+}
+
+/// Makes the data folder, readable by its owner only: it holds keys, photos and addresses.
+/// One that is there is left as it is.
+fn make_private(data: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
 }
 
 /// A server that listens.
@@ -114,6 +125,7 @@ pub async fn start(app: App) -> Result<Running, StartError> {
     let lock = lock_data(&app)?;
     watch_height(&app).await?;
     media::recover(&app).await?;
+    scratch::sweep(&app).await?;
     let (workers, listen) = (app.config.workers, app.config.listen);
     let document = http::api_document();
     let beside = app.clone();
@@ -159,6 +171,8 @@ fn lock_data(app: &App) -> Result<Option<File>, StartError> {
 fn work_beside(app: &App) {
     refresh::watch(app.clone());
     media::clean_hourly(app.clone());
+    let sweeping = "removing exports left behind";
+    every(scratch::SWEEP_EVERY, sweeping, app, scratch::sweep);
     every(MARK_EVERY, "marking the height", app, watch_height);
     let reachable_since = app.now();
     every(
@@ -193,4 +207,21 @@ async fn watch_height(app: &App) -> Result<(), Problem> {
     app.epoch
         .store(Arc::new(epoch::current_or_first(app).await?));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_new_data_folder_is_its_owners_alone() {
+        let around = tempfile::tempdir().unwrap();
+        let data = around.path().join("data");
+        for _ in 0..2 {
+            make_private(&data).unwrap();
+            let mode = fs::metadata(&data).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700);
+        }
+    }
 }

@@ -6,7 +6,8 @@
 Only the standard library is needed; signatures are checked when the package `cryptography`
 is there, and it is said when they are not. What is checked: the manifest's signature, the
 hash of every file, nothing missing and nothing besides, every journal's chain of links and
-signatures, that every entry shown is accounted for once, and that photos have the hash of
+signatures, that every entry shown is accounted for once, that batches which were set aside are signed
+by their handheld's key, and that photos have the hash of
 their name. Orders are not folded: that takes the workflow's rules, and `gridcrew trace
 verify` does it.
 
@@ -129,6 +130,28 @@ def check_journal(line, data, server_key):
     return shown
 
 
+def check_set_aside(line, data):
+    """Checks one batch that was kept, but not applied: whole and signed by its key."""
+    batch, end = cbor(data, 0)
+    if end != len(data) or set(batch) != BATCH or not batch["items"]:
+        raise Broken("is not one batch")
+    if (batch["hash"], batch["signed_with"]) != ("sha-256", "ed25519"):
+        raise Broken("is a batch of an unknown form")
+    journal = uuid.UUID(line["journal"])
+    last, head = batch["first"] - 1, batch["before"]
+    for item in batch["items"]:
+        last += 1
+        content = item["h"] if "h" in item else sha256(item["b"])
+        text = b"gridcrew link 1\0" + journal.bytes + last.to_bytes(8, "big")
+        head = sha256(text + head + content)
+    text = b"gridcrew journal 1\0" + journal.bytes + last.to_bytes(8, "big") + head
+    if not signed_by(bytes.fromhex(line["key"]), batch["signature"], text):
+        raise Broken("is not signed by its journal's key")
+    said = (journal.bytes, line["first"], line["last"], line["head"])
+    if (journal_id(batch["journal"]), batch["first"], last, head.hex()) != said:
+        raise Broken("is another batch than the manifest says")
+
+
 def order_of(content):
     """The order that an entry names; None when it cannot be read."""
     try:
@@ -200,6 +223,21 @@ def check(folder):
         except (Broken, KeyError, TypeError, ValueError, AttributeError) as why:
             yield f"{name}: {why}"
     yield from check_entries(manifest, shown)
+    keys = {line["journal"]: line["key"] for line in manifest["journals"]}
+    listed = set()
+    for line in manifest.get("set_aside", []):
+        if line["file"] in listed:
+            yield f"{line['file']} is listed twice"
+        listed.add(line["file"])
+        if keys.get(line["journal"], line["key"]) != line["key"]:
+            yield f"{line['file']} names another key than its journal"
+        try:
+            check_set_aside(line, files.get(line["file"], b""))
+        except (Broken, KeyError, TypeError, ValueError, AttributeError) as why:
+            yield f"{line['file']}: {why}"
+    for name in sorted(name for name in files if name.startswith("set_aside/")):
+        if name not in listed:
+            yield f"{name} was set aside, but is not listed so"
     for line in manifest["photos"]:
         name = f"photos/{line['photo']}"
         if line["held"] and sha256(files.get(name, b"")).hex() != line["photo"]:

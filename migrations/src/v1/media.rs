@@ -32,6 +32,8 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
                 big_integer("bytes"),
                 text("media_type"),
                 big_integer("stored_at"),
+                // a preview made of the original, not brought by a handheld
+                boolean("derived"),
             ],
             &["photo", "kind"],
         ),

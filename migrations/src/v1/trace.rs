@@ -55,6 +55,8 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
                 // fork or revoked
                 text("reason"),
                 big_integer("received_at"),
+                big_integer("first_seq"),
+                big_integer("last_seq"),
                 binary("packed"),
             ],
             &["digest"],
@@ -83,5 +85,9 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
 }
 
 pub(super) fn indexes() -> Vec<IndexCreateStatement> {
-    vec![index("entry", &["order_id"], false)]
+    vec![
+        // an order's entries, and page by page as they came
+        index("entry", &["order_id", "received_at"], false),
+        index("set_aside_batch", &["journal_id"], false),
+    ]
 }

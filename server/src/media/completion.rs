@@ -26,6 +26,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 /// How far an upload is.
 #[derive(Debug)]
@@ -170,20 +171,23 @@ fn original(claim: Claim, format: PictureFormat) -> Held {
         digest: claim.digest,
         bytes: claim.length,
         format,
+        derived: false,
     }
 }
 
 /// Verifies the hash and looks at the picture, one at a time and beside the executor.
 async fn look(app: &App, claim: Claim, path: PathBuf) -> Result<Sound, Unsound> {
-    let permit = app.photos.decoding.acquire().await;
-    let _permit = permit.map_err(|closed| Unsound::Failed(Problem::unavailable(closed)))?;
-    tokio::task::spawn_blocking(move || look_at(claim, &path))
-        .await
-        .unwrap_or_else(|broken| {
-            tracing::error!(%broken, photo = %claim.photo, "a picture broke its decoder");
-            let detail = "The picture cannot be read.";
-            Err(Unsound::Refused(Problem::new(Code::MediaNoPicture, detail)))
-        })
+    let permit = decoding(app).await.map_err(Unsound::Failed)?;
+    let looked = tokio::task::spawn_blocking(move || {
+        let looked = look_at(claim, &path);
+        drop(permit);
+        looked
+    });
+    looked.await.unwrap_or_else(|broken| {
+        tracing::error!(%broken, photo = %claim.photo, "a picture broke its decoder");
+        let detail = "The picture cannot be read.";
+        Err(Unsound::Refused(Problem::new(Code::MediaNoPicture, detail)))
+    })
 }
 
 fn look_at(claim: Claim, path: &Path) -> Result<Sound, Unsound> {
@@ -211,6 +215,7 @@ fn keep(photos: &PhotoFolder, id: uuid::Uuid, claim: Claim, sound: &Sound) -> io
             digest: photos.keep_bytes(id, bytes)?,
             bytes: bytes.len() as u64,
             format: PictureFormat::Jpeg,
+            derived: false,
         }),
     }
 }
@@ -230,6 +235,7 @@ pub async fn take_in(app: &App, bytes: Vec<u8>) -> Result<Digest, Problem> {
             digest,
             bytes: bytes.len() as u64,
             format,
+            derived: false,
         })
     });
     let held = kept.await?.map_err(|unsound| match unsound {
@@ -239,21 +245,33 @@ pub async fn take_in(app: &App, bytes: Vec<u8>) -> Result<Digest, Problem> {
     Ok(held.photo)
 }
 
-/// Makes the preview of a photo whose original is held, and records it.
+/// Makes the preview of a photo whose original is held, and records it. Once begun it goes
+/// on to its end, whether the client waits or not: else a client could have the same picture
+/// decoded again and again, and leave each time.
 ///
 /// # Errors
 /// `not_found` when no preview can be made of it, or a problem of the disk or the database.
 pub(super) async fn derive_preview(app: &App, original: Held) -> Result<Held, Problem> {
+    let permit = decoding(app).await?;
+    let this = app.clone();
+    tokio::spawn(async move { derive(&this, original, permit).await })
+        .await
+        .map_err(Problem::internal)?
+}
+
+async fn decoding(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
+    let permit = Arc::clone(&app.photos.decoding).acquire_owned().await;
+    permit.map_err(Problem::unavailable)
+}
+
+async fn derive(app: &App, original: Held, permit: OwnedSemaphorePermit) -> Result<Held, Problem> {
     let no_preview = |why: String| {
-        Problem::new(
-            Code::NotFound,
-            format!("There is no preview of this photo. {why}"),
-        )
+        let detail = format!("There is no preview of this photo. {why}");
+        Problem::new(Code::NotFound, detail)
     };
-    let permit = app.photos.decoding.acquire().await;
-    let permit = permit.map_err(Problem::unavailable)?;
     // While waiting, another request may have made it.
     if let Some(made) = held::find(app.store.read(), original.photo, MediaKind::Preview).await?
+        && made.derived
         && app.photos.has(made.digest, made.bytes)
     {
         return Ok(made);
@@ -263,11 +281,11 @@ pub(super) async fn derive_preview(app: &App, original: Held) -> Result<Held, Pr
         let file = File::open(photos.object(original.digest))?;
         let bytes = picture::preview(BufReader::new(file))?;
         let digest = photos.keep_bytes(scratch, &bytes)?;
-        Ok::<_, PictureError>((digest, bytes.len() as u64))
+        Ok::<_, PictureError>((digest, bytes.len() as u64, permit))
     })
     .await;
-    drop(permit);
-    let (digest, bytes) = match made {
+    // The permit is kept until the preview is recorded: whoever comes next finds it.
+    let (digest, bytes, _permit) = match made {
         Ok(Ok(made)) => made,
         Ok(Err(PictureError::Disk(error))) => return Err(disk_problem(&error)),
         Ok(Err(other)) => return Err(no_preview(other.to_string())),
@@ -281,6 +299,7 @@ pub(super) async fn derive_preview(app: &App, original: Held) -> Result<Held, Pr
         digest,
         bytes,
         format: PictureFormat::Jpeg,
+        derived: true,
         ..original
     };
     held::record(app, preview).await?;

@@ -29,8 +29,9 @@ pub struct PhotoFolder {
     uploads: PathBuf,
     /// One writer an upload.
     pub(super) turns: Arc<Turns>,
-    /// Pictures are looked into one at a time, whatever memory one may take (T10).
-    pub(super) decoding: Semaphore,
+    /// Pictures are looked into one at a time, whatever memory one may take (T10). The work
+    /// itself keeps the permit: it goes on when the request that began it is gone.
+    pub(super) decoding: Arc<Semaphore>,
 }
 
 /// A file among the uploads.
@@ -56,7 +57,7 @@ impl PhotoFolder {
             photos,
             uploads,
             turns: Arc::default(),
-            decoding: Semaphore::new(1),
+            decoding: Arc::new(Semaphore::new(1)),
         })
     }
 

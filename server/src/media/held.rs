@@ -31,6 +31,8 @@ pub(super) struct Held {
     pub(super) bytes: u64,
     /// What they are.
     pub(super) format: PictureFormat,
+    /// A preview that was made of the original, not brought by a handheld.
+    pub(super) derived: bool,
 }
 
 impl Held {
@@ -54,6 +56,7 @@ impl Held {
             .into_iter()
             .find(|format| format.media_type() == row.media_type)
             .ok_or_else(broken)?,
+            derived: row.derived,
         })
     }
 }
@@ -124,6 +127,7 @@ pub(super) async fn record(app: &App, held: Held) -> Result<(), Problem> {
         bytes: Set(i64::try_from(held.bytes).unwrap_or(i64::MAX)),
         media_type: Set(held.format.media_type().to_owned()),
         stored_at: Set(app.now().0),
+        derived: Set(held.derived),
     };
     // Two handhelds may bring one photo at once, and a lost file may come again.
     let mut again = OnConflict::columns([Column::Photo, Column::Kind]);
@@ -132,7 +136,13 @@ pub(super) async fn record(app: &App, held: Held) -> Result<(), Problem> {
         Column::Bytes,
         Column::MediaType,
         Column::StoredAt,
+        Column::Derived,
     ]);
+    if !held.derived {
+        // What a handheld brings does not take the place of what was made of the original.
+        let stands = Expr::col(("media_object", Column::Derived)).eq(false);
+        again.action_and_where(stands);
+    }
     app.store
         .write(move |tx| {
             Box::pin(async move {

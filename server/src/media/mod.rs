@@ -7,7 +7,8 @@
 //!    request at a time writes, and a newer one ends an older (`turns`).
 //! 3. When all bytes are there, they are verified against their hash, looked at (`picture`),
 //!    moved to their place (`folder`), and then recorded as held (`held`): `completion`. A
-//!    preview is written anew without metadata. What does not fit is dropped.
+//!    preview is written anew without metadata, and counts only until the original is held:
+//!    then it is made of that. What does not fit is dropped.
 //! 4. The handheld asks which photos are held and may then forget its copies; people in
 //!    scope look at previews and originals (`photos`).
 //! 5. After a kill, [`recover`] finishes what had come; [`clean_expired`] takes away what
@@ -34,8 +35,9 @@ pub use folder::PhotoFolder;
 pub use promise::{PhotoCounts, Promise, counts, record_promises};
 pub use recovery::{Swept, clean_expired, clean_hourly, recover};
 
-use crate::{app::App, edge::Problem};
+use crate::edge::Problem;
 use gridcrew_sync_protocol::{digest::Digest, media::MediaKind};
+use sea_orm::ConnectionTrait;
 use std::{fs, io};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -50,12 +52,16 @@ pub fn configure(config: &mut ServiceConfig) {
 ///
 /// # Errors
 /// A problem of the database or of the disk.
-pub async fn original(app: &App, photo: Digest) -> Result<Option<Vec<u8>>, Problem> {
-    let found = held::find(app.store.read(), photo, MediaKind::Original).await?;
+pub async fn original<C: ConnectionTrait>(
+    db: &C,
+    photos: &PhotoFolder,
+    photo: Digest,
+) -> Result<Option<Vec<u8>>, Problem> {
+    let found = held::find(db, photo, MediaKind::Original).await?;
     let Some(found) = found else {
         return Ok(None);
     };
-    let path = app.photos.object(found.digest);
+    let path = photos.object(found.digest);
     match blocking(move || fs::read(path)).await? {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -80,7 +80,8 @@ pub(super) async fn photo_original(
 
 /// See a preview: upright, small, without metadata.
 ///
-/// When the handheld's own has not come but the original has, it is made here.
+/// It is made here of the original. Until that has come it is the handheld's own, which
+/// nobody can check.
 #[utoipa::path(
     tag = "media",
     params(("digest" = String, Path, description = "SHA-256 of the original, hexadecimal")),
@@ -100,15 +101,23 @@ pub(super) async fn photo_preview(
     digest: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let photo = visible(&app, &caller, &digest).await?;
-    let preview = match held::find(app.store.read(), photo, MediaKind::Preview).await? {
-        Some(preview) if app.photos.has(preview.digest, preview.bytes) => preview,
-        _ => {
-            let original = held::find(app.store.read(), photo, MediaKind::Original).await?;
-            let original = original.ok_or_else(Problem::not_found)?;
-            completion::derive_preview(&app, original).await?
-        }
-    };
+    let preview = preview(&app, photo).await?;
     serve(&app, &request, preview).await
+}
+
+/// The preview made of the original; until that is held, the handheld's own.
+async fn preview(app: &App, photo: Digest) -> Result<Held, Problem> {
+    let there = |held: &Held| app.photos.has(held.digest, held.bytes);
+    let preview = held::find(app.store.read(), photo, MediaKind::Preview).await?;
+    let preview = preview.filter(there);
+    if let Some(derived) = preview.filter(|preview| preview.derived) {
+        return Ok(derived);
+    }
+    let original = held::find(app.store.read(), photo, MediaKind::Original).await?;
+    match original.filter(there) {
+        Some(original) => completion::derive_preview(app, original).await,
+        None => preview.ok_or_else(Problem::not_found),
+    }
 }
 
 /// Ask which of at most 1,000 photos are held, verified and durable.

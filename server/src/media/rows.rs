@@ -43,6 +43,8 @@ rows! {
         media_type: String,
         /// Since when, milliseconds.
         stored_at: i64,
+        /// A preview that was made of the original, not brought by a handheld.
+        derived: bool,
     }
 }
 

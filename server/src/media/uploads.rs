@@ -125,6 +125,13 @@ async fn begin_in<C: ConnectionTrait>(
         let detail = "No record of this handheld promises the photo. Send the record first.";
         return Err(Problem::new(Code::MediaNotPromised, detail));
     }
+    if claim.kind == MediaKind::Preview
+        && !promise::promised_first(tx, journal, claim.photo).await?
+    {
+        let detail = "Another handheld's record promised this photo first, and its preview is \
+                      taken from there only. The original is taken from you as well.";
+        return Err(Problem::new(Code::MediaNotPromised, detail));
+    }
     if let Some(before) = same(tx, journal, claim).await? {
         let before = Upload::try_from(before)?;
         if before.expires_at > now && before.claim == claim {

@@ -5,7 +5,7 @@ use super::{
     rows::{routing_decision, service_order},
     show::show,
     store::TakenIn,
-    trace_view::trace,
+    trace_view::{TraceQuery, trace},
 };
 use crate::{
     dispatch::route::Explanation,
@@ -382,7 +382,9 @@ async fn the_trace_tells_who_did_what_in_which_order() {
     town.fixture.pass(Millis(1_000));
     acted(&town, &town.a, order, decline("busy")).await.unwrap();
     let state = town.state(order).await;
-    let view = trace(town.app().store.read(), &state).await.unwrap();
+    let view = trace(town.app().store.read(), &state, &TraceQuery::default())
+        .await
+        .unwrap();
     let kinds: Vec<_> = view
         .entries
         .iter()

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{edge::Problem, trace::rows::entry};
 use gridcrew_sync_protocol::{
+    code::Code,
     digest::Digest,
     ids::{JournalId, OrderId},
     journal::{Entry, EntryId, Seq},
@@ -15,11 +16,16 @@ use gridcrew_sync_protocol::{
     record::{Event, Fix, PhotoRef, Record, Term},
     time::{Millis, Sureness, UnixMillis},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
+/// Most entries of one page: each may be up to 64 KiB.
+const MAX_PAGE: u64 = 200;
 /// A wall clock farther off than this is flagged.
 const CLOCK_OFF: Millis = Millis(5 * 60_000);
 /// A record that came later than this after it was made is a late entry.
@@ -34,8 +40,23 @@ const VAGUE_FIX_DM: u32 = 2_000;
 pub struct TraceView {
     /// The order.
     pub order: OrderId,
-    /// What happened, the earliest first.
+    /// What happened, page by page as it came to the server; within a page the earliest
+    /// first.
     pub entries: Vec<TraceEntry>,
+    /// Give it as `after` for the next page; none at the end.
+    pub next: Option<String>,
+}
+
+/// Which part of a trace.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct TraceQuery {
+    /// Where the page before ended: its `next`.
+    pub after: Option<String>,
+    /// Most entries of the page, 1 to 200; 200 when left out.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<u64>,
 }
 
 /// One thing that happened.
@@ -106,15 +127,17 @@ pub enum Flag {
     LateEntry,
 }
 
-/// Shows the trace of an order.
+/// Shows a page of the trace of an order.
 ///
 /// # Errors
-/// A problem of the database.
-pub async fn trace<C: ConnectionTrait>(db: &C, state: &OrderState) -> Result<TraceView, Problem> {
-    let rows = entry::Entity::find()
-        .filter(entry::Column::OrderId.eq(state.order.0))
-        .all(db)
-        .await?;
+/// `request.invalid` for a limit or a continuation that is none, or a problem of the
+/// database.
+pub async fn trace<C: ConnectionTrait>(
+    db: &C,
+    state: &OrderState,
+    query: &TraceQuery,
+) -> Result<TraceView, Problem> {
+    let (rows, next) = page(db, state.order, query).await?;
     let records: Vec<(entry::Model, Option<Record>)> = rows
         .into_iter()
         .map(|row| {
@@ -146,7 +169,60 @@ pub async fn trace<C: ConnectionTrait>(db: &C, state: &OrderState) -> Result<Tra
     Ok(TraceView {
         order: state.order,
         entries,
+        next,
     })
+}
+
+/// The entries of a page as they came, and what continues it.
+async fn page<C: ConnectionTrait>(
+    db: &C,
+    order: OrderId,
+    query: &TraceQuery,
+) -> Result<(Vec<entry::Model>, Option<String>), Problem> {
+    use entry::Column;
+    let limit = query.limit.unwrap_or(MAX_PAGE);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        let detail = format!("limit must be 1 to {MAX_PAGE}.");
+        return Err(Problem::new(Code::RequestInvalid, detail));
+    }
+    let after = query.after.as_deref().map(position).transpose()?;
+    let later = |(at, journal, seq): (i64, Uuid, i64)| {
+        let in_journal = Condition::all()
+            .add(Column::JournalId.eq(journal))
+            .add(Column::Seq.gt(seq));
+        let beside = Condition::any()
+            .add(Column::ReceivedAt.gt(at))
+            .add(Column::JournalId.gt(journal))
+            .add(in_journal);
+        Condition::all().add(Column::ReceivedAt.gte(at)).add(beside)
+    };
+    let mut rows = entry::Entity::find()
+        .filter(Column::OrderId.eq(order.0))
+        .filter(Condition::all().add_option(after.map(later)))
+        .order_by_asc(Column::ReceivedAt)
+        .order_by_asc(Column::JournalId)
+        .order_by_asc(Column::Seq)
+        .limit(limit + 1)
+        .all(db)
+        .await?;
+    let more = rows.len() as u64 > limit;
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let next = rows.last().filter(|_| more);
+    let next = next.map(|row| format!("{}.{}.{}", row.received_at, row.journal_id, row.seq));
+    Ok((rows, next))
+}
+
+/// Where a page ended.
+fn position(after: &str) -> Result<(i64, Uuid, i64), Problem> {
+    let mut parts = after.splitn(3, '.');
+    let mut next = || parts.next().unwrap_or_default();
+    match (next().parse(), next().parse(), next().parse()) {
+        (Ok(at), Ok(journal), Ok(seq)) => Ok((at, journal, seq)),
+        _ => {
+            let detail = "after must be the next of a page before.";
+            Err(Problem::new(Code::RequestInvalid, detail))
+        }
+    }
 }
 
 /// What the row alone says of an entry.
@@ -166,7 +242,7 @@ fn stored(row: &entry::Model, state: &OrderState) -> Result<TraceEntry, Problem>
         from_server: journal.0 == state.order.0,
         received_at: UnixMillis(row.received_at),
         actor: NamedPerson {
-            id: uuid::Uuid::nil().into(),
+            id: Uuid::nil().into(),
             name: String::new(),
         },
         term: Term(0),
@@ -251,4 +327,61 @@ fn told(event: &Event) -> (String, Value) {
         _ => ("unknown", Ok(Value::Null)),
     };
     (kind.to_owned(), content.unwrap_or(Value::Null))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::tests::world::World;
+    use gridcrew_sync_protocol::wire;
+
+    #[actix_web::test]
+    async fn pages_hold_every_entry_once_whatever_their_length() {
+        let world = World::new().await;
+        let (one, two) = (world.manager().await, world.manager().await);
+        let order = world.order(one, None).await;
+        let mut devices = [world.device(one, 1).await, world.device(two, 2).await];
+        for device in &mut devices {
+            for n in 0..5 {
+                device.note(order, &format!("note {n}"));
+            }
+            // All of it comes at one and the same moment.
+            world.push(device, device.all()).await.unwrap();
+        }
+        let state: OrderState = wire::decode(&world.row(order).await.state).unwrap();
+        let db = world.fixture.app.store.read();
+        let whole = trace(db, &state, &TraceQuery::default()).await.unwrap();
+        assert_eq!((whole.entries.len(), &whole.next), (2 + 2 * 5, &None));
+        for limit in 1..=12 {
+            let mut query = TraceQuery {
+                after: None,
+                limit: Some(limit),
+            };
+            let mut found = Vec::new();
+            loop {
+                let page = trace(db, &state, &query).await.unwrap();
+                assert!(page.entries.len() as u64 <= limit);
+                found.extend(page.entries);
+                query.after = page.next;
+                if query.after.is_none() {
+                    break;
+                }
+            }
+            found.sort_by_key(|entry| (entry.at, entry.journal, entry.seq));
+            assert_eq!(found, whole.entries, "pages of {limit}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_limit_or_a_continuation_that_is_none_is_refused() {
+        let world = World::new().await;
+        let order = world.order_of(world.station).await;
+        let state: OrderState = wire::decode(&world.row(order).await.state).unwrap();
+        let db = world.fixture.app.store.read();
+        for (after, limit) in [(None, Some(0)), (None, Some(201)), (Some("1.x.2"), None)] {
+            let after = after.map(str::to_owned);
+            let refused = trace(db, &state, &TraceQuery { after, limit }).await;
+            assert_eq!(refused.unwrap_err().code, Code::RequestInvalid);
+        }
+    }
 }

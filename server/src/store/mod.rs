@@ -14,7 +14,7 @@ pub use open::OpenError;
 
 use sea_orm::DatabaseConnection;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// The open database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Store {
     writer: DatabaseConnection,
     /// How many writes this process has committed.
     commits: Arc<watch::Sender<u64>>,
+    /// Who reads for long, see [`Store::try_long_read`].
+    long_reads: Arc<Semaphore>,
 }
 
 impl Store {
@@ -38,5 +40,14 @@ impl Store {
     #[must_use]
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.commits.subscribe()
+    }
+
+    /// Leave to hold one of the few connections for reading for as long as it takes, such
+    /// as to export; none while another has it. One at a time, so that those who read
+    /// quickly always find a connection. To be kept by the work itself, not by a request
+    /// whose client may vanish before the work ends.
+    #[must_use]
+    pub fn try_long_read(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.long_reads).try_acquire_owned().ok()
     }
 }

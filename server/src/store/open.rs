@@ -11,11 +11,14 @@ use sea_orm::{
     },
 };
 use std::{sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
 
 /// Readers of one process on SQLite; WAL readers do not wait for the writer.
 const SQLITE_READERS: u32 = 4;
 /// Connections of one process on PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 16;
+/// Connections of one process that may be held for long.
+const LONG_READS: usize = 1;
 /// How long a statement may wait for another writer.
 const BUSY: Duration = Duration::from_secs(15);
 /// The first SQLite without the WAL-reset corruption (RELIABILITY F2).
@@ -49,6 +52,7 @@ impl Store {
                 reader: connect_sqlite(url, SQLITE_READERS).await?,
                 writer,
                 commits: Arc::default(),
+                long_reads: Arc::new(Semaphore::new(LONG_READS)),
             }
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let connection = connect_postgres(url).await?;
@@ -56,6 +60,7 @@ impl Store {
                 reader: connection.clone(),
                 writer: connection,
                 commits: Arc::default(),
+                long_reads: Arc::new(Semaphore::new(LONG_READS)),
             }
         } else {
             let scheme = url.split(':').next().unwrap_or_default();

@@ -7,6 +7,7 @@
 //! again, so that a lost reply does no harm.
 
 use super::{
+    aside::{self, Aside},
     handheld::{self, Handheld},
     incoming::Incoming,
     intake,
@@ -16,30 +17,22 @@ use crate::{
     app::App,
     edge::Problem,
     orders::rows::service_order,
-    trace::{
-        feed_log::StationLock,
-        ledger::digest_of,
-        recent::Folded,
-        rows::{entry, set_aside_batch},
-    },
+    trace::{feed_log::StationLock, ledger::digest_of, recent::Folded, rows::entry},
 };
 use bytes::Bytes;
 use gridcrew_sync_protocol::{
     digest::Digest,
-    ids::{JournalId, OrderId, OrgId},
+    ids::{OrderId, OrgId},
     journal::{Batch, Seq},
     push::Parked,
     time::UnixMillis,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::OnConflict,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
-
-/// Most batches of one revoked handheld that are kept.
-const MOST_REVOKED: u64 = 100;
 
 /// What became of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +49,7 @@ pub enum Outcome {
         /// What is held.
         head: Head,
     },
-    /// It forks from what is held; it was set aside.
+    /// It forks from what is held; it was set aside, as far as branches are kept.
     Fork {
         /// The last entry on which both agree.
         common: Head,
@@ -68,26 +61,6 @@ pub enum Outcome {
     },
     /// Its handheld is revoked; it was set aside.
     Revoked,
-}
-
-/// Why a batch is set aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Aside {
-    /// It forks from what is held.
-    Fork,
-    /// Its handheld is revoked.
-    Revoked,
-}
-
-impl Aside {
-    /// As it is stored.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Fork => "fork",
-            Self::Revoked => "revoked",
-        }
-    }
 }
 
 /// Takes in a batch that was checked. `packed` is the body as it came, to be kept when the
@@ -152,7 +125,7 @@ async fn decide(
         return Err(Problem::unavailable("a handheld moved while it pushed"));
     }
     if present.revoked {
-        set_aside(tx, journal, Aside::Revoked, &packed, now).await?;
+        aside::keep_of_revoked(tx, &incoming, &packed, now).await?;
         return Ok((Outcome::Revoked, Vec::new()));
     }
     let head = present.head;
@@ -166,7 +139,8 @@ async fn decide(
         // and the branch kept.
         Plan::BadLink => Ok((Outcome::BadLink { head }, Vec::new())),
         Plan::Fork { common } => {
-            set_aside(tx, journal, Aside::Fork, &packed, now).await?;
+            // That it forks is answered also when no more of its branches is kept.
+            aside::set_aside(tx, Aside::Fork, &incoming, &packed, now).await?;
             Ok((Outcome::Fork { common }, Vec::new()))
         }
         Plan::Take { held } => {
@@ -281,47 +255,4 @@ async fn parked<C: ConnectionTrait>(db: &C, batch: &Batch) -> Result<Vec<Parked>
             Ok(Parked { seq, code })
         })
         .collect()
-}
-
-/// Keeps a batch as it came, without applying it. The same batch is kept once.
-///
-/// # Errors
-/// `auth.revoked` when a revoked handheld has sent more than is kept, or a problem of the
-/// database.
-pub async fn set_aside(
-    tx: &DatabaseTransaction,
-    journal: JournalId,
-    reason: Aside,
-    packed: &Bytes,
-    now: UnixMillis,
-) -> Result<(), Problem> {
-    if reason == Aside::Revoked {
-        let kept = set_aside_batch::Entity::find()
-            .filter(set_aside_batch::Column::JournalId.eq(journal.0))
-            .count(tx)
-            .await?;
-        if kept >= MOST_REVOKED {
-            let detail = "The handheld was revoked, and no more of its entries are kept.";
-            return Err(Problem::new(
-                gridcrew_sync_protocol::code::Code::AuthRevoked,
-                detail,
-            ));
-        }
-    }
-    let row = set_aside_batch::ActiveModel {
-        digest: Set(Digest::of(packed).0.to_vec()),
-        journal_id: Set(journal.0),
-        reason: Set(reason.as_str().to_owned()),
-        received_at: Set(now.0),
-        packed: Set(packed.to_vec()),
-    };
-    set_aside_batch::Entity::insert(row)
-        .on_conflict(
-            OnConflict::column(set_aside_batch::Column::Digest)
-                .do_nothing()
-                .to_owned(),
-        )
-        .exec_without_returning(tx)
-        .await?;
-    Ok(())
 }

@@ -79,7 +79,7 @@ pub(super) async fn take(
         .collect();
     let added = added(incoming, before, &fates);
     let positions = announce(tx, before, &added).await?;
-    store_entries(tx, before, incoming, &fates, &positions).await?;
+    store_entries(tx, before, incoming, &fates, &given, &positions).await?;
     store_batch(tx, before, incoming).await?;
     store_promises(tx, before, incoming, &fates).await?;
     let head = Head {
@@ -138,6 +138,14 @@ fn fate(content: &Content, before: &Before<'_>, given: &HashSet<OrderId>) -> Fat
             _ => Fate::Parked(Code::RecordUnknownOrder),
         },
     }
+}
+
+/// Whether an entry counts for the order that it names, be it as a parked one: not for one
+/// of another station that was never the person's, or he could write into what that
+/// station reads. One that is not known here may come to be known.
+fn may_name(order: OrderId, before: &Before<'_>, given: &HashSet<OrderId>) -> bool {
+    let station = before.stations.get(&order);
+    station.is_none_or(|station| *station == before.handheld.station) || given.contains(&order)
 }
 
 /// The records that are new, by order.
@@ -210,6 +218,7 @@ async fn store_entries(
     before: &Before<'_>,
     incoming: &Incoming,
     fates: &[Fate],
+    given: &HashSet<OrderId>,
     positions: &BTreeMap<OrderId, i64>,
 ) -> Result<(), Problem> {
     let written = incoming.batch.items.iter().zip(&incoming.links);
@@ -220,7 +229,9 @@ async fn store_entries(
                 Item::Bytes(bytes) => bytes.to_vec(),
                 Item::Digest(_) => Vec::new(),
             };
-            let order = content.order();
+            let order = content
+                .order()
+                .filter(|order| may_name(*order, before, given));
             let position = match fate {
                 Fate::Applied => order.and_then(|order| positions.get(&order)),
                 Fate::Apart | Fate::Parked(_) => None,

@@ -5,7 +5,8 @@
 //! one transaction: [`push`] decides by comparing links (held already, new, a gap, a fork),
 //! [`intake`] stores what is new and everything that follows from it. The answer is a value
 //! with a signed receipt; a lost answer is asked for again and is the same. After a fork,
-//! [`reopen`] gives the handheld a new journal that names the old.
+//! [`reopen`] gives the handheld a new journal that names the old. What is not applied is
+//! kept all the same: [`aside`].
 //!
 //! **Out.** A handheld asks for what is new since its [`cursor`], which is opaque, cannot be
 //! forged, and says what it was told. [`feed`] holds the rules of what it must be told so
@@ -13,6 +14,7 @@
 //! snapshot of the database, [`wait`] holds the request open until there is something.
 
 pub mod apply;
+pub mod aside;
 pub mod cursor;
 pub mod feed;
 pub mod handheld;

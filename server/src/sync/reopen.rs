@@ -1,7 +1,7 @@
 //! A new journal after a fork (I4): the handheld names the old one and proves with the old
 //! key that it may go on from it. Both branches are kept; nothing of either is lost.
 
-use super::apply::Aside;
+use super::aside::Aside;
 use crate::{
     app::App,
     edge::Problem,

@@ -1,8 +1,8 @@
 //! The operations of sync. Bodies are packed: CBOR in a Zstandard frame.
 
 use super::{
-    apply::{self, Aside, Outcome, apply},
-    cursor, handheld,
+    apply::{Outcome, apply},
+    aside, cursor, handheld,
     handheld::Handheld,
     incoming::{self, Incoming},
     page,
@@ -38,7 +38,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .app_data(Data::new(Heads::default()))
         .service(sync_push)
         .service(sync_feed)
-        .service(sync_reopen);
+        .service(sync_reopen)
+        .service(aside::routes::list_set_aside);
 }
 
 /// Journal in: a signed batch of the handheld's journal.
@@ -152,13 +153,11 @@ async fn keep_of_revoked(
         Some(handheld) if handheld.revoked => handheld,
         _ => return Err(refusal),
     };
-    checked(body.value, handheld).await?;
+    let incoming = checked(body.value, handheld).await?;
     let (packed, now) = (body.raw, app.now());
     app.store
         .write(move |tx| {
-            Box::pin(
-                async move { apply::set_aside(tx, journal, Aside::Revoked, &packed, now).await },
-            )
+            Box::pin(async move { aside::keep_of_revoked(tx, &incoming, &packed, now).await })
         })
         .await?;
     Ok(PushOutcome::Revoked)

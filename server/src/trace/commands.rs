@@ -108,9 +108,11 @@ pub async fn run_export(
     let held = manifest.photos.iter().filter(|photo| photo.held).count();
     writeln!(
         out,
-        "exported {} orders, {} journals, {held} of {} photos to {}\nserver key {}",
+        "exported {} orders, {} journals, {} batches set aside, {held} of {} photos to {}\n\
+         server key {}",
         manifest.orders.len(),
         manifest.journals.len(),
+        manifest.set_aside.len(),
         manifest.photos.len(),
         args.to.display(),
         manifest.server_key,
@@ -149,10 +151,12 @@ fn print_report(report: &Report, strict: bool, out: &mut dyn Write) -> io::Resul
     }
     writeln!(
         out,
-        "checked {} orders, {} journals, {} entries, {} photos: {}\nserver key {}",
+        "checked {} orders, {} journals, {} entries, {} batches set aside, {} photos: {}\n\
+         server key {}",
         report.orders,
         report.journals,
         report.entries,
+        report.set_aside,
         report.photos,
         match report.broken.len() {
             0 => "nothing is broken".to_owned(),

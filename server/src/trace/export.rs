@@ -5,12 +5,12 @@
 //! so that memory does not grow with the trace.
 
 use super::{
-    folder::Folder,
+    folder::{Folder, StillWanted, Wanted},
     ledger::digest_of,
-    manifest::{self, JournalLine, Manifest, OrderLine, ParkedLine, PhotoLine},
+    manifest::{self, JournalLine, Manifest, OrderLine, ParkedLine, PhotoLine, SetAsideLine},
     readable,
     refold::{fold_row, records_of},
-    rows::{batch, entry},
+    rows::{batch, entry, set_aside_batch},
 };
 use crate::{
     app::App,
@@ -22,9 +22,10 @@ use crate::{
 use gridcrew_sync_protocol::{
     digest::Digest,
     ids::{JournalId, OrderId, PersonId},
-    journal::{Batch, Item, Seq},
+    journal::{Batch, Item, MAX_BATCH_BYTES, Seq},
     order::Sourced,
     record::{Event, OrderDetails},
+    time::UnixMillis,
     wire,
     workflow::TemplateRef,
 };
@@ -57,7 +58,25 @@ pub enum Selection {
 /// `not_found` when there is no such order, `conflict` when the folder is not empty, a
 /// problem of the database or of a file.
 pub async fn export(app: &App, selection: Selection, to: &Path) -> Result<Manifest, Problem> {
-    let folder = Folder::create(to).await?;
+    let (wanted, still) = Wanted::new();
+    let made = export_while(app, selection, to, still).await;
+    drop(wanted);
+    made
+}
+
+/// Exports as long as it is wanted: with the last [`Wanted`] gone, it stops before the next
+/// file. It goes on meanwhile even when nobody awaits it, and holds a connection for reading
+/// ([`crate::store::Store::try_long_read`]).
+///
+/// # Errors
+/// As [`export`](fn@export); `unavailable` when it stopped.
+pub(super) async fn export_while(
+    app: &App,
+    selection: Selection,
+    to: &Path,
+    still: StillWanted,
+) -> Result<Manifest, Problem> {
+    let folder = Folder::create(to, still).await?;
     let this = app.clone();
     app.store
         .snapshot(move |db| {
@@ -103,6 +122,7 @@ impl<'a> Export<'a> {
         for (row, last) in self.needed_handhelds().await? {
             journals.push(self.write_handheld(&row, last, &mut parked).await?);
         }
+        let set_aside = self.write_set_aside().await?;
         self.write_templates().await?;
         let photos = self.write_photos().await?;
         let key = &self.app.keys.trace;
@@ -115,6 +135,7 @@ impl<'a> Export<'a> {
             journals,
             orders: self.orders,
             parked,
+            set_aside,
             photos,
             files: self.folder.files().clone(),
         };
@@ -291,6 +312,58 @@ impl<'a> Export<'a> {
         Ok(end)
     }
 
+    /// Writes every batch that was set aside, one file each: signed work that is part of no
+    /// order, but evidence (I3, I4).
+    async fn write_set_aside(&mut self) -> Result<Vec<SetAsideLine>, Problem> {
+        let mut lines = Vec::new();
+        if self.selection != Selection::All {
+            return Ok(lines);
+        }
+        let digests: Vec<Vec<u8>> = set_aside_batch::Entity::find()
+            .select_only()
+            .column(set_aside_batch::Column::Digest)
+            .order_by_asc(set_aside_batch::Column::JournalId)
+            .order_by_asc(set_aside_batch::Column::FirstSeq)
+            .order_by_asc(set_aside_batch::Column::Digest)
+            .into_tuple()
+            .all(self.db)
+            .await?;
+        for digest in digests {
+            let row = set_aside_batch::Entity::find_by_id(digest)
+                .one(self.db)
+                .await?
+                .ok_or_else(|| Problem::internal("a batch that was set aside is missing"))?;
+            let writer = handheld::Entity::find_by_id(row.journal_id)
+                .one(self.db)
+                .await?
+                .ok_or_else(|| Problem::internal("the handheld of a batch is missing"))?;
+            lines.push(self.write_aside(&row, &writer).await?);
+        }
+        Ok(lines)
+    }
+
+    async fn write_aside(
+        &mut self,
+        row: &set_aside_batch::Model,
+        writer: &handheld::Model,
+    ) -> Result<SetAsideLine, Problem> {
+        let batch: Batch = wire::unpack(&row.packed, MAX_BATCH_BYTES).map_err(Problem::internal)?;
+        let bytes = wire::encode(&batch);
+        let file = manifest::set_aside_file(Digest::of(&bytes));
+        self.folder.put(&file, bytes).await?;
+        Ok(SetAsideLine {
+            file,
+            journal: batch.journal,
+            person: PersonId(writer.person_id),
+            key: hex::encode(&writer.public_key),
+            reason: row.reason.clone(),
+            received_at: UnixMillis(row.received_at),
+            first: batch.first,
+            last: batch.last(),
+            head: batch.head(),
+        })
+    }
+
     async fn write_templates(&mut self) -> Result<(), Problem> {
         for reference in std::mem::take(&mut self.templates) {
             let key = (reference.code.clone(), i64::from(reference.version));
@@ -308,7 +381,7 @@ impl<'a> Export<'a> {
         let mut lines = Vec::new();
         for photo in std::mem::take(&mut self.photos) {
             // A photo that is damaged here is not handed on as if it were whole.
-            let bytes = media::original(self.app, photo).await?;
+            let bytes = media::original(self.db, &self.app.photos, photo).await?;
             let bytes = bytes.filter(|bytes| Digest::of(bytes) == photo);
             let held = bytes.is_some();
             if let Some(bytes) = bytes {

@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
+    sync::{Arc, Weak},
 };
 use tokio::{
     fs::{self, File},
@@ -17,7 +18,28 @@ use tokio::{
 #[derive(Debug)]
 pub struct Folder {
     root: PathBuf,
+    still: StillWanted,
     files: BTreeMap<String, Digest>,
+}
+
+/// Kept by whoever waits for a folder to be written.
+#[derive(Debug)]
+pub struct Wanted {
+    _alive: Arc<()>,
+}
+
+/// Tells whether somebody still keeps the [`Wanted`].
+#[derive(Clone, Debug)]
+pub struct StillWanted(Weak<()>);
+
+impl Wanted {
+    /// A pair: to keep, and to look at.
+    #[must_use]
+    pub fn new() -> (Self, StillWanted) {
+        let wanted = Arc::new(());
+        let still = StillWanted(Arc::downgrade(&wanted));
+        (Self { _alive: wanted }, still)
+    }
 }
 
 /// A file that grows.
@@ -33,7 +55,7 @@ impl Folder {
     ///
     /// # Errors
     /// `conflict` when it is not empty, or a problem of the file system.
-    pub async fn create(root: &Path) -> Result<Self, Problem> {
+    pub async fn create(root: &Path, still: StillWanted) -> Result<Self, Problem> {
         fs::create_dir_all(root).await.map_err(of_disk)?;
         let mut inside = fs::read_dir(root).await.map_err(of_disk)?;
         if inside.next_entry().await.map_err(of_disk)?.is_some() {
@@ -42,6 +64,7 @@ impl Folder {
         }
         Ok(Self {
             root: root.to_owned(),
+            still,
             files: BTreeMap::new(),
         })
     }
@@ -65,8 +88,11 @@ impl Folder {
     /// Begins a file.
     ///
     /// # Errors
-    /// A problem of the file system.
+    /// `unavailable` when nobody wants the folder any more, or a problem of the file system.
     pub async fn begin(&self, name: &str) -> Result<Growing, Problem> {
+        if self.still.0.strong_count() == 0 {
+            return Err(Problem::unavailable("an export that nobody waits for"));
+        }
         let path = self.root.join(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).await.map_err(of_disk)?;

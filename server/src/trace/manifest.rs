@@ -9,6 +9,7 @@
 //! | `details/<id>.cbor` | contact and address as encoded at intake; their hash is in the trace |
 //! | `templates/<code>.<version>.toml` | the workflow that the orders keep |
 //! | `photos/<sha-256>` | the originals that are held |
+//! | `set_aside/<sha-256>.cbor` | a signed batch that was kept, but not applied: the branch of a forked journal, or of a revoked handheld; only in an export of everything |
 
 use crate::edge::Problem;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
@@ -51,6 +52,9 @@ pub struct Manifest {
     pub orders: Vec<OrderLine>,
     /// Entries that are kept, but are part of no order.
     pub parked: Vec<ParkedLine>,
+    /// Batches that are kept, but were not applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<SetAsideLine>,
     /// The photos that the orders' records promise.
     pub photos: Vec<PhotoLine>,
     /// Every other file with the SHA-256 of its bytes.
@@ -101,6 +105,30 @@ pub struct ParkedLine {
     pub code: String,
 }
 
+/// A batch that was kept, but not applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetAsideLine {
+    /// Its file.
+    pub file: String,
+    /// The journal that it is of.
+    pub journal: JournalId,
+    /// Whose handheld that is.
+    pub person: PersonId,
+    /// The handheld's public key, 64 hexadecimal digits.
+    pub key: String,
+    /// `fork` or `revoked`.
+    pub reason: String,
+    /// When it came.
+    pub received_at: UnixMillis,
+    /// Its first entry.
+    pub first: Seq,
+    /// Its last entry.
+    pub last: Seq,
+    /// The link of that entry.
+    pub head: Digest,
+}
+
 /// A photo that a record promises.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -133,6 +161,15 @@ pub fn details_file(order: OrderId) -> String {
 #[must_use]
 pub fn template_file(template: &TemplateRef) -> String {
     format!("templates/{}.{}.toml", template.code, template.version)
+}
+
+/// The folder of batches that were set aside.
+pub const SET_ASIDE: &str = "set_aside/";
+
+/// The file of a batch that was set aside, by the hash of its bytes.
+#[must_use]
+pub fn set_aside_file(batch: Digest) -> String {
+    format!("{SET_ASIDE}{batch}.cbor")
 }
 
 /// The file of a photo.

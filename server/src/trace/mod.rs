@@ -10,7 +10,8 @@
 //! [`export`](mod@export) writes orders with their signed journals into a folder, as
 //! [`manifest`] says, and [`verify`](mod@verify) checks such a folder without the server.
 //! [`rebuild`](mod@rebuild) folds everything anew and compares it with the projection.
-//! [`commands`] are these three on the command line, [`routes`] exports over HTTP.
+//! [`commands`] are these three on the command line, [`routes`] exports over HTTP out of
+//! [`scratch`] folders.
 
 pub mod commands;
 pub mod epoch;
@@ -25,6 +26,7 @@ pub mod recent;
 pub mod refold;
 pub mod routes;
 pub mod rows;
+pub mod scratch;
 mod tar;
 pub mod verify;
 

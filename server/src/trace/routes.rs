@@ -1,8 +1,10 @@
 //! Exporting an order's trace over HTTP: the folder of [`super::manifest`] as an archive.
 
 use super::{
-    export::{Selection, export},
+    export::{Selection, export_while},
+    folder::{StillWanted, Wanted},
     manifest::{MANIFEST, Manifest, SIGNATURE},
+    scratch::Scratch,
     tar::{Member, archive},
 };
 use crate::{
@@ -16,20 +18,10 @@ use actix_web::{
     http::header,
     web::{Data, Path},
 };
-use gridcrew_sync_protocol::{
-    ids::OrderId,
-    time::{Millis, UnixMillis},
-};
+use gridcrew_sync_protocol::{code::Code, ids::OrderId};
 use sea_orm::{EntityTrait, QueryFilter};
-use std::{
-    fs, io,
-    path::{Path as FilePath, PathBuf},
-    time::SystemTime,
-};
+use std::{fs, io, path::Path as FilePath};
 use utoipa_actix_web::service_config::ServiceConfig;
-
-/// Exports that a kill left behind are removed after this time.
-const LEFT_BEHIND: Millis = Millis(24 * 3_600_000);
 
 /// Adds the operations of traces.
 pub fn configure(config: &mut ServiceConfig) {
@@ -37,7 +29,7 @@ pub fn configure(config: &mut ServiceConfig) {
 }
 
 /// Export an order's trace: signed journals, photos and a manifest, to be checked by anyone
-/// with `gridcrew trace verify`. Written into the audit log.
+/// with `gridcrew trace verify`. One at a time. Written into the audit log.
 #[utoipa::path(
     tag = "orders",
     params(("id" = OrderId, Path, description = "The order")),
@@ -45,7 +37,8 @@ pub fn configure(config: &mut ServiceConfig) {
         (status = 200, description = "A tar archive of the export", body = Vec<u8>,
             content_type = "application/x-tar"),
         (status = "default", body = ProblemDocument, content_type = "application/problem+json",
-            description = "auth.forbidden; not_found, when it is not yours to see")
+            description = "auth.forbidden; not_found, when it is not yours to see; \
+                           too_many_requests, while another is exported")
     )
 )]
 #[get("/orders/{id}/export")]
@@ -61,15 +54,43 @@ async fn export_order(
         .one(app.store.read())
         .await?
         .ok_or_else(Problem::not_found)?;
+    let permit = app.store.try_long_read().ok_or_else(busy)?;
     audit::record_reading(&app, &caller, "trace.exported", order).await?;
-    let scratch = Scratch::make(&app).await?;
-    let manifest = export(&app, Selection::Order(order), &scratch.0).await?;
-    let members = members(&scratch.0, &manifest).map_err(Problem::internal)?;
+    let (wanted, still) = Wanted::new();
+    let this = App::clone(&app);
+    // In a task of its own, so that leave to read and folder stay with the work when the
+    // client goes away; the work then ends before its next file.
+    let made = tokio::spawn(async move {
+        let made = write(&this, order, still).await;
+        drop(permit);
+        made
+    });
+    let (members, scratch) = made.await.map_err(Problem::internal)??;
+    drop(wanted);
     let name = format!("attachment; filename=\"trace-{order}.tar\"");
     Ok(HttpResponse::Ok()
         .content_type("application/x-tar")
         .insert_header((header::CONTENT_DISPOSITION, name))
         .streaming(archive(members, scratch)))
+}
+
+async fn write(
+    app: &App,
+    order: OrderId,
+    still: StillWanted,
+) -> Result<(Vec<Member>, Scratch), Problem> {
+    let scratch = Scratch::make(app)?;
+    let manifest = export_while(app, Selection::Order(order), scratch.path(), still).await?;
+    let members = members(scratch.path(), &manifest).map_err(Problem::internal)?;
+    Ok((members, scratch))
+}
+
+fn busy() -> Problem {
+    let detail = "Another trace is being exported. One is at a time; come back in a moment.";
+    Problem {
+        retry_after: Some(5),
+        ..Problem::new(Code::TooManyRequests, detail)
+    }
 }
 
 fn members(folder: &FilePath, manifest: &Manifest) -> io::Result<Vec<Member>> {
@@ -85,46 +106,4 @@ fn members(folder: &FilePath, manifest: &Manifest) -> io::Result<Vec<Member>> {
             })
         })
         .collect()
-}
-
-/// A folder that goes when it is not needed any more.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    async fn make(app: &App) -> Result<Self, Problem> {
-        let exports = app.config.data.join("exports");
-        let (scratch, now) = (exports.join(app.new_id().to_string()), app.now());
-        tokio::task::spawn_blocking(move || remove_left_behind(&exports, now))
-            .await
-            .map_err(Problem::internal)?
-            .map_err(Problem::internal)?;
-        Ok(Self(scratch))
-    }
-}
-
-fn remove_left_behind(exports: &FilePath, now: UnixMillis) -> io::Result<()> {
-    fs::create_dir_all(exports)?;
-    for entry in fs::read_dir(exports)? {
-        let entry = entry?;
-        let made = entry.metadata()?.modified()?;
-        let made = made
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let made = UnixMillis(i64::try_from(made.as_millis()).unwrap_or(i64::MAX));
-        if now.since(made) > LEFT_BEHIND {
-            fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let folder = std::mem::take(&mut self.0);
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = fs::remove_dir_all(&folder) {
-                tracing::warn!(%error, folder = %folder.display(), "an export is left behind");
-            }
-        });
-    }
 }

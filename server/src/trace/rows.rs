@@ -51,7 +51,8 @@ rows! {
         link: Vec<u8>,
         /// The entry as first written.
         bytes: Vec<u8>,
-        /// The order that it is an event of, if it is one.
+        /// The order that it is an event of, if it is one; nothing when that is another
+        /// station's and was never the person's.
         order_id: Option<Uuid>,
         /// When it came, milliseconds.
         received_at: i64,
@@ -85,7 +86,8 @@ rows! {
 rows! {
     /// Batches that were kept but not applied, as they came.
     set_aside_batch, "set_aside_batch", {
-        /// SHA-256 of the packed batch.
+        /// Names the batch by its journal, its first entry and its last link, see
+        /// `sync::aside`.
         #[sea_orm(primary_key, auto_increment = false)]
         digest: Vec<u8>,
         /// The journal that it names.
@@ -94,6 +96,10 @@ rows! {
         reason: String,
         /// When it came, milliseconds.
         received_at: i64,
+        /// The first entry.
+        first_seq: i64,
+        /// The last entry.
+        last_seq: i64,
         /// The body of the push.
         packed: Vec<u8>,
     }

@@ -11,17 +11,19 @@ use super::{
 use crate::{
     media,
     orders::rows::{order_person, service_order},
+    people::rows::handheld,
     sync::tests::world::{Device, World},
     trace::ledger,
 };
 use ed25519_dalek::SigningKey;
+use futures_util::FutureExt;
 use gridcrew_sync_protocol::{
     ids::OrderId,
     record::{Event, PhotoRef, StepDone},
     time::UnixMillis,
 };
 use image::codecs::jpeg::JpegEncoder;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, TransactionTrait, sea_query::Expr};
 use std::{collections::BTreeMap, fs, path::Path};
 use tempfile::TempDir;
 
@@ -452,4 +454,153 @@ async fn over_http_staff_of_the_station_exports_an_order_and_others_see_none() {
             assert_eq!(check(&out).broken, []);
         }
     }
+}
+
+/// As [`worked`], and with a fork of the first handheld and the last of the second, which
+/// is revoked.
+async fn with_what_was_set_aside() -> Worked {
+    let mut worked = worked().await;
+    let mut clone = worked.devices[0].clone();
+    clone.entries.pop();
+    clone.note(worked.orders[0], "the clone's");
+    let first = clone.entries.len() - 1;
+    let branch = clone.batch(first, first + 1);
+    worked.world.push(&clone, branch).await.unwrap();
+    let journal = worked.devices[1].journal.0;
+    worked
+        .world
+        .fixture
+        .write(move |tx, _| {
+            Box::pin(async move {
+                handheld::Entity::update_many()
+                    .col_expr(handheld::Column::RevokedAt, Expr::value(5))
+                    .filter(handheld::Column::Id.eq(journal))
+                    .exec(tx)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await;
+    let order = worked.orders[2];
+    let revoked = &mut worked.devices[1];
+    revoked.note(order, "too late");
+    let last = revoked.entries.len();
+    let batch = revoked.batch(last, last);
+    worked.world.push(&worked.devices[1], batch).await.unwrap();
+    worked
+}
+
+#[actix_web::test]
+async fn what_was_set_aside_is_exported_with_everything_and_checked_as_evidence() {
+    let worked = with_what_was_set_aside().await;
+    let key = &worked.world.fixture.app.keys.trace;
+    let (folder, manifest) = exported(&worked, Selection::All).await;
+    let report = check(folder.path());
+    assert_eq!(report.broken, []);
+    assert_eq!((report.set_aside, report.journals), (2, 4 + 2));
+    let mut reasons: Vec<_> = manifest.set_aside.iter().map(|line| &line.reason).collect();
+    reasons.sort();
+    assert_eq!(reasons, ["fork", "revoked"]);
+    assert_ne!(independent(folder.path()), Some(false));
+
+    type Change = fn(&mut Manifest);
+    let changes: [(&str, Change); 4] = [
+        ("one left out", |manifest| {
+            manifest.set_aside.pop();
+        }),
+        ("one listed twice", |manifest| {
+            let line = manifest.set_aside[0].clone();
+            manifest.set_aside.push(line);
+        }),
+        ("another's key", |manifest| {
+            manifest.set_aside[0].key = manifest.set_aside[1].key.clone();
+        }),
+        ("other entries", |manifest| {
+            manifest.set_aside[0].first.0 += 1;
+        }),
+    ];
+    for (what, change) in changes {
+        let (folder, _) = exported(&worked, Selection::All).await;
+        forge(folder.path(), key, change);
+        let found = !check(folder.path()).broken.is_empty();
+        assert!(found, "{what} is not found");
+        assert_ne!(independent(folder.path()), Some(true), "{what}");
+    }
+    let path = folder.path().join(&manifest.set_aside[0].file);
+    let whole = fs::read(&path).unwrap();
+    for at in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        fs::write(&path, changed).unwrap();
+        forge(folder.path(), key, |_| {});
+        assert!(!check(folder.path()).broken.is_empty(), "changed at {at}");
+    }
+
+    let (_, of_one) = exported(&worked, Selection::Order(worked.orders[0])).await;
+    assert_eq!(of_one.set_aside, []);
+}
+
+#[actix_web::test]
+async fn an_export_takes_one_connection_for_reading_and_leaves_the_others() {
+    let worked = worked().await;
+    let db = worked.world.fixture.app.store.read();
+    // All but one of SQLite's four.
+    let mut taken = Vec::new();
+    for _ in 0..3 {
+        taken.push(db.begin().await.unwrap());
+    }
+    let made = exported(&worked, Selection::Order(worked.orders[0]));
+    let made = tokio::time::timeout(std::time::Duration::from_secs(10), made).await;
+    let (_folder, manifest) = made.expect("it waits for a second connection");
+    assert!(manifest.photos.iter().any(|photo| photo.held));
+    drop(taken);
+}
+
+#[actix_web::test]
+async fn over_http_one_export_is_made_at_a_time_and_none_for_a_client_that_is_gone() {
+    use crate::{http, people::Role};
+    use actix_web::test;
+    let worked = worked().await;
+    let world = &worked.world;
+    let app = &world.fixture.app;
+    let document = http::api_document();
+    let service = test::init_service(
+        actix_web::App::new()
+            .wrap_fn(http::around)
+            .configure(|config| http::routes(config, app, &document)),
+    )
+    .await;
+    let person = world.fixture.person(Role::Station, world.station).await;
+    let token = world.fixture.sign_in(&person).await.access_token;
+    let get = |path: &str| {
+        test::TestRequest::get()
+            .uri(path)
+            .insert_header(("authorization", format!("Bearer {token}")))
+            .to_request()
+    };
+    let export = format!("/api/v1/orders/{}/export", worked.orders[0]);
+    let exports = app.config.data.join("exports");
+    let left = || fs::read_dir(&exports).map_or(0, Iterator::count);
+
+    let mut client = Box::pin(test::call_service(&service, get(&export)));
+    while app.store.try_long_read().is_some() {
+        assert!((&mut client).now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    let second = test::call_service(&service, get(&export)).await;
+    assert_eq!(second.status().as_u16(), 429);
+    assert!(second.headers().contains_key("retry-after"));
+    let me = test::call_service(&service, get("/api/v1/me")).await;
+    assert_eq!(me.status().as_u16(), 200);
+    drop(client);
+    let ended = async {
+        while app.store.try_long_read().is_none() || left() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(30), ended).await;
+    ended.expect("the export ends and leaves nothing");
+
+    let reply = test::call_service(&service, get(&export)).await;
+    assert_eq!(reply.status().as_u16(), 200);
 }

@@ -8,12 +8,15 @@
 //!    of an order of the manifest, or it is listed as parked.
 //! 4. Every order folds to the state that the manifest names, and its contact and address
 //!    are those that were hashed into the trace at intake.
-//! 5. Every photo that a record promises is listed, and its bytes have its hash; one that
+//! 5. Every batch that was set aside is listed, whole and signed by its handheld's key: it
+//!    is evidence, and changes no order.
+//! 6. Every photo that a record promises is listed, and its bytes have its hash; one that
 //!    has not come yet is missing, not broken.
 //!
 //! Who checks decides whose word the manifest is: with the server's key given from
 //! elsewhere, an export that someone else signed is found out.
 
+mod aside;
 mod journals;
 
 use super::manifest::{self, MANIFEST, Manifest, OrderLine, SIGNATURE};
@@ -61,6 +64,8 @@ pub struct Report {
     pub journals: usize,
     /// How many of their entries are shown.
     pub entries: usize,
+    /// How many batches that were set aside were checked.
+    pub set_aside: usize,
     /// How many photos are there.
     pub photos: usize,
     /// The key that signed the manifest, as it says.
@@ -90,6 +95,7 @@ pub fn verify(folder: &Path, server_key: Option<&VerifyingKey>) -> io::Result<Re
     let mut shown = journals::check(folder, &manifest, &mut report);
     report.entries = shown.entries;
     check_parked(&manifest, &mut shown, &mut report);
+    aside::check(folder, &manifest, &mut report);
     let mut promised = BTreeSet::new();
     for line in &manifest.orders {
         check_order(folder, line, &mut shown, &mut promised, &mut report);

@@ -14,6 +14,7 @@ use crate::{
         rows::{handheld, person},
         session,
     },
+    trace::rows::entry,
 };
 use actix_web::{
     dev::ServiceResponse,
@@ -31,7 +32,7 @@ use gridcrew_sync_protocol::{
     workflow::SlotCode,
 };
 use image::codecs::jpeg::JpegEncoder;
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -133,7 +134,7 @@ impl Lane {
         begin.await.access_token
     }
 
-    /// A record of the handheld promises a photo.
+    /// A record of the handheld promises a photo. It is entry 7, whatever it promises.
     pub(in crate::media) async fn promise(&self, order: Option<OrderId>, photo: Digest) {
         let entry = EntryId {
             journal: self.journal,
@@ -145,9 +146,23 @@ impl Lane {
             bytes: 1,
             slot: SlotCode("meter".to_owned()),
         }];
+        let record = entry::ActiveModel {
+            journal_id: Set(entry.journal.0),
+            seq: Set(7),
+            link: Set(vec![]),
+            bytes: Set(vec![]),
+            order_id: Set(None),
+            received_at: Set(self.app().now().0),
+            parked: Set(None),
+            feed_position: Set(0),
+        };
         self.fixture
             .write(move |tx, _| {
                 Box::pin(async move {
+                    entry::Entity::insert(record)
+                        .on_conflict(OnConflict::new().do_nothing().to_owned())
+                        .exec_without_returning(tx)
+                        .await?;
                     let promise = media::Promise {
                         station,
                         order,

@@ -2,19 +2,27 @@
 
 use super::{Lane, jpeg};
 use crate::{
-    media::{PhotoCounts, counts, take_in, uploads::Claim},
+    media::{
+        PhotoCounts, completion, counts,
+        held::{self, Held},
+        picture, take_in,
+        uploads::Claim,
+    },
     orders::rows::service_order,
     people::{Role, rows::audit_log},
 };
 use actix_web::http::{Method, StatusCode};
+use futures_util::FutureExt;
 use gridcrew_sync_protocol::{
     code::Code,
     digest::Digest,
     ids::{OrderId, OrgId},
-    media::{HeldReply, HeldRequest, MAX_PREVIEW_BYTES, MediaKind},
+    media::{HeldReply, HeldRequest, MAX_PREVIEW_BYTES, MediaKind, PictureFormat},
+    time::Millis,
     wire,
 };
 use sea_orm::{ActiveValue::Set, EntityTrait};
+use std::{io::Cursor, time::Duration};
 
 async fn order(lane: &Lane, station: OrgId) -> OrderId {
     let id = lane.app().new_id();
@@ -172,6 +180,107 @@ async fn a_preview_is_the_handhelds_written_anew_or_made_of_the_original() {
     assert_eq!(seen.status, StatusCode::OK);
     assert_ne!(seen.body, small);
     get(&lane, &other.to_string(), &[]).await.is(Code::NotFound);
+}
+
+/// Brings a preview; gives the answer to its beginning.
+async fn bring(lane: &Lane, photo: Digest, preview: &[u8]) -> super::lane::Answer {
+    let (digest, length) = (Digest::of(preview), preview.len() as u64);
+    let claim = Claim::new(digest, photo, MediaKind::Preview, length).unwrap();
+    let (created, upload) = lane.create(claim).await;
+    if created.offset() == Some(0) {
+        lane.patch(&upload, 0, preview).await;
+    }
+    created
+}
+
+#[actix_web::test]
+async fn a_preview_is_taken_only_from_whose_record_promised_the_photo_first() {
+    for mut lane in Lane::on_each().await {
+        let order = order(&lane, lane.station()).await;
+        let photo = Digest::of(b"a photo that waits for a better network");
+        lane.promise(Some(order), photo).await;
+        let first = (lane.manager.clone(), lane.journal, lane.token.clone());
+
+        lane.fixture.pass(Millis(1));
+        lane.manager = lane.fixture.person(Role::Manager, lane.station()).await;
+        lane.journal = lane.enrol(None).await;
+        lane.token = lane.sign_in(lane.journal).await;
+        lane.promise(Some(order), photo).await;
+        bring(&lane, photo, &jpeg(31))
+            .await
+            .is(Code::MediaNotPromised);
+
+        (lane.manager, lane.journal, lane.token) = first;
+        assert_eq!(bring(&lane, photo, &jpeg(32)).await.offset(), Some(0));
+        let again = bring(&lane, photo, &jpeg(32)).await;
+        assert_eq!(again.offset(), Some(jpeg(32).len() as u64), "it is held");
+    }
+}
+
+#[actix_web::test]
+async fn once_the_original_is_held_its_preview_is_made_of_it() {
+    for mut lane in Lane::on_each().await {
+        let order = order(&lane, lane.station()).await;
+        let (original, better) = (jpeg(33), jpeg(34));
+        let photo = Digest::of(&original);
+        lane.promise(Some(order), photo).await;
+        assert_eq!(bring(&lane, photo, &better).await.offset(), Some(0));
+        let (handheld, station) = (lane.token.clone(), lane.station());
+        as_(&mut lane, Role::Station, station).await;
+        let path = format!("{photo}/preview");
+        let before = get(&lane, &path, &[]).await;
+        assert_eq!(before.status, StatusCode::OK);
+        assert_eq!(before.body, picture::preview(Cursor::new(&better)).unwrap());
+
+        take_in(lane.app(), original.clone()).await.unwrap();
+        let made = picture::preview(Cursor::new(&original)).unwrap();
+        assert_eq!(get(&lane, &path, &[]).await.body, made);
+        // Nothing that a handheld brings later takes its place.
+        let staff = std::mem::replace(&mut lane.token, handheld);
+        bring(&lane, photo, &better).await;
+        let brought = Held {
+            photo,
+            kind: MediaKind::Preview,
+            digest: Digest::of(&better),
+            bytes: better.len() as u64,
+            format: PictureFormat::Jpeg,
+            derived: false,
+        };
+        held::record(lane.app(), brought).await.unwrap();
+        lane.token = staff;
+        assert_eq!(get(&lane, &path, &[]).await.body, made);
+    }
+}
+
+#[actix_web::test]
+async fn a_preview_that_is_being_made_is_finished_when_the_client_goes_away() {
+    let mut lane = Lane::new().await;
+    let order = order(&lane, lane.station()).await;
+    let photo = take_in(lane.app(), jpeg(35)).await.unwrap();
+    lane.promise(Some(order), photo).await;
+    let station = lane.station();
+    as_(&mut lane, Role::Station, station).await;
+    let found = held::find(lane.app().store.read(), photo, MediaKind::Original).await;
+    let original = found.unwrap().unwrap();
+    let mut commits = lane.app().store.commits();
+    commits.mark_unchanged();
+    {
+        let mut client = Box::pin(completion::derive_preview(lane.app(), original));
+        assert!((&mut client).now_or_never().is_none());
+        assert_eq!(lane.app().photos.decoding.available_permits(), 0);
+    }
+    assert_eq!(
+        lane.app().photos.decoding.available_permits(),
+        0,
+        "no second picture is decoded meanwhile"
+    );
+    let recorded = tokio::time::timeout(Duration::from_secs(30), commits.changed());
+    recorded
+        .await
+        .expect("it is recorded all the same")
+        .unwrap();
+    let made = held::find(lane.app().store.read(), photo, MediaKind::Preview).await;
+    assert!(made.unwrap().unwrap().derived);
 }
 
 #[actix_web::test]

@@ -11,7 +11,7 @@ use crate::{
         names::{NamedOwner, Wanted},
         rows::routing_decision,
         show::show,
-        trace_view::{TraceView, trace},
+        trace_view::{TraceQuery, TraceView, trace},
         view::OrderView,
     },
     people::{Caller, Permission, audit},
@@ -84,9 +84,9 @@ pub(super) async fn read_order(
 #[utoipa::path(
     operation_id = "read_order_trace",
     tag = "orders",
-    params(("id" = OrderId, Path, description = "The order")),
+    params(("id" = OrderId, Path, description = "The order"), TraceQuery),
     responses(
-        (status = 200, description = "The trace", body = TraceView),
+        (status = 200, description = "A page of the trace", body = TraceView),
         (status = "4XX", description = "A problem", body = ProblemDocument),
     )
 )]
@@ -95,12 +95,13 @@ pub(super) async fn read_trace(
     app: Data<App>,
     caller: Caller,
     id: Path<OrderId>,
+    query: Query<TraceQuery>,
 ) -> Result<Json<TraceView>, Problem> {
     caller.may(Permission::ReadOrders)?;
     let db = app.store.read();
     let row = visible(db, &caller, *id).await?;
     let state: OrderState = wire::decode(&row.state).map_err(Problem::internal)?;
-    let view = trace(db, &state).await?;
+    let view = trace(db, &state, &query).await?;
     audit::record_reading(&app, &caller, "trace.read", *id).await?;
     Ok(Json(view))
 }

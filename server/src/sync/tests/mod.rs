@@ -1,5 +1,6 @@
 //! Pushes and feeds against a real database in a temporary folder.
 
+mod aside;
 mod feed;
 mod push;
 mod speed;

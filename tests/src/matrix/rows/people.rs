@@ -324,6 +324,14 @@ fn handhelds_and_duty() -> Vec<Row> {
                 queries: &[("", "", World::all_devices)],
             },
         ),
+        Row::reading(
+            "list_set_aside",
+            READS_PEOPLE,
+            Kind::Device,
+            about,
+            |world, caller, target| Verdict::done_if(world.sees_device(caller, target.id()), 200),
+            Reads::One(set_aside),
+        ),
         Row::writing(
             "revoke_handheld",
             MANAGES_HANDHELDS,
@@ -353,6 +361,13 @@ fn handhelds_and_duty() -> Vec<Row> {
             |world, caller, target| Verdict::done_if(world.sees_person(caller, target.id()), 204),
         ),
     ]
+}
+
+/// What was set aside is told of the handheld that was asked for.
+fn set_aside(_: &World, _: &Caller, target: &Target, reply: &Reply) -> Fallible<()> {
+    let shown: Value = serde_json::from_slice(&reply.bytes)?;
+    let device: JournalId = id_of(&shown, "handheld")?;
+    same("handheld", &device, &target.id())
 }
 
 fn plain(_: &World, _: &Caller, _: &Target) -> Ask {
