@@ -85,6 +85,16 @@ urban_minutes = 45
 rural_minutes = 90
 remote_minutes = 120
 source = "test"
+
+[[deadlines]]
+code = "take"
+title = { zh = "接单", en = "take" }
+from = "accepted"
+to = "taken"
+urban_minutes = 3
+rural_minutes = 3
+remote_minutes = 3
+source = "test"
 "#;
 
 pub(crate) fn template() -> Template {
@@ -234,6 +244,7 @@ pub(crate) fn server_entries(order: OrderId, owner: PersonId) -> Vec<FeedEntry> 
         station: OrgId(Uuid::from_u128(9)),
         customer: None,
         position: None,
+        reported_at: None,
         details: Digest::ZERO,
     });
     vec![

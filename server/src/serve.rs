@@ -9,7 +9,7 @@ use crate::{
     http,
     keys::ServerKeys,
     media::{self, PhotoFolder},
-    orders::Templates,
+    orders::{Templates, templates},
     people::Gate,
     store::Store,
     territory::{index::TerritoryIndex, refresh},
@@ -159,6 +159,7 @@ fn lock_data(app: &App) -> Result<Option<File>, StartError> {
 fn work_beside(app: &App) {
     refresh::watch(app.clone());
     media::clean_hourly(app.clone());
+    templates::watch(app.clone());
     every(MARK_EVERY, "marking the height", app, watch_height);
     let reachable_since = app.now();
     every(

@@ -54,6 +54,16 @@ urban_minutes = 45
 rural_minutes = 90
 remote_minutes = 120
 source = "test"
+
+[[deadlines]]
+code = "take"
+title = { zh = "接单", en = "take" }
+from = "accepted"
+to = "taken"
+urban_minutes = 3
+rural_minutes = 3
+remote_minutes = 3
+source = "test"
 "#;
 
 const ORDER: OrderId = OrderId(Uuid::from_u128(100));
@@ -103,6 +113,7 @@ fn accepted() -> Sourced {
         station: STATION,
         customer: None,
         position: None,
+        reported_at: None,
         details: Digest::ZERO,
     });
     sourced(100, 1, A, 0, 0, event)
