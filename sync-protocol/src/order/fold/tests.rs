@@ -54,16 +54,6 @@ urban_minutes = 45
 rural_minutes = 90
 remote_minutes = 120
 source = "test"
-
-[[deadlines]]
-code = "take"
-title = { zh = "接单", en = "take" }
-from = "accepted"
-to = "taken"
-urban_minutes = 3
-rural_minutes = 3
-remote_minutes = 3
-source = "test"
 "#;
 
 const ORDER: OrderId = OrderId(Uuid::from_u128(100));
