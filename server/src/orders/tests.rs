@@ -438,7 +438,7 @@ async fn the_number_is_whole_for_the_owner_and_the_station_only_and_while_it_is_
         assert_eq!(view.details.contact_phone, number, "{}", who.role);
         assert_eq!(view.details.phone_masked, !whole);
         let arrive = view.deadlines.iter().find(|d| d.code == "arrive").unwrap();
-        assert_eq!((arrive.limit_minutes, arrive.late), (90, false));
+        assert_eq!((arrive.limit_minutes, arrive.late), (45, false));
         let next: Vec<_> = view.next_steps.iter().map(|step| &*step.code.0).collect();
         assert_eq!(next, ["phone_customer", "arrived"]);
     }
