@@ -91,9 +91,10 @@ code = "take"
 title = { zh = "接单", en = "take" }
 from = "accepted"
 to = "taken"
-urban_minutes = 3
-rural_minutes = 3
-remote_minutes = 3
+# Later than all others, which the tests look at.
+urban_minutes = 1440
+rural_minutes = 1440
+remote_minutes = 1440
 source = "test"
 "#;
 
