@@ -85,6 +85,17 @@ urban_minutes = 45
 rural_minutes = 90
 remote_minutes = 120
 source = "test"
+
+[[deadlines]]
+code = "take"
+title = { zh = "接单", en = "take" }
+from = "accepted"
+to = "taken"
+# Later than all others, which the tests look at.
+urban_minutes = 1440
+rural_minutes = 1440
+remote_minutes = 1440
+source = "test"
 "#;
 
 pub(crate) fn template() -> Template {
@@ -234,6 +245,7 @@ pub(crate) fn server_entries(order: OrderId, owner: PersonId) -> Vec<FeedEntry> 
         station: OrgId(Uuid::from_u128(9)),
         customer: None,
         position: None,
+        reported_at: None,
         details: Digest::ZERO,
     });
     vec![

@@ -9,7 +9,7 @@ use crate::{
     http,
     keys::ServerKeys,
     media::{self, PhotoFolder},
-    orders::Templates,
+    orders::{Templates, templates},
     people::Gate,
     store::Store,
     territory::{index::TerritoryIndex, refresh},
@@ -173,6 +173,7 @@ fn work_beside(app: &App) {
     media::clean_hourly(app.clone());
     let sweeping = "removing exports left behind";
     every(scratch::SWEEP_EVERY, sweeping, app, scratch::sweep);
+    templates::watch(app.clone());
     every(MARK_EVERY, "marking the height", app, watch_height);
     let reachable_since = app.now();
     every(

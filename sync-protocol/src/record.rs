@@ -13,7 +13,7 @@ use crate::{
     digest::Digest,
     ids::{CellId, CustomerId, OrderId, OrgId, PersonId, StationAreaId},
     position::TypedPosition,
-    time::{Millis, TimeEvidence},
+    time::{Millis, TimeEvidence, UnixMillis},
     workflow::{AreaClass, FieldCode, SlotCode, StepCode, TemplateRef},
 };
 use serde::{
@@ -122,6 +122,10 @@ pub struct Accepted {
     /// The place, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<TypedPosition>,
+    /// When the customer reported it at the source, if the source said so: from then, not
+    /// from when the server heard of it, the customer waits (GB/T 28583).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_at: Option<UnixMillis>,
     /// Hash of the encoded [`OrderDetails`].
     pub details: Digest,
 }

@@ -141,6 +141,7 @@ async fn intake(
             .to_owned(),
         area_class: None,
         station_id: None,
+        reported_at: None,
     };
     let intake = wish.check()?;
     let caller = clerk(app, settled).await?;

@@ -43,7 +43,7 @@ pub struct Absence {
     pub reason: String,
 }
 
-/// Notes an absence.
+/// Notes an absence. One that was to begin at the same moment and was taken back gives way.
 ///
 /// # Errors
 /// `request.invalid` when it ends before it begins or the reason is too long, `conflict`
@@ -62,6 +62,12 @@ pub async fn note(
     if reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control) {
         return invalid("The reason must have at most 200 characters and none for control.");
     }
+    duty_off::Entity::delete_many()
+        .filter(Column::PersonId.eq(person.0))
+        .filter(Column::FromAt.eq(absence.from.0))
+        .filter(Column::UntilAt.lte(absence.from.0))
+        .exec(tx)
+        .await?;
     let row = duty_off::ActiveModel {
         person_id: Set(person.0),
         from_at: Set(absence.from.0),

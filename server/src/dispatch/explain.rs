@@ -44,8 +44,13 @@ fn place(decision: &Decision) -> Words {
             format!("The place lies on a border and goes to cell {code} by its id"),
         ),
         PlaceReason::NearestCell => words(
-            format!("位置不在任何网格内,最近的网格 {code} 相距 {:.0} 米", far.0),
-            format!("The place lies in no cell; the nearest, {code}, is {far} away"),
+            format!(
+                "位置不在任何网格内,可派的最近网格 {code} 相距 {:.0} 米",
+                far.0
+            ),
+            format!(
+                "The place lies in no cell; the nearest that can take it, {code}, is {far} away"
+            ),
         ),
         PlaceReason::EquallyNearLowestId => words(
             format!(
@@ -197,12 +202,12 @@ mod tests {
         let said = sentence(&decision);
         assert_eq!(
             said.en,
-            "The place lies in no cell; the nearest, C05, is 240 m away; A is off duty; its B \
+            "The place lies in no cell; the nearest that can take it, C05, is 240 m away; A is off duty; its B \
              manager is the owner."
         );
         assert_eq!(
             said.zh,
-            "位置不在任何网格内,最近的网格 C05 相距 240 米;A角不当班,由B角负责。"
+            "位置不在任何网格内,可派的最近网格 C05 相距 240 米;A角不当班,由B角负责。"
         );
     }
 }

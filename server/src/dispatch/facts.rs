@@ -157,13 +157,15 @@ impl Whereabouts {
     }
 }
 
-/// What is known of an order that was taken in before.
+/// What is known of an order that was taken in before; `account_given` with an account
+/// number, which the records do not hold.
 ///
 /// # Errors
 /// A problem of the database.
 pub async fn whereabouts<C: ConnectionTrait>(
     db: &C,
     records: &[Sourced],
+    account_given: bool,
 ) -> Result<Whereabouts, Problem> {
     let accepted = records.iter().find_map(|sourced| accepted(sourced));
     let given = accepted.and_then(|accepted| accepted.position);
@@ -173,7 +175,7 @@ pub async fn whereabouts<C: ConnectionTrait>(
     };
     Ok(Whereabouts::of(
         customer.as_ref(),
-        false,
+        account_given,
         given.map(|position| position.to_wgs84()),
     ))
 }

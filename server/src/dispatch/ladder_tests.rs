@@ -1,5 +1,6 @@
 use super::*;
 use crate::dispatch::place::PlaceReason;
+use gridcrew_sync_protocol::time::UnixMillis;
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -88,7 +89,7 @@ impl Scene {
             people: &self.people,
             let_go: &self.let_go,
             cause: self.let_go.last().map(|(_, how)| *how),
-            limits: Limits::shipped(),
+            limits: Limits::in_force(UnixMillis(0)),
         })
     }
 
@@ -246,7 +247,7 @@ proptest! {
             people: &people,
             let_go: &let_go,
             cause: let_go.last().map(|(_, how)| *how),
-            limits: Limits::shipped(),
+            limits: Limits::in_force(UnixMillis(0)),
         };
         let decision = decide(&situation);
         let chosen: Vec<_> =

@@ -1,8 +1,9 @@
 //! Whose ground is it: from what is known of an order to its cell (I11).
 //!
-//! Responsibility first: account → station area → cell. Without an account the cell that
-//! contains the point, else the nearest by metres within reach. Without a place, or beyond
-//! reach, the station's desk. The first thing that is known decides; what was known as well
+//! Responsibility first: account → station area → cell. Without an account, of the stations
+//! that may be given the order, the cell that contains the point; else, unless it lies in a
+//! cell of another station, the nearest by metres within reach. Without a place, beyond reach,
+//! or on the ground of another station, the station's desk. The first thing that is known decides; what was known as well
 //! and did not decide stays in the explanation.
 
 use crate::territory::{
@@ -51,7 +52,7 @@ pub enum PlaceReason {
     InsideCell,
     /// The point lies on a border; of the cells there the one with the lowest id takes it.
     OnBorderLowestId,
-    /// The point lies in no cell; this one is nearest.
+    /// The point lies in no cell; of the cells that may take it this one is nearest.
     NearestCell,
     /// The point lies in no cell; of several that are equally near this has the lowest id.
     EquallyNearLowestId,
@@ -105,7 +106,8 @@ pub struct Placed {
     pub cell_code: Option<String>,
     /// The account's station area.
     pub station_area: Option<StationAreaId>,
-    /// The version of the station's territory that was looked at (I12); 0 when none was.
+    /// The version of the territory of the order's station that was looked at (I12); 0 only
+    /// when the station has none.
     pub territory_version: i64,
     /// Why.
     pub reason: PlaceReason,
@@ -160,6 +162,15 @@ pub fn place(
 }
 
 impl Placed {
+    /// Of an order of this station, wherever the place is.
+    #[must_use]
+    pub fn for_station(mut self, station: OrgId, territory: &TerritorySnapshot) -> Self {
+        if self.cell.is_none() {
+            self.territory_version = territory.version_of(station);
+        }
+        self
+    }
+
     fn in_cell(&mut self, cell: &SnapshotCell, reason: PlaceReason) {
         self.station = Some(cell.station);
         self.cell = Some(cell.id);
@@ -175,10 +186,10 @@ impl Placed {
         reach: Metres,
         stations: &[OrgId],
     ) {
-        let answer = territory.locate(point);
+        let answer = territory.locate_among(point, stations);
         let looked_at = answer.candidates.iter().filter_map(|candidate| {
             let cell = territory.cell(candidate.cell)?;
-            stations.contains(&cell.station).then(|| CellLookedAt {
+            Some(CellLookedAt {
                 cell: cell.id,
                 code: cell.code.clone(),
                 distance_m: candidate.distance,
@@ -190,28 +201,35 @@ impl Placed {
                 (cell, PlaceReason::OnBorderLowestId, Metres(0.0))
             }
             Located::Inside { cell, .. } => (cell, PlaceReason::InsideCell, Metres(0.0)),
-            Located::Nearest {
-                cell,
-                distance,
-                shared,
-            } if distance <= reach => {
-                let reason = if shared {
-                    PlaceReason::EquallyNearLowestId
-                } else {
-                    PlaceReason::NearestCell
-                };
-                (cell, reason, distance)
-            }
-            Located::Nearest { .. } | Located::Nowhere => {
-                return self.nowhere(PlaceReason::NoCellInReach);
-            }
+            near => match (near, territory.locate(point).located) {
+                // None of theirs holds the point, so it is another station's.
+                (_, Located::Inside { .. }) => {
+                    return self.nowhere(PlaceReason::OtherStationsGround);
+                }
+                (
+                    Located::Nearest {
+                        cell,
+                        distance,
+                        shared,
+                    },
+                    _,
+                ) if distance <= reach => {
+                    let reason = if shared {
+                        PlaceReason::EquallyNearLowestId
+                    } else {
+                        PlaceReason::NearestCell
+                    };
+                    (cell, reason, distance)
+                }
+                (_, Located::Nearest { distance, .. }) if distance <= reach => {
+                    return self.nowhere(PlaceReason::OtherStationsGround);
+                }
+                _ => return self.nowhere(PlaceReason::NoCellInReach),
+            },
         };
-        match territory.cell(id) {
-            Some(cell) if stations.contains(&cell.station) => {
-                self.in_cell(cell, reason);
-                self.distance_m = Some(distance);
-            }
-            _ => self.nowhere(PlaceReason::OtherStationsGround),
+        if let Some(cell) = territory.cell(id) {
+            self.in_cell(cell, reason);
+            self.distance_m = Some(distance);
         }
     }
 

@@ -1,5 +1,10 @@
 use super::*;
-use crate::territory::{roles::CellRoles, shape::Shape, snapshot::CellRecord};
+use crate::territory::{
+    roles::CellRoles,
+    shape::Shape,
+    snapshot::{AreaInCell, CellRecord},
+};
+use gridcrew_sync_protocol::workflow::AreaClass;
 use uuid::Uuid;
 
 const REACH: Metres = Metres(20_000.0);
@@ -28,7 +33,14 @@ fn square(id: u128, of: u128, lon: f64, areas: &[u128]) -> CellRecord {
         name: String::new(),
         shape: Shape::new(vec![vec![ring]]).unwrap(),
         roles: CellRoles::default(),
-        station_areas: areas.iter().map(|n| area(*n)).collect(),
+        station_areas: areas
+            .iter()
+            .map(|n| AreaInCell {
+                id: area(*n),
+                position: at(lon + 0.05, 30.05),
+                class: AreaClass::Rural,
+            })
+            .collect(),
     }
 }
 
@@ -97,6 +109,40 @@ fn the_ground_of_another_station_is_named_but_not_looked_into() {
     assert_eq!(found.reason, PlaceReason::OtherStationsGround);
     assert_eq!((found.station, found.cell), (None, None));
     assert!(found.cells.iter().all(|cell| cell.code != "C3"));
+}
+
+#[test]
+fn a_cell_of_another_station_does_not_hide_the_own_one() {
+    // Cell 1 of station 2 reaches a hundredth of a degree into cell 5 of station 1.
+    let overlapping = vec![square(1, 2, 104.0, &[]), square(5, 1, 104.09, &[])];
+    let map = TerritorySnapshot::build(1, overlapping).unwrap();
+    let found = |lon, stations: &[OrgId]| {
+        let known = Known {
+            account: Account::NotGiven,
+            point: Some(at(lon, 30.05)),
+        };
+        place(&known, &map, REACH, stations)
+    };
+    let both = found(104.095, &[station(1)]);
+    assert_eq!(both.reason, PlaceReason::InsideCell);
+    assert_eq!(both.cell_code.as_deref(), Some("C5"));
+    // In no cell, the other station's is nearer, but only the own may be given the order.
+    let beside = found(103.999, &[station(1)]);
+    assert_eq!(beside.reason, PlaceReason::NearestCell);
+    assert_eq!(beside.cell_code.as_deref(), Some("C5"));
+    let theirs = found(104.05, &[station(1)]);
+    assert_eq!(theirs.reason, PlaceReason::OtherStationsGround);
+}
+
+#[test]
+fn the_version_that_was_looked_at_is_known_also_where_no_cell_was_found() {
+    let none = placed(Account::NotGiven, None);
+    let map = territory();
+    assert_eq!(
+        none.clone().for_station(station(1), &map).territory_version,
+        7
+    );
+    assert_eq!(none.for_station(station(9), &map).territory_version, 0);
 }
 
 #[test]

@@ -15,19 +15,25 @@ use crate::{
     app::App,
     edge::Problem,
     orders::rows::{routing_decision, service_order},
-    territory::roles::Managers,
+    territory::{
+        roles::Managers,
+        snapshot::{SnapshotCell, TerritorySnapshot},
+    },
     trace::{feed_log::StationLock, ledger},
 };
 use gridcrew_sync_protocol::{
     code::Code,
     ids::{OrderId, OrgId, PersonId},
     order::{OrderState, Sourced, Status, fold},
-    record::{Assigned, Event, Noted, Owner, Term},
+    position::Wgs84,
+    record::{Assigned, Event, Noted, OrderDetails, Owner, Term},
     time::UnixMillis,
-    workflow::Words,
+    wire,
+    workflow::{AreaClass, Words},
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -44,20 +50,50 @@ pub struct Explanation {
     pub sentence: Words,
 }
 
-/// Where an order belongs that only these stations may be given.
-#[must_use]
-pub fn placed(app: &App, whereabouts: &Whereabouts, stations: &[OrgId]) -> Placed {
-    let reach = Limits::shipped().reach_m;
-    place(&whereabouts.known, &app.territory.load(), reach, stations)
+/// Where an order belongs, with the one snapshot of the territories that all of a decision
+/// rests on.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    territory: Arc<TerritorySnapshot>,
+    /// Where it belongs.
+    pub placed: Placed,
 }
 
-/// A and B of the cell now.
-fn managers(app: &App, placed: &Placed, now: UnixMillis) -> Managers {
-    let territory = app.territory.load();
-    placed
-        .cell
-        .and_then(|cell| territory.cell(cell))
-        .map_or_else(Managers::default, |cell| cell.roles.at(now))
+impl Ground {
+    /// Of an order that only these stations may be given, by the snapshot in force. What is
+    /// decided under a station's lock is looked up under it.
+    #[must_use]
+    pub fn find(app: &App, whereabouts: &Whereabouts, stations: &[OrgId]) -> Self {
+        let territory = app.territory.load();
+        let reach = Limits::in_force(app.now()).reach_m;
+        let placed = place(&whereabouts.known, &territory, reach, stations);
+        Self { territory, placed }
+    }
+
+    /// Of an order of this station.
+    #[must_use]
+    pub fn for_station(self, station: OrgId) -> Self {
+        Self {
+            placed: self.placed.for_station(station, &self.territory),
+            territory: self.territory,
+        }
+    }
+
+    fn cell(&self) -> Option<&SnapshotCell> {
+        self.territory.cell(self.placed.cell?)
+    }
+
+    /// A and B of the cell.
+    fn managers(&self, now: UnixMillis) -> Managers {
+        self.cell()
+            .map_or_else(Managers::default, |cell| cell.roles.at(now))
+    }
+
+    /// The class of a point, by the station areas of the cell that was found.
+    #[must_use]
+    pub fn class_at(&self, point: Wgs84) -> Option<AreaClass> {
+        self.cell()?.class_at(point)
+    }
 }
 
 /// The first owner of an order of a station.
@@ -68,20 +104,20 @@ pub async fn first_owner(
     tx: &DatabaseTransaction,
     app: &App,
     station: OrgId,
-    placed: &Placed,
+    ground: &Ground,
     whereabouts: &Whereabouts,
 ) -> Result<Decision, Problem> {
     let now = app.now();
     let people = facts::people_of(tx, station, now).await?;
     Ok(decide(&Situation {
         station,
-        placed,
-        managers: managers(app, placed, now),
+        placed: &ground.placed,
+        managers: ground.managers(now),
         origin: whereabouts.origin,
         people: &people,
         let_go: &[],
         cause: None,
-        limits: Limits::shipped(),
+        limits: Limits::in_force(now),
     }))
 }
 
@@ -164,6 +200,13 @@ impl OrderFile {
         })
     }
 
+    /// Whether the order came with an account number, known or not. Details that cannot be
+    /// read name none: they must not keep an order from its next owner.
+    fn account_given(&self) -> bool {
+        let details = wire::decode::<OrderDetails>(&self.row.details);
+        details.is_ok_and(|details| details.account_no.is_some())
+    }
+
     /// The person who owns it, as long as the work is open.
     #[must_use]
     pub fn present_owner(&self) -> Option<PersonId> {
@@ -236,18 +279,18 @@ async fn decided(
 ) -> Result<Decision, Problem> {
     let now = app.now();
     let station = file.state.station;
-    let whereabouts = facts::whereabouts(tx, &file.records).await?;
-    let placed = placed(app, &whereabouts, &[station]);
+    let whereabouts = facts::whereabouts(tx, &file.records, file.account_given()).await?;
+    let ground = Ground::find(app, &whereabouts, &[station]).for_station(station);
     let people = facts::people_of(tx, station, now).await?;
     Ok(rule(&Situation {
         station,
-        placed: &placed,
-        managers: managers(app, &placed, now),
+        placed: &ground.placed,
+        managers: ground.managers(now),
         origin: whereabouts.origin,
         people: &people,
         let_go,
         cause: Some(cause),
-        limits: Limits::shipped(),
+        limits: Limits::in_force(now),
     }))
 }
 

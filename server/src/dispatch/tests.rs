@@ -8,6 +8,7 @@ use crate::{
     trace::{feed_log::StationLock, ledger},
 };
 use gridcrew_sync_protocol::{
+    code::Code,
     ids::{JournalId, OrderId, PersonId},
     journal::{EntryId, Seq},
     order::Sourced,
@@ -263,6 +264,33 @@ async fn who_is_off_duty_is_given_no_order_until_he_is_back() {
     .unwrap();
     let second = town.take_in(json!({ "outside_no": "2" })).await;
     assert_eq!(town.state(second).await.owner, owner(&town.a));
+}
+
+#[tokio::test]
+async fn an_absence_that_was_taken_back_can_be_noted_again() {
+    let town = Township::new().await;
+    let (a, caller) = (PersonId(town.a.id), town.caller(&town.clerk).await);
+    let note = || {
+        let absence = duty::Absence {
+            from: town.app().now().plus(TAKE),
+            until: None,
+            reason: "leave".to_owned(),
+        };
+        let caller = caller.clone();
+        attempt(town.app(), move |tx, _| {
+            Box::pin(async move { duty::note(tx, &caller, a, absence).await })
+        })
+    };
+    note().await.unwrap();
+    assert_eq!(note().await.unwrap_err().code, Code::Conflict);
+    attempt(town.app(), move |tx, app| {
+        Box::pin(async move { duty::end(tx, &app, a).await })
+    })
+    .await
+    .unwrap();
+    note().await.unwrap();
+    let noted = duty::open(town.app().store.read(), a, town.app().now());
+    assert_eq!(noted.await.unwrap().len(), 1);
 }
 
 #[tokio::test]

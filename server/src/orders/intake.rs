@@ -1,12 +1,16 @@
 //! What is sent to take an order in: its checks, and what counts as the same again.
 
-use crate::edge::Problem;
+use crate::{
+    edge::Problem,
+    territory::account::{account_no, ascii_digits},
+};
 use gridcrew_sync_protocol::{
     code::Code,
     digest::Digest,
     ids::OrgId,
     position::{PositionInput, TypedPosition},
     record::OrderDetails,
+    time::{Millis, UnixMillis},
     wire,
     workflow::AreaClass,
 };
@@ -39,13 +43,19 @@ pub struct NewOrder {
     pub contact_phone: String,
     /// What is wrong, in the caller's words.
     pub phenomenon: String,
-    /// Urban, rural or remote; by default that of the account's station area, else rural.
+    /// Urban, rural or remote. By default that of the account's station area, else of the
+    /// station area nearest to the place in its cell, else what the limits of dispatch assume.
     #[serde(default)]
     pub area_class: Option<AreaClass>,
     /// The station whose desk gets the order when neither account nor place says whose it
     /// is; by default the caller's.
     #[serde(default)]
     pub station_id: Option<OrgId>,
+    /// When the customer reported it at the source, if that was before it is sent here:
+    /// deadlines count from then. At most 30 days ago and, for clocks that differ, at most a
+    /// minute from now.
+    #[serde(default)]
+    pub reported_at: Option<UnixMillis>,
 }
 
 /// An order that may be taken in.
@@ -73,7 +83,16 @@ pub struct Intake {
     pub area_class: Option<AreaClass>,
     /// The station to fall back on, if it was given.
     pub station_id: Option<OrgId>,
+    /// When it was reported at the source, if that was given. Only then is it part of the
+    /// digest, so that what was taken in without it is known again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported_at: Option<UnixMillis>,
 }
+
+/// How much later than here the clock of a source may be.
+const AHEAD: Millis = Millis(60_000);
+/// How long ago a report may be.
+const LONGEST_AGO: Millis = Millis(30 * 24 * 3_600_000);
 
 impl NewOrder {
     /// Checks everything that can be checked without looking anything up.
@@ -81,15 +100,15 @@ impl NewOrder {
     /// # Errors
     /// `request.invalid`, `position.*`.
     pub fn check(self) -> Result<Intake, Problem> {
-        let account_no = self
+        let account = self
             .account_no
-            .map(|account| text("account_no", &ascii_digits(&account), 1, 32))
+            .map(|given| text("account_no", &account_no(&given), 1, 32))
             .transpose()?;
         Ok(Intake {
             source: text("source", &self.source, 1, 40)?,
             outside_no: text("outside_no", &self.outside_no, 1, 80)?,
             template: text("template", &self.template, 1, 80)?,
-            account_no,
+            account_no: account,
             position: self.position.map(|input| input.check()).transpose()?,
             address: text("address", &self.address, 0, 500)?,
             contact_name: text("contact_name", &self.contact_name, 0, 100)?,
@@ -97,11 +116,28 @@ impl NewOrder {
             phenomenon: text("phenomenon", &self.phenomenon, 1, 2_000)?,
             area_class: self.area_class,
             station_id: self.station_id,
+            reported_at: self.reported_at,
         })
     }
 }
 
 impl Intake {
+    /// Refuses a report from the future or from long ago. Only for what is new: what was
+    /// taken in before stays known however old it is.
+    ///
+    /// # Errors
+    /// `request.invalid`
+    pub fn check_reported(&self, now: UnixMillis) -> Result<(), Problem> {
+        let Some(reported) = self.reported_at else {
+            return Ok(());
+        };
+        if now.since(reported) <= LONGEST_AGO && reported.since(now) <= AHEAD {
+            return Ok(());
+        }
+        let detail = "reported_at must be at most 30 days ago and not in the future.";
+        Err(Problem::new(Code::RequestInvalid, detail))
+    }
+
     /// The hash by which the same content is known again.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -132,16 +168,6 @@ fn text(what: &str, given: &str, least: usize, most: usize) -> Result<String, Pr
     }
     let detail = format!("{what} must have {least} to {most} characters and none for control.");
     Err(Problem::new(Code::RequestInvalid, detail))
-}
-
-/// Full-width digits, as Chinese keyboards give them, as ASCII (DOMAIN section 7, row 32).
-fn ascii_digits(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\u{ff10}'..='\u{ff19}' => char::from_digit(u32::from(c) - 0xff10, 10).unwrap_or(c),
-            other => other,
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -201,5 +227,38 @@ mod tests {
             digest(json!({"account_no": "０１２３４５６７８９"})),
             digest(json!({"account_no": "0123456789"}))
         );
+        assert_ne!(digest(json!({"reported_at": 5})), plain);
+        assert_ne!(
+            digest(json!({"reported_at": 6})),
+            digest(json!({"reported_at": 5}))
+        );
+        // What was taken in before the field was known has this digest for good.
+        let mut without = serde_json::to_value(sent(json!({})).check().unwrap()).unwrap();
+        assert!(
+            without
+                .as_object_mut()
+                .unwrap()
+                .remove("reported_at")
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_report_lies_in_the_last_thirty_days() {
+        let now = 1_767_225_600_000_i64;
+        let day = 24 * 3_600_000;
+        for (reported, good) in [
+            (now, true),
+            (now + 60_000, true),
+            (now + 60_001, false),
+            (now - 30 * day, true),
+            (now - 30 * day - 1, false),
+            (i64::MIN, false),
+            (i64::MAX, false),
+        ] {
+            let intake = sent(json!({ "reported_at": reported })).check().unwrap();
+            let outcome = intake.check_reported(UnixMillis(now));
+            assert_eq!(outcome.is_ok(), good, "{reported}");
+        }
     }
 }

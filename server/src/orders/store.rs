@@ -7,14 +7,15 @@ use crate::{
     dispatch::{
         facts::Whereabouts,
         ladder::Decision,
+        limits::Limits,
         place::Placed,
-        route::{self, assigned},
+        route::{self, Ground, assigned},
     },
     edge::Problem,
     people::{Caller, caller::still_stands},
     territory::{
         rows::{customer, station_area},
-        store::customer_by_account,
+        store::{class_of, customer_by_account},
     },
     trace::{feed_log::StationLock, ledger},
 };
@@ -70,18 +71,28 @@ pub async fn take_in(
         Some(account) => customer_by_account(tx, &caller.scope, account).await?,
         None => None,
     };
+    intake.check_reported(app.now())?;
     let given = intake.position.map(|position| position.to_wgs84());
     let whereabouts = Whereabouts::of(customer.as_ref(), intake.account_no.is_some(), given);
-    let placed = route::placed(app, &whereabouts, &caller.scope.stations);
-    let station = station_for(caller, intake, &placed)?;
+    let find = || Ground::find(app, &whereabouts, &caller.scope.stations);
+    let station = station_for(caller, intake, &find().placed)?;
     let lock = StationLock::take(tx, station).await?;
-    let decision = route::first_owner(tx, app, station, &placed, &whereabouts).await?;
+    // The territory may be another since the lock was waited for.
+    let ground = find();
+    if station_for(caller, intake, &ground.placed)? != station {
+        let cause = "the order's ground changed hands while it was taken in";
+        return Err(Problem::unavailable(cause));
+    }
+    let ground = ground.for_station(station);
+    let decision = route::first_owner(tx, app, station, &ground, &whereabouts).await?;
+    let customer = customer.as_ref();
     let order = OrderId(app.new_id());
     let template = app.templates.in_force(&intake.template, app.now())?;
     let new = NewRow {
         order,
         station,
         template: template.reference(),
+        area_class: area_class(app, intake, customer, &ground)?,
         details: details(app, intake),
     };
     if !new.insert(tx, app, caller, intake).await? {
@@ -91,17 +102,7 @@ pub async fn take_in(
             .map(TakenIn::Before)
             .ok_or_else(|| Problem::unavailable("the order that was there is gone"));
     }
-    record(
-        tx,
-        app,
-        caller,
-        &lock,
-        intake,
-        &new,
-        customer.as_ref(),
-        decision,
-    )
-    .await?;
+    record(tx, app, caller, &lock, intake, &new, customer, decision).await?;
     still_stands(tx, caller).await?;
     Ok(TakenIn::New(order))
 }
@@ -160,6 +161,7 @@ struct NewRow {
     order: OrderId,
     station: OrgId,
     template: TemplateRef,
+    area_class: AreaClass,
     details: Vec<u8>,
 }
 
@@ -229,10 +231,11 @@ async fn record(
         source: intake.source.clone(),
         outside_no: intake.outside_no.clone(),
         template: new.template.clone(),
-        area_class: area_class(intake, customer),
+        area_class: new.area_class,
         station: new.station,
         customer: customer.map(|(customer, _)| CustomerId(customer.id)),
         position: intake.position,
+        reported_at: intake.reported_at,
         details: Digest::of(&new.details),
     });
     let events = vec![accepted, assigned(Term(1), &decision)];
@@ -240,13 +243,22 @@ async fn record(
     route::keep(tx, app, new.order, Term(1), decision).await
 }
 
-/// The class that was given, else that of the account's station area, else rural: what a
-/// township is.
-fn area_class(intake: &Intake, customer: Option<&Served>) -> AreaClass {
-    let stored = customer.and_then(|(_, area)| area.as_ref());
-    let stored = stored.and_then(|area| {
-        let text = serde_json::Value::String(area.area_class.clone());
-        serde_json::from_value(text).ok()
-    });
-    intake.area_class.or(stored).unwrap_or(AreaClass::Rural)
+/// The class that was given; else that of the account's station area; else, where the point
+/// led to a cell, that of the station area of the cell nearest to it; else what the limits
+/// of dispatch assume.
+fn area_class(
+    app: &App,
+    intake: &Intake,
+    customer: Option<&Served>,
+    ground: &Ground,
+) -> Result<AreaClass, Problem> {
+    if let Some(given) = intake.area_class {
+        return Ok(given);
+    }
+    if let Some((_, Some(area))) = customer {
+        return class_of(&area.area_class);
+    }
+    let point = intake.position.map(|position| position.to_wgs84());
+    let found = point.and_then(|point| ground.class_at(point));
+    Ok(found.unwrap_or(Limits::in_force(app.now()).default_area_class))
 }

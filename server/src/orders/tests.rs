@@ -172,6 +172,75 @@ async fn account_place_and_neither_each_find_their_owner_and_say_why() {
 }
 
 #[tokio::test]
+async fn the_class_of_the_place_is_that_of_the_ground_it_lies_on() {
+    let town = Township::new().await;
+    let nowhere = json!({ "lon": 0.0, "lat": 0.0, "datum": "WGS-84" });
+    let position = &nowhere;
+    for (n, change, class) in [
+        (1, json!({}), AreaClass::Urban),
+        (2, json!({ "account_no": "999" }), AreaClass::Urban),
+        (3, json!({ "area_class": "remote" }), AreaClass::Remote),
+        (4, json!({ "position": position }), AreaClass::Rural),
+        (
+            5,
+            json!({ "position": position, "account_no": ACCOUNT }),
+            AreaClass::Urban,
+        ),
+    ] {
+        let mut change = change;
+        change["outside_no"] = json!(n.to_string());
+        let order = town.take_in(change).await;
+        assert_eq!(town.state(order).await.area_class, class, "{n}");
+    }
+}
+
+#[tokio::test]
+async fn every_decision_names_the_territory_and_an_account_that_is_not_known() {
+    let town = Township::new().await;
+    let change = json!({ "position": null, "account_no": "999" });
+    let order = town.take_in(change).await;
+    let hand = acted(&town, &town.clerk, order, hand_to(&town.a));
+    hand.await.unwrap();
+    let declined = acted(&town, &town.a, order, decline("busy"));
+    declined.await.unwrap();
+    let state = town.state(order).await;
+    assert_eq!(state.assignments.len(), 3);
+    let rows = routing_decision::Entity::find()
+        .filter(routing_decision::Column::OrderId.eq(order.0))
+        .all(town.app().store.read())
+        .await
+        .unwrap();
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        let why: Explanation = serde_json::from_str(&row.explanation).unwrap();
+        assert!(why.decision.placed.account_unknown, "{}", why.sentence.en);
+        assert_eq!(why.decision.placed.territory_version, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_order_says_when_it_was_reported() {
+    let town = Township::new().await;
+    let reported = town.app().now().0 - 40 * 60_000;
+    let order = town.take_in(json!({ "reported_at": reported })).await;
+    let records = town.records(order).await;
+    let Event::Accepted(accepted) = &records[0].record.event else {
+        panic!("the first record accepts the order");
+    };
+    assert_eq!(accepted.reported_at.map(|at| at.0), Some(reported));
+    // What was taken in stays known, even when nothing so old would be new.
+    town.fixture.pass(Millis(31 * 24 * 3_600_000));
+    let again = json!({ "reported_at": reported });
+    let again = town.try_take_in(&town.clerk, again).await.unwrap();
+    assert_eq!(again, TakenIn::Before(order));
+    let other = json!({ "reported_at": reported, "outside_no": "2" });
+    let problem = town.try_take_in(&town.clerk, other).await.unwrap_err();
+    assert_eq!(problem.code, Code::RequestInvalid);
+    let without = town.try_take_in(&town.clerk, json!({}));
+    assert_eq!(without.await.unwrap_err().code, Code::OrderConflict);
+}
+
+#[tokio::test]
 async fn the_ground_of_another_station_stays_at_the_own_desk() {
     let town = Township::new().await;
     let taken = town.try_take_in(&town.sibling, json!({})).await.unwrap();
@@ -369,7 +438,7 @@ async fn the_number_is_whole_for_the_owner_and_the_station_only_and_while_it_is_
         assert_eq!(view.details.contact_phone, number, "{}", who.role);
         assert_eq!(view.details.phone_masked, !whole);
         let arrive = view.deadlines.iter().find(|d| d.code == "arrive").unwrap();
-        assert_eq!((arrive.limit_minutes, arrive.late), (90, false));
+        assert_eq!((arrive.limit_minutes, arrive.late), (45, false));
         let next: Vec<_> = view.next_steps.iter().map(|step| &*step.code.0).collect();
         assert_eq!(next, ["phone_customer", "arrived"]);
     }

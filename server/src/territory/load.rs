@@ -3,12 +3,13 @@
 use super::{
     roles::{CellRoles, RoleTerm},
     rows::{cell, cell_role, station_area, territory},
-    snapshot::{CellRecord, TerritorySnapshot},
-    store::{current_change, outline, stored_term},
+    snapshot::{AreaInCell, CellRecord, TerritorySnapshot},
+    store::{class_of, current_change, outline, stored_term},
 };
 use crate::{app::App, edge::Problem};
 use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, StationAreaId},
+    position::Wgs84,
     time::Millis,
 };
 use sea_orm::{
@@ -23,10 +24,13 @@ struct Rows {
     change: i64,
     cells: Vec<cell::Model>,
     terms: Vec<cell_role::Model>,
-    /// Station areas with their cells.
-    areas: Vec<(Uuid, Uuid)>,
+    /// Station areas in cells.
+    areas: Vec<AreaRow>,
     versions: HashMap<Uuid, i64>,
 }
+
+/// A station area: its cell, its id, longitude, latitude and class.
+type AreaRow = (Uuid, Uuid, f64, f64, String);
 
 /// Terms that ended longer ago than this are left out: nobody asks so far back.
 const ENDED_LONG_AGO: Millis = Millis(24 * 3_600_000);
@@ -77,8 +81,13 @@ impl Rows {
             terms: cell_role::Entity::find().filter(running).all(tx).await?,
             areas: station_area::Entity::find()
                 .select_only()
-                .column(station_area::Column::CellId)
-                .column(station_area::Column::Id)
+                .columns([
+                    station_area::Column::CellId,
+                    station_area::Column::Id,
+                    station_area::Column::Lon,
+                    station_area::Column::Lat,
+                    station_area::Column::AreaClass,
+                ])
                 .filter(station_area::Column::CellId.is_not_null())
                 .into_tuple()
                 .all(tx)
@@ -88,9 +97,13 @@ impl Rows {
     }
 
     fn build(self) -> Result<TerritorySnapshot, Problem> {
-        let mut areas: HashMap<Uuid, Vec<StationAreaId>> = HashMap::new();
-        for (cell, area) in self.areas {
-            areas.entry(cell).or_default().push(StationAreaId(area));
+        let mut areas: HashMap<Uuid, Vec<AreaInCell>> = HashMap::new();
+        for (cell, id, lon, lat, class) in self.areas {
+            areas.entry(cell).or_default().push(AreaInCell {
+                id: StationAreaId(id),
+                position: Wgs84::new(lon, lat).map_err(Problem::internal)?,
+                class: class_of(&class)?,
+            });
         }
         let mut terms: HashMap<Uuid, Vec<RoleTerm>> = HashMap::new();
         for row in &self.terms {
@@ -119,6 +132,8 @@ impl Rows {
                 name: cell.name,
             });
         }
-        TerritorySnapshot::build(self.change, records).map_err(Problem::internal)
+        let snapshot = TerritorySnapshot::build(self.change, records).map_err(Problem::internal)?;
+        let versions = self.versions.into_iter();
+        Ok(snapshot.with_versions(versions.map(|(station, version)| (OrgId(station), version))))
     }
 }

@@ -17,7 +17,7 @@
 use super::snapshot::{Leaf, TerritorySnapshot};
 use geo::{Distance, Geodesic, Point};
 use gridcrew_sync_protocol::{
-    ids::CellId,
+    ids::{CellId, OrgId},
     position::{LocalPlane, Metres, Wgs84},
 };
 use rstar::{AABB, ParentNode, RTreeNode};
@@ -102,7 +102,17 @@ impl TerritorySnapshot {
     /// Finds the cell for a point; see the module for the rules.
     #[must_use]
     pub fn locate(&self, point: Wgs84) -> Answer {
-        let found = Search::new(self, point).run();
+        self.answer(Search::new(self, point, None).run())
+    }
+
+    /// Finds the cell for a point among those of some stations, as if there were no others:
+    /// so that where boundaries of stations overlap, no cell of another hides theirs.
+    #[must_use]
+    pub fn locate_among(&self, point: Wgs84, stations: &[OrgId]) -> Answer {
+        self.answer(Search::new(self, point, Some(stations)).run())
+    }
+
+    fn answer(&self, found: Found) -> Answer {
         let candidates: Vec<Candidate> = found
             .near
             .iter()
@@ -150,6 +160,8 @@ struct Search<'a> {
     snapshot: &'a TerritorySnapshot,
     point: Wgs84,
     plane: LocalPlane,
+    /// Only cells of these stations, if they are given.
+    stations: Option<&'a [OrgId]>,
     /// Metres per degree east and north, never too many within reach of the point.
     bound: [f64; 2],
     /// Doubt per square metre of a border piece's length.
@@ -158,13 +170,14 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(snapshot: &'a TerritorySnapshot, point: Wgs84) -> Self {
+    fn new(snapshot: &'a TerritorySnapshot, point: Wgs84, stations: Option<&'a [OrgId]>) -> Self {
         // Half a degree of latitude is more than REACH anywhere.
         let farthest = (point.lat().abs() + 0.5).min(90.0).to_radians();
         let degree = 1f64.to_radians();
         Self {
             snapshot,
             point,
+            stations,
             plane: LocalPlane::around(point),
             // The radii are least at the equator: a, and a (1 - e2).
             bound: [6_378_137.0 * degree * farthest.cos(), 6_335_439.0 * degree],
@@ -186,6 +199,7 @@ impl<'a> Search<'a> {
             }
             match node {
                 Node::Parent(parent) => self.open(parent, limit, &mut open),
+                Node::Leaf(leaf) if !self.wanted(leaf) => {}
                 Node::Leaf(leaf) => {
                     // Outside its box a cell cannot hold the point.
                     self.measure(leaf, bound <= 0.0);
@@ -194,6 +208,12 @@ impl<'a> Search<'a> {
             }
         }
         self.decide()
+    }
+
+    fn wanted(&self, leaf: &Leaf) -> bool {
+        let station = self.snapshot.cells()[leaf.cell].station;
+        self.stations
+            .is_none_or(|stations| stations.contains(&station))
     }
 
     fn open(&self, parent: &'a ParentNode<Leaf>, limit: f64, open: &mut BinaryHeap<Open<'a>>) {

@@ -3,11 +3,14 @@ use super::{
         field,
         roles::CellRoles,
         shape::Shape,
-        snapshot::{CellRecord, SnapshotError},
+        snapshot::{AreaInCell, CellRecord, SnapshotError},
     },
     *,
 };
-use gridcrew_sync_protocol::ids::{OrgId, StationAreaId};
+use gridcrew_sync_protocol::{
+    ids::{OrgId, StationAreaId},
+    workflow::AreaClass,
+};
 use uuid::Uuid;
 
 fn record(id: usize, polygons: Vec<Vec<Vec<[f64; 2]>>>) -> CellRecord {
@@ -24,7 +27,15 @@ fn record(id: usize, polygons: Vec<Vec<Vec<[f64; 2]>>>) -> CellRecord {
         name: format!("cell {id}"),
         shape: Shape::new(polygons).unwrap(),
         roles: CellRoles::default(),
-        station_areas: vec![StationAreaId(Uuid::from_u128(id as u128))],
+        station_areas: vec![station_area(id)],
+    }
+}
+
+fn station_area(id: usize) -> AreaInCell {
+    AreaInCell {
+        id: StationAreaId(Uuid::from_u128(id as u128)),
+        position: at(120.0, 30.0),
+        class: AreaClass::Rural,
     }
 }
 
@@ -166,12 +177,61 @@ fn station_areas_lead_to_their_cell_and_to_one_only() {
     );
 
     let mut twice = record(2, vec![vec![square(121.0, 30.0, 0.01)]]);
-    twice.station_areas = vec![area];
+    twice.station_areas = vec![station_area(1)];
     let first = record(1, vec![vec![square(120.0, 30.0, 0.01)]]);
     let error = TerritorySnapshot::build(1, vec![first.clone(), twice]).unwrap_err();
     assert!(matches!(error, SnapshotError::AreaInTwoCells { .. }));
     let error = TerritorySnapshot::build(1, vec![first.clone(), first]).unwrap_err();
     assert_eq!(error, SnapshotError::CellTwice { cell: cell_id(1) });
+}
+
+#[test]
+fn the_class_of_a_place_is_that_of_the_nearest_station_area() {
+    let area = |id, lon, class| AreaInCell {
+        position: at(lon, 30.0),
+        class,
+        ..station_area(id)
+    };
+    let mut cell = record(1, vec![vec![square(120.0, 29.99, 0.04)]]);
+    cell.station_areas = vec![
+        area(3, 120.03, AreaClass::Remote),
+        area(2, 120.01, AreaClass::Rural),
+        area(1, 120.01, AreaClass::Urban),
+    ];
+    let bare = CellRecord {
+        station_areas: vec![],
+        ..record(2, vec![vec![square(121.0, 30.0, 0.01)]])
+    };
+    let map = snapshot(vec![cell, bare]);
+    let class = |id, lon| map.cell(cell_id(id)).unwrap().class_at(at(lon, 30.0));
+    assert_eq!(class(1, 120.029), Some(AreaClass::Remote));
+    assert_eq!(class(1, 120.0), Some(AreaClass::Urban), "the lower id");
+    assert_eq!(class(2, 121.0), None);
+}
+
+#[test]
+fn among_some_stations_no_cell_of_another_hides_theirs() {
+    let station = |n| OrgId(Uuid::from_u128(n));
+    let of = |id, n, x| CellRecord {
+        station: station(n),
+        ..record(id, vec![vec![square(x, 30.0, 0.01)]])
+    };
+    // The boundaries of the two stations overlap by a thousandth of a degree.
+    let map = snapshot(vec![of(1, 1, 120.0), of(2, 2, 120.009)]).with_versions([(station(3), 4)]);
+    let versions = [1, 2, 3, 4].map(|n| map.version_of(station(n)));
+    assert_eq!(versions, [1, 1, 4, 0]);
+    let both = at(120.0095, 30.005);
+    assert_eq!(map.locate(both).located.cell(), Some(cell_id(1)));
+    let theirs = map.locate_among(both, &[station(2)]);
+    let (cell, shared) = (cell_id(2), false);
+    assert_eq!(theirs.located, Located::Inside { cell, shared });
+    assert_eq!(theirs.candidates.len(), 1);
+    let all = map.locate_among(both, &[station(1), station(2)]);
+    assert_eq!(all, map.locate(both));
+    assert_eq!(map.locate_among(both, &[]).located, Located::Nowhere);
+    // In no cell, nearer to the other station's.
+    let beside = map.locate_among(at(120.021, 30.005), &[station(1)]);
+    assert_eq!(beside.located.cell(), Some(cell_id(1)));
 }
 
 #[test]

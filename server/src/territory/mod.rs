@@ -5,12 +5,14 @@
 //! first cells from station areas when there are none yet; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
 //! accepted is stored, and every server process builds a [`snapshot`] from it: immutable,
 //! searched by [`locate`], and swapped whole by the [`index`] when something changes.
-//! [`assign`] says what naming an A or a B does to the terms before.
+//! [`assign`] says what naming an A or a B does to the terms before; [`account`] how account
+//! numbers are written.
 //!
 //! So far everything is rules: no database, no HTTP, no clock. Around them stand [`store`]
 //! (each change one transaction), [`load`] and [`refresh`] (how every process gets its
 //! snapshot within a second of a change) and [`routes`].
 
+pub mod account;
 pub mod assign;
 pub mod content;
 pub mod draft;

@@ -262,6 +262,52 @@ async fn a_and_b_are_set_at_the_desk_and_a_place_finds_them() {
 }
 
 #[actix_web::test]
+async fn a_and_b_who_cannot_be_it_any_more_are_an_alarm() {
+    use sea_orm::{ActiveModelTrait, ActiveValue::Set};
+    let ground = Ground::new().await;
+    let desk = Desk::of(&ground.fixture, &ground.staff).await;
+    let path = format!("/stations/{}/territory", ground.station());
+    desk.post(&path, two_cells_json()).await;
+    let [a, b, crew] = [0, 1, 2].map(|n| ground.managers[n]);
+    let listed = desk.get("/cells").await.1;
+    for (cell, [a, b]) in [(0, [a, b]), (1, [crew, b])] {
+        let id = listed["cells"][cell]["id"].as_str().unwrap();
+        let wish = json!({ "role_a": a, "role_b": b });
+        let path = format!("/cells/{id}/roles");
+        assert_eq!(desk.call(Method::PUT, &path, wish).await.0, 200);
+    }
+    let checks = format!("{path}/checks");
+    assert_eq!(desk.get(&checks).await.1["found"], 0);
+
+    let row = |who: PersonId| person::ActiveModel {
+        id: Set(who.0),
+        ..Default::default()
+    };
+    let mut changed = [a, b, crew].map(row);
+    changed[0].disabled_at = Set(Some(ground.app().now().0));
+    changed[1].org_id = Set(ground.organisation.sibling.0);
+    changed[2].role = Set(Role::Station.as_str().to_owned());
+    let work = ground.fixture.write(move |tx, _| {
+        Box::pin(async move {
+            for row in changed {
+                row.update(tx).await?;
+            }
+            Ok(())
+        })
+    });
+    work.await;
+    let found = desk.get(&checks).await.1;
+    let kinds = kinds(&found);
+    let of = |kind| kinds.iter().filter(|found| **found == kind).count();
+    assert_eq!(
+        (of("a_is_no_manager"), of("b_is_no_manager")),
+        (2, 2),
+        "{found}"
+    );
+    assert_eq!(kinds.len(), 4);
+}
+
+#[actix_web::test]
 async fn a_foreign_station_looks_like_a_missing_one() {
     let ground = Ground::new().await;
     let desk = Desk::of(&ground.fixture, &ground.staff).await;
@@ -313,7 +359,7 @@ async fn a_customer_is_found_by_who_may_see_him_and_that_is_written_down() {
     desk.post(&format!("{station}/territory"), two_cells_json())
         .await;
     let customers = json!({ "customers": [{
-        "account_no": "0033001", "name": "Zhao", "phone": "13912345678", "station_area": "t1",
+        "account_no": "００33001", "name": "Zhao", "phone": "13912345678", "station_area": "t1",
         "position": { "lon": 116.404, "lat": 39.915, "datum": "BD-09" },
     }] });
     let path = format!("{station}/customers");
@@ -326,8 +372,10 @@ async fn a_customer_is_found_by_who_may_see_him_and_that_is_written_down() {
         "position.datum_missing"
     );
 
-    let find = "/customers?account_no=0033001";
+    // Imported and looked for in full-width digits, held in plain ones.
+    let find = "/customers?account_no=%EF%BC%90033001";
     let (_, found) = desk.get(find).await;
+    assert_eq!(found["account_no"], "0033001");
     assert_eq!(found["name"], "Zhao");
     assert_eq!(found["phone"], "13912345678");
     assert_eq!(found["phone_masked"], false);

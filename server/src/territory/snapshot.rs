@@ -11,9 +11,21 @@ use super::{
 use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, StationAreaId},
     position::{Metres, Wgs84, distance_m},
+    workflow::AreaClass,
 };
 use rstar::{AABB, RTree, RTreeObject};
 use std::collections::HashMap;
+
+/// A station area of a cell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AreaInCell {
+    /// Its id.
+    pub id: StationAreaId,
+    /// Where its transformer stands.
+    pub position: Wgs84,
+    /// Urban, rural or remote.
+    pub class: AreaClass,
+}
 
 /// A cell as the store holds it.
 #[derive(Clone, Debug)]
@@ -33,7 +45,7 @@ pub struct CellRecord {
     /// Its A and B.
     pub roles: CellRoles,
     /// The station areas in it.
-    pub station_areas: Vec<StationAreaId>,
+    pub station_areas: Vec<AreaInCell>,
 }
 
 /// A cell in a snapshot; its outline is held apart ([`TerritorySnapshot::outline`]).
@@ -52,7 +64,21 @@ pub struct SnapshotCell {
     /// Its A and B.
     pub roles: CellRoles,
     /// The station areas in it.
-    pub station_areas: Vec<StationAreaId>,
+    pub station_areas: Vec<AreaInCell>,
+}
+
+impl SnapshotCell {
+    /// The class of a place in or near the cell: that of the station area whose transformer
+    /// is nearest, since it is the likeliest to supply the place; of equally near ones that
+    /// with the lowest id.
+    #[must_use]
+    pub fn class_at(&self, point: Wgs84) -> Option<AreaClass> {
+        let nearest = self.station_areas.iter().min_by(|a, b| {
+            let far = |area: &AreaInCell| distance_m(point, area.position).0;
+            far(a).total_cmp(&far(b)).then(a.id.cmp(&b.id))
+        });
+        nearest.map(|area| area.class)
+    }
 }
 
 /// Why records do not make a snapshot.
@@ -129,6 +155,7 @@ pub(super) struct Outline {
 pub struct TerritorySnapshot {
     change: i64,
     cells: Vec<SnapshotCell>,
+    versions: HashMap<OrgId, i64>,
     area_cell: HashMap<StationAreaId, usize>,
     pub(super) outlines: Vec<Outline>,
     /// For each cell, how many rings each of its polygons has.
@@ -152,9 +179,9 @@ impl TerritorySnapshot {
         let mut area_cell = HashMap::new();
         for (number, record) in records.iter().enumerate() {
             for area in &record.station_areas {
-                if let Some(other) = area_cell.insert(*area, number) {
+                if let Some(other) = area_cell.insert(area.id, number) {
                     return Err(SnapshotError::AreaInTwoCells {
-                        area: *area,
+                        area: area.id,
                         first: records[other].id,
                         second: record.id,
                     });
@@ -186,10 +213,12 @@ impl TerritorySnapshot {
         let longest = outlines.iter().map(|o| o.longest).fold(0.0, f64::max);
         let ring_count = |r: &CellRecord| r.shape.polygons().iter().map(Vec::len).collect();
         let rings = records.iter().map(ring_count).collect();
+        let versions = records.iter().map(|r| (r.station, r.version)).collect();
         let cells = records.into_iter().map(SnapshotCell::from).collect();
         Ok(Self {
             change,
             cells,
+            versions,
             area_cell,
             outlines,
             rings,
@@ -199,12 +228,26 @@ impl TerritorySnapshot {
         })
     }
 
+    /// With the versions of the territories of all stations, also of those without cells.
+    #[must_use]
+    pub fn with_versions(mut self, versions: impl IntoIterator<Item = (OrgId, i64)>) -> Self {
+        self.versions.extend(versions);
+        self
+    }
+
+    /// The version of a station's territory; 0 when it has none.
+    #[must_use]
+    pub fn version_of(&self, station: OrgId) -> i64 {
+        self.versions.get(&station).copied().unwrap_or(0)
+    }
+
     /// A snapshot of no cells: before the first territory.
     #[must_use]
     pub fn empty() -> Self {
         Self {
             change: 0,
             cells: Vec::new(),
+            versions: HashMap::new(),
             area_cell: HashMap::new(),
             outlines: Vec::new(),
             rings: Vec::new(),

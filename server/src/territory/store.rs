@@ -13,6 +13,7 @@ mod version;
 
 pub use customers::{Imported, NewCustomer, customer_by_account, import_customers};
 pub use due::{next_due, tell_due};
+pub use people::active_managers;
 pub(super) use read::outline;
 pub use read::{
     CellDetail, NamedManager, StationSummary, StoredTerritory, cells, current_change,
@@ -20,7 +21,7 @@ pub use read::{
 };
 pub(super) use roles::stored_term;
 pub use roles::{RolesChange, set_roles};
-pub use version::{Accepted, Proposal, accept};
+pub use version::{Accepted, Proposal, accept, class_of};
 
 use super::rows::territory_change;
 use crate::{

@@ -284,6 +284,10 @@ pub enum TemplateError {
     /// No step closes the work.
     #[error("template {0}: exactly one step must close the work")]
     NoClosingStep(String),
+    /// No deadline, or more than one, ends at taking: it says how long each owner has to
+    /// answer, and without it an order would wait for ever.
+    #[error("template {0}: exactly one deadline must end at `taken`")]
+    NoTakeDeadline(String),
     /// A photo slot whose fewest is above its most, or a choice without choices.
     #[error("template {template}: `{code}` can never be filled")]
     Unfillable {
@@ -366,6 +370,10 @@ impl Template {
                 }
             }
         }
+        let to_taken = |rule: &&DeadlineRule| rule.to == Milestone::Taken;
+        if self.deadlines.iter().filter(to_taken).count() != 1 {
+            return Err(TemplateError::NoTakeDeadline(template()));
+        }
         if self.steps.iter().filter(|step| step.closes).count() == 1 {
             Ok(())
         } else {
@@ -411,5 +419,55 @@ impl Template {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+code = "t"
+version = 1
+publisher = "test"
+effective_from = 0
+title = { zh = "t", en = "t" }
+decline_reasons = []
+
+[[steps]]
+code = "return"
+title = { zh = "r", en = "r" }
+closes = true
+"#;
+
+    fn to(milestone: &str) -> String {
+        format!(
+            r#"
+[[deadlines]]
+code = "d"
+title = {{ zh = "d", en = "d" }}
+from = "accepted"
+to = {milestone}
+urban_minutes = 3
+rural_minutes = 3
+remote_minutes = 3
+source = "test"
+"#
+        )
+    }
+
+    #[test]
+    fn exactly_one_deadline_says_how_long_an_owner_has_to_answer() {
+        let step = to(r#"{ step = "return" }"#);
+        let read = |taken: usize| {
+            Template::from_toml(&[TEXT, &step, &to(r#""taken""#).repeat(taken)].concat())
+        };
+        assert!(read(1).is_ok());
+        for wrong in [0, 2] {
+            assert_eq!(
+                read(wrong),
+                Err(TemplateError::NoTakeDeadline("t".to_owned()))
+            );
+        }
     }
 }

@@ -222,6 +222,7 @@ impl World {
             station,
             customer: None,
             position: None,
+            reported_at: None,
             details: Digest::of(&details),
         });
         let row = service_order::ActiveModel {

@@ -6,12 +6,15 @@ use crate::{
     edge::{Problem, ProblemDocument},
     people::{Caller, Permission},
     territory::{
-        store::{self, StoredTerritory},
+        store::{self, NamedManager, StoredTerritory},
         tiling::{self, TilingProblem},
     },
 };
 use actix_web::{get, web};
-use gridcrew_sync_protocol::{ids::OrgId, position::Wgs84};
+use gridcrew_sync_protocol::{
+    ids::{OrgId, PersonId},
+    position::Wgs84,
+};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use utoipa::ToSchema;
@@ -40,6 +43,10 @@ pub enum FlawKind {
     CellWithoutB,
     /// A cell whose A and B are one person.
     AIsB,
+    /// A cell whose A is disabled, of another station or no manager any more.
+    AIsNoManager,
+    /// A cell whose B is disabled, of another station or no manager any more.
+    BIsNoManager,
 }
 
 /// One thing wrong.
@@ -73,7 +80,7 @@ pub struct Checks {
 }
 
 /// Checks a territory: gaps, overlaps, station areas in no cell, cells without A or B, A
-/// equal to B.
+/// equal to B, and A or B who cannot be it any more.
 #[utoipa::path(
     operation_id = "check_territory",
     tag = "territory",
@@ -93,10 +100,14 @@ pub(super) async fn check_territory(
     let territory = store::territory(app.store.read(), *station, caller.now)
         .await?
         .ok_or_else(no_territory)?;
-    Ok(web::Json(beside(move || Ok(check(&territory))).await?))
+    let holders = territory.cells.iter().flat_map(|c| [&c.role_a, &c.role_b]);
+    let holders = holders.flatten().map(|holder| holder.person).collect();
+    let active = store::active_managers(app.store.read(), *station, &holders).await?;
+    let checks = beside(move || Ok(check(&territory, &active))).await?;
+    Ok(web::Json(checks))
 }
 
-fn check(territory: &StoredTerritory) -> Checks {
+fn check(territory: &StoredTerritory, active: &BTreeSet<PersonId>) -> Checks {
     let content = &territory.content;
     let outlines: Vec<_> = content.cells.iter().map(|cell| &cell.outline).collect();
     let tiling = tiling::check(&content.boundary, &outlines);
@@ -112,7 +123,7 @@ fn check(territory: &StoredTerritory) -> Checks {
         .map(|problem| of_ground(problem, &codes))
         .collect();
     flaws.extend(of_areas(territory));
-    flaws.extend(of_roles(territory));
+    flaws.extend(of_roles(territory, active));
     Checks {
         version: territory.version,
         found: flaws.len() + unnamed,
@@ -169,7 +180,15 @@ fn of_areas(territory: &StoredTerritory) -> impl Iterator<Item = Flaw> {
     })
 }
 
-fn of_roles(territory: &StoredTerritory) -> impl Iterator<Item = Flaw> {
+/// Flaws of cells in who answers for them; `active` can be A or B.
+fn of_roles(
+    territory: &StoredTerritory,
+    active: &BTreeSet<PersonId>,
+) -> impl Iterator<Item = Flaw> {
+    let gone = |holder: &Option<NamedManager>| {
+        let holder = holder.as_ref();
+        holder.is_some_and(|holder| !active.contains(&holder.person))
+    };
     let areas = &territory.content.station_areas;
     let filled: BTreeSet<&str> = areas
         .iter()
@@ -189,6 +208,8 @@ fn of_roles(territory: &StoredTerritory) -> impl Iterator<Item = Flaw> {
             a.is_none().then(|| flaw(FlawKind::CellWithoutA)),
             b.is_none().then(|| flaw(FlawKind::CellWithoutB)),
             (a.is_some() && a == b).then(|| flaw(FlawKind::AIsB)),
+            gone(a).then(|| flaw(FlawKind::AIsNoManager)),
+            gone(b).then(|| flaw(FlawKind::BIsNoManager)),
         ]
         .into_iter()
         .flatten()

@@ -10,7 +10,10 @@ use crate::{
         caller::still_stands,
         telephone,
     },
-    territory::store::{self, Imported, NewCustomer},
+    territory::{
+        account::account_no,
+        store::{self, Imported, NewCustomer},
+    },
 };
 use actix_web::{get, post, web};
 use gridcrew_sync_protocol::{
@@ -30,7 +33,8 @@ const MAX_CUSTOMERS: usize = 5_000;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomerInput {
-    /// His account number, 1 to 32 characters; no two customers share one.
+    /// His account number, 1 to 32 characters; full-width digits are read as plain ones. No
+    /// two customers share one.
     pub account_no: String,
     /// The account's name, up to 100 characters.
     pub name: String,
@@ -50,7 +54,7 @@ pub struct CustomerInput {
 impl CustomerInput {
     fn check(self) -> Result<NewCustomer, Problem> {
         let position = self.position.as_ref().map(PositionInput::check).transpose();
-        let account_no = text("account_no", &self.account_no, 1, 32)?;
+        let account_no = text("account_no", &account_no(&self.account_no), 1, 32)?;
         let placed = |error: PositionError| {
             let problem = Problem::from(error);
             Problem {
@@ -156,7 +160,7 @@ pub(super) async fn import_customers(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct CustomerQuery {
-    /// The account number, whole.
+    /// The account number, whole; full-width digits are read as plain ones.
     account_no: String,
 }
 
@@ -202,8 +206,8 @@ pub(super) async fn find_customer(
     query: web::Query<CustomerQuery>,
 ) -> Result<web::Json<CustomerFound>, Problem> {
     caller.may(Permission::ReadOrders)?;
-    let account_no = query.account_no.trim();
-    let (customer, area) = store::customer_by_account(app.store.read(), &caller.scope, account_no)
+    let account_no = account_no(&query.account_no);
+    let (customer, area) = store::customer_by_account(app.store.read(), &caller.scope, &account_no)
         .await?
         .ok_or_else(Problem::not_found)?;
     let id = CustomerId(customer.id);

@@ -67,7 +67,11 @@ pub(super) async fn locate(
 ) -> Result<web::Json<Located>, Problem> {
     caller.may(Permission::ReadTerritory)?;
     let point = place.0.position.check()?.to_wgs84();
-    let answer = app.territory.load().locate(point);
+    let territory = app.territory.load();
+    let answer = territory.locate_among(point, &caller.scope.stations);
+    let inside = |located: &Decision| matches!(located, Decision::Inside { .. });
+    // On the ground of a station that he may not see the nearest of his own is not it.
+    let foreign = !inside(&answer.located) && inside(&territory.locate(point).located);
     let ids = answer.candidates.iter().map(|near| near.cell.0);
     let visible = caller
         .scope
@@ -79,7 +83,7 @@ pub(super) async fn locate(
     let chosen = answer
         .located
         .cell()
-        .filter(|cell| cells.contains_key(cell));
+        .filter(|cell| !foreign && cells.contains_key(cell));
     let candidates = answer.candidates.iter().filter_map(|near| {
         cells.remove(&near.cell).map(|cell| LocatedCandidate {
             distance_m: near.distance.0,

@@ -3,7 +3,7 @@
 mod areas;
 mod cells;
 
-pub(super) use areas::class_of;
+pub use areas::class_of;
 
 use super::{raise, tell};
 use crate::{

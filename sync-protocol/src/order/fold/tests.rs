@@ -103,6 +103,7 @@ fn accepted() -> Sourced {
         station: STATION,
         customer: None,
         position: None,
+        reported_at: None,
         details: Digest::ZERO,
     });
     sourced(100, 1, A, 0, 0, event)

@@ -168,7 +168,10 @@ const fn class_text(class: AreaClass) -> &'static str {
 }
 
 /// A stored area class.
-pub(in crate::territory) fn class_of(text: &str) -> Result<AreaClass, Problem> {
+///
+/// # Errors
+/// `internal` when it is none.
+pub fn class_of(text: &str) -> Result<AreaClass, Problem> {
     [AreaClass::Urban, AreaClass::Rural, AreaClass::Remote]
         .into_iter()
         .find(|class| class_text(*class) == text)
