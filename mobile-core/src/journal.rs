@@ -18,13 +18,13 @@ use gridcrew_sync_protocol::{
     journal::{Entry, EntryId, MAX_ENTRY_BYTES, Opened, Seq},
     order::fold,
     record::{Event, Fix, Record},
-    time::UnixMillis,
+    time::{Millis, UnixMillis},
     workflow::SlotCode,
 };
 use rusqlite::Connection;
 
 /// Oldest fix whose time is taken as evidence (the protocol's rule for GNSS time).
-const FRESH_FIX_MILLIS: i64 = 60_000;
+const FRESH_FIX: Millis = Millis(60_000);
 
 /// A place fix as the device gave it, with the satellites' time if there was one.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,16 @@ pub struct Place {
     pub fix: Fix,
     /// The time that the satellites gave with it.
     pub gnss_time: Option<UnixMillis>,
+}
+
+impl Place {
+    /// The satellites' time carried on to now, where it is evidence: of a fix that is
+    /// fresh, not from the future and not given by a mock provider.
+    fn gnss_now(&self) -> Option<UnixMillis> {
+        let age = self.fix.age;
+        let counts = !self.fix.mock && (Millis(0)..=FRESH_FIX).contains(&age);
+        self.gnss_time.filter(|_| counts).map(|at| at.plus(age))
+    }
 }
 
 impl From<Fix> for Place {
@@ -62,10 +72,7 @@ impl Local {
         photos: &[(Taken, SlotCode)],
     ) -> Result<EntryId, Error> {
         let now = self.clock.now();
-        let gnss = place
-            .as_ref()
-            .filter(|place| place.fix.age.0 <= FRESH_FIX_MILLIS)
-            .and_then(|place| place.gnss_time);
+        let gnss = place.as_ref().and_then(Place::gnss_now);
         self.store.write(|db| {
             let identity = identity::require(db)?;
             let term = judge(db, &identity, order, &event)?;

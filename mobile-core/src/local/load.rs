@@ -130,19 +130,22 @@ impl Local {
     }
 
     /// Whether the file is still what was recorded; otherwise the row says so from now on,
-    /// and the other photos go on (RELIABILITY fault 34).
+    /// and the other photos go on (RELIABILITY fault 34). One that cannot be read is looked
+    /// at again in the next sync.
     fn is_whole(&mut self, upload: &Upload) -> Result<bool, Error> {
         let path = match upload.kind {
             MediaKind::Preview => self.folder.preview(upload.digest),
             MediaKind::Original => self.folder.photo(upload.digest),
         };
-        if photos::check(&path, upload.digest)? {
-            return Ok(true);
-        }
-        tracing::warn!(photo = %upload.photo, "the file of a photo is gone or changed");
+        let reason = match photos::check(&path, upload.digest) {
+            Ok(true) => return Ok(true),
+            Ok(false) => "the file is gone or is no longer what was recorded".to_owned(),
+            Err(error) => format!("{}{error}", rows::UNREADABLE),
+        };
+        tracing::warn!(photo = %upload.photo, reason, "a photo cannot be sent");
         self.store.write(|db| {
-            let reason = "the file is gone or is no longer what was recorded";
-            rows::set_stuck(db, upload.photo, upload.kind, LaneState::Damaged, reason)
+            let state = LaneState::Damaged;
+            rows::set_stuck(db, upload.photo, upload.kind, state, &reason)
         })?;
         Ok(false)
     }

@@ -90,7 +90,8 @@ impl Local {
                 self.done(|db| rows::set_url(db, photo, kind, url.as_deref()))
             }
             Change::PhotoHeld { photo, kind } => {
-                self.done(|db| rows::set_held(db, photo, kind, now))
+                let held_at = self.sure_now()?;
+                self.done(|db| rows::set_held(db, photo, kind, held_at))
             }
             Change::PhotoStuck {
                 photo,
@@ -99,7 +100,8 @@ impl Local {
                 reason,
             } => self.done(|db| rows::set_stuck(db, photo, kind, state, &reason)),
             Change::PhotosHeld { asked, reply } => {
-                self.done(|db| photos_held(db, &asked, &reply, now))
+                let held_at = self.sure_now()?;
+                self.done(|db| photos_held(db, &asked, &reply, held_at))
             }
             Change::AskedAll => self.store.write(|db| {
                 let mut identity = identity::require(db)?;
@@ -226,7 +228,7 @@ fn photos_held(
     db: &Connection,
     asked: &[Digest],
     reply: &HeldReply,
-    now: UnixMillis,
+    held_at: Option<UnixMillis>,
 ) -> Result<(), Error> {
     let originals: BTreeSet<&Digest> = reply.originals.iter().collect();
     let previews: BTreeSet<&Digest> = reply.previews.iter().collect();
@@ -236,7 +238,7 @@ fn photos_held(
             (MediaKind::Preview, previews.contains(photo)),
         ] {
             if held {
-                rows::set_held(db, *photo, kind, now)?;
+                rows::set_held(db, *photo, kind, held_at)?;
             } else {
                 rows::lost(db, *photo, kind)?;
             }

@@ -495,6 +495,33 @@ fn a_photo_whose_file_was_changed_is_flagged_and_the_others_go_on() {
 }
 
 #[test]
+fn a_photo_that_cannot_be_read_holds_up_nothing_and_is_looked_at_again() {
+    let mut world = World::new();
+    let unreadable = world.photograph(24);
+    let fine = world.photograph(25);
+    // Reading a folder fails, as reading a bad sector does.
+    let path = world.local().folder.photo(unreadable);
+    let aside = path.with_extension("aside");
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert_eq!(world.run(HOUR).0, Ended::Done);
+    assert_eq!(queued(&mut world), 0);
+    let held = &world.server.books.held;
+    assert!(held.contains_key(&(fine, MediaKind::Original)));
+    let counts = photos::counts(world.local().store.read()).unwrap();
+    assert_eq!(counts.damaged, 1);
+    let standing = photos::of_order(world.local().store.read(), order(1)).unwrap();
+    let of = |digest| standing.iter().find(|one| one.digest == digest).unwrap();
+    let reason = of(unreadable).original_reason.clone().unwrap();
+    assert!(reason.starts_with(photos::UNREADABLE), "{reason}");
+    // The disk has recovered.
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::rename(&aside, &path).unwrap();
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
+}
+
+#[test]
 fn a_server_that_says_it_forked_while_it_did_not_is_asked_again() {
     let mut world = World::new();
     world.note();

@@ -163,7 +163,9 @@ impl World {
 
     /// Begins a sync.
     pub(crate) fn begin(&mut self, budget: Budget) {
-        let identity = identity::require(self.local().store.read()).unwrap();
+        let local = self.local();
+        local.store.write(photos::retry_unreadable).unwrap();
+        let identity = identity::require(local.store.read()).unwrap();
         self.seed += 1;
         let key = server_key().verifying_key();
         self.engine = Some(Engine::new(budget, key, identity.epoch, self.seed));
