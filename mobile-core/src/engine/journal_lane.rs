@@ -38,7 +38,9 @@ pub(super) struct JournalLane {
     /// Rests until something new happens.
     rests: bool,
     pub(super) problem: Option<Problem>,
-    backoff: Backoff,
+    pub(super) backoff: Backoff,
+    /// Refusals in a row.
+    refusals: u32,
     /// Ask what the server holds even when nothing waits.
     probe: bool,
     /// Walking the whole journal to find where it forked: the next entry to send.
@@ -80,6 +82,7 @@ impl JournalLane {
 
     pub(super) fn network_changed(&mut self) {
         self.backoff.reset();
+        self.refusals = 0;
     }
 
     pub(super) fn offer_again(&mut self) {
@@ -176,6 +179,7 @@ impl Engine {
             Ok(change) => {
                 self.worked();
                 self.journal.backoff.reset();
+                self.journal.refusals = 0;
                 match change {
                     Some((change, storing)) => {
                         self.journal.storing = storing;
@@ -288,7 +292,8 @@ impl Engine {
     fn journal_refused(&mut self, now: Millis) {
         let lane = &mut self.journal;
         lane.backoff.fail(now, &mut self.jitter);
-        lane.rests = lane.backoff.failures() >= MAX_REFUSALS;
+        lane.refusals = lane.refusals.saturating_add(1);
+        lane.rests = lane.refusals >= MAX_REFUSALS;
     }
 
     pub(super) fn journal_stored(&mut self, now: Millis, stored: Stored) {

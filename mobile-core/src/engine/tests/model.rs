@@ -54,6 +54,8 @@ pub(crate) struct Model {
     pub(crate) token: u32,
     pub(crate) revoked: bool,
     pub(crate) now: i64,
+    /// Raised to tell the whole feed anew, to whatever cursor.
+    pub(crate) tells: u32,
     forked: BTreeSet<JournalId>,
     reopened: BTreeMap<[u8; 32], JournalId>,
     next_upload: u64,
@@ -70,6 +72,7 @@ impl Model {
             token: 0,
             revoked: false,
             now: START,
+            tells: 0,
             forked: BTreeSet::new(),
             reopened: BTreeMap::new(),
             next_upload: 1,
@@ -235,7 +238,7 @@ impl Model {
 
     /// The feed: everything for who has no cursor of this life, then nothing.
     fn feed(&self, cursor: Option<&str>) -> HttpReply {
-        let present = format!("{}", self.epoch);
+        let present = format!("{} {}", self.epoch, self.tells);
         let mut items = Vec::new();
         if cursor != Some(present.as_str()) {
             items.push(FeedItem::StartOver);

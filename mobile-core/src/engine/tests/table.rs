@@ -3,9 +3,9 @@
 
 use super::world::{Fate, World, note_entry};
 use crate::{
-    engine::{Budget, Ended, Event, Problem, Request},
+    engine::{Budget, Ended, Event, Lane, Problem, Request},
     fixture::{JOURNAL, note, order},
-    store::{identity, journal, photos},
+    store::{identity, journal, orders, photos},
 };
 use gridcrew_sync_protocol::{
     code::Code,
@@ -477,6 +477,89 @@ fn a_budget_of_seconds_ends_a_sync_that_cannot_get_through() {
     assert_eq!(ended, Ended::BudgetSpent);
     assert!(matches!(problem, Some(Problem::Unreachable { .. })));
     assert!(world.clock.uptime.load(std::sync::atomic::Ordering::SeqCst) <= 21_000);
+}
+
+/// What may become of the requests of one lane, sync after sync, with the others whole.
+const LANE_TROUBLES: [Fate; 8] = [
+    Fate::Problem(Code::Internal),
+    Fate::Problem(Code::RequestTimeout),
+    Fate::Problem(Code::StorageFull),
+    Fate::Problem(Code::AuthForbidden),
+    Fate::Proxy(413),
+    Fate::Proxy(502),
+    Fate::Maintenance,
+    Fate::Lost,
+];
+
+/// Runs a sync of ten minutes in which the requests of that lane all meet the same fate;
+/// gives how many there were.
+fn run_with_trouble(world: &mut World, lane: Lane, fate: &Fate) -> u32 {
+    world.begin(Budget::seconds(600));
+    let mut troubled = 0;
+    while world.ended.is_none() {
+        match world.asked.first() {
+            None => world.sleep(),
+            Some((other, ..)) if *other == lane => {
+                troubled += 1;
+                world.meet(0, fate);
+            }
+            Some(_) => world.meet(0, &Fate::Through),
+        }
+    }
+    troubled
+}
+
+#[test]
+fn pushes_that_never_go_through_keep_neither_the_feed_nor_the_photos_back() {
+    for fate in LANE_TROUBLES {
+        let mut world = World::new();
+        let photo = world.photograph(24);
+        world.run(HOUR);
+        // The photo is wanted again, and there is a new order.
+        world
+            .local()
+            .store
+            .write(|db| photos::lost(db, photo, MediaKind::Original))
+            .unwrap();
+        world.server.books.held.clear();
+        world.server.orders.push(order(2));
+        world.server.tells += 1;
+        world.note();
+        let tries = run_with_trouble(&mut world, Lane::Journal, &fate);
+        assert!((1..120).contains(&tries), "{fate:?}: {tries} tries");
+        let db = world.local().store.read();
+        assert!(orders::get(db, order(2)).unwrap().is_some(), "{fate:?}");
+        let counts = photos::counts(db).unwrap();
+        assert_eq!(counts.originals_waiting, 0, "{fate:?}");
+        assert_eq!(queued(&mut world), 1, "{fate:?}");
+        assert_eq!(world.run(HOUR), (Ended::Done, None), "{fate:?}");
+    }
+}
+
+#[test]
+fn a_feed_that_never_goes_through_keeps_no_photo_back() {
+    for fate in LANE_TROUBLES {
+        let mut world = World::new();
+        world.note();
+        world.photograph(64);
+        run_with_trouble(&mut world, Lane::Feed, &fate);
+        assert_eq!(queued(&mut world), 0, "{fate:?}");
+        let counts = photos::counts(world.local().store.read()).unwrap();
+        assert_eq!(counts.originals_waiting, 0, "{fate:?}");
+    }
+}
+
+#[test]
+fn photos_that_never_go_through_keep_no_record_and_no_page_back() {
+    for fate in LANE_TROUBLES {
+        let mut world = World::new();
+        world.photograph(24);
+        world.server.orders.push(order(2));
+        run_with_trouble(&mut world, Lane::Photos, &fate);
+        assert_eq!(queued(&mut world), 0, "{fate:?}");
+        let db = world.local().store.read();
+        assert!(orders::get(db, order(2)).unwrap().is_some(), "{fate:?}");
+    }
 }
 
 #[test]

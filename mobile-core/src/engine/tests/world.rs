@@ -14,6 +14,7 @@ use crate::{
     store::{identity, journal, orders, photos},
 };
 use gridcrew_sync_protocol::{
+    code::Code,
     digest::Digest,
     journal::Entry,
     media::MediaKind,
@@ -41,6 +42,8 @@ pub(crate) enum Fate {
     Proxy(u16),
     /// The server is in maintenance.
     Maintenance,
+    /// The server refuses with one of its codes.
+    Problem(Code),
     /// Only half of the body comes through, and the answer is lost.
     Half,
     /// The server's answer is cut in its middle, with nothing to tell that it was.
@@ -255,6 +258,7 @@ impl World {
             Fate::Html => Reply::Http(strange(200)),
             Fate::Proxy(status) => Reply::Http(strange(*status)),
             Fate::Maintenance => Reply::Http(strange(503)),
+            Fate::Problem(code) => Reply::Http(self.server.problem(*code)),
             Fate::Half => {
                 chunk.truncate(chunk.len() / 2);
                 if matches!(request, Request::Chunk { .. }) {
