@@ -63,7 +63,7 @@ pub struct Recorded {
 /// A handheld: one installation, one person, one journal at a time.
 #[derive(Clone)]
 pub struct Handheld {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
@@ -123,8 +123,13 @@ impl Handheld {
     /// Enrols the handheld with a one-time code from the station; gives the person's name.
     /// `device_name` is what the handheld calls itself, such as its model.
     ///
+    /// A handheld that is enrolled comes back by a new code to its server when that no
+    /// longer knows it, as after a restore from a backup: to its journal if the server has
+    /// it, and else with everything that it ever recorded to a new one.
+    ///
     /// # Errors
-    /// [`Error::AlreadyEnrolled`], [`Error::Refused`] with the server's code,
+    /// [`Error::AlreadyEnrolled`] when it is enrolled and the code is another person's or
+    /// the server another, [`Error::Refused`] with the server's code,
     /// [`Error::Unreachable`], or a disk that fails.
     pub async fn enrol(
         &self,

@@ -1,7 +1,7 @@
 //! The feed in: page by page, each with its cursor durable before the next is asked for.
 
 use super::{
-    Change, Command, Engine, Lane, Load, Problem, Reply, Request,
+    Change, Command, Engine, Lane, Load, Problem, Reply, Request, Stored,
     backoff::Backoff,
     reading::{Trouble, packed},
 };
@@ -108,13 +108,21 @@ impl Engine {
             self.out.push(Command::Persist(Lane::Feed, change));
             return;
         }
+        if *trouble == Trouble::Refused(Code::AuthForbidden) {
+            self.feed.busy = true;
+            self.feed.wants = false;
+            let change = Change::LeaveScope;
+            self.out.push(Command::Persist(Lane::Feed, change));
+            return;
+        }
         self.feed.backoff.fail(now, &mut self.jitter);
         self.feed.refusals = self.feed.refusals.saturating_add(1);
         self.feed.wants = self.feed.refusals < MAX_REFUSALS;
     }
 
-    pub(super) fn feed_stored(&mut self) {
+    pub(super) fn feed_stored(&mut self, stored: Stored) {
         self.feed.busy = false;
-        self.feed.wants |= std::mem::take(&mut self.feed.more);
+        let more = std::mem::take(&mut self.feed.more) || stored == Stored::Anew;
+        self.feed.wants |= more;
     }
 }

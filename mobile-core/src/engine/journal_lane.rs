@@ -7,7 +7,7 @@
 //! | held, beyond our last entry | another device goes on in this journal: the next record forks it |
 //! | gap | everything after what it holds waits again, also what it had held before |
 //! | fork | a new journal is asked for, everything after the fork goes into it |
-//! | revoked | nothing is sent any more |
+//! | revoked | the rest of what waits is offered once, to be kept apart; nothing else is sent |
 //! | anything else | unknown: again, later |
 
 use super::{
@@ -45,6 +45,10 @@ pub(super) struct JournalLane {
     probe: bool,
     /// Walking the whole journal to find where it forked: the next entry to send.
     walk: Option<Seq>,
+    /// The handheld is revoked: the next entry to be kept apart.
+    apart: Option<Seq>,
+    /// Everything that waits was offered to be kept apart, or that is refused.
+    pub(super) offered_apart: bool,
     sent: Sent,
     storing: Storing,
 }
@@ -72,6 +76,9 @@ enum Storing {
     },
     Gap,
     Forked,
+    Apart {
+        last: Seq,
+    },
 }
 
 impl JournalLane {
@@ -101,6 +108,11 @@ impl JournalLane {
         self.sent = Sent::Nothing;
     }
 
+    /// Whether nothing more of the journal of a revoked handheld is to be sent.
+    pub(super) fn is_offered_apart(&self) -> bool {
+        !self.busy && (self.offered_apart || self.rests)
+    }
+
     /// Whether records are on their way or could be sent now: photos wait.
     pub(super) fn has_the_way(&self, now: Millis) -> bool {
         self.busy || (self.wants && !self.rests && self.backoff.until(now).is_none())
@@ -119,9 +131,11 @@ impl Engine {
         }
         lane.busy = true;
         let left = usize::try_from(self.spent.left(&self.budget)).unwrap_or(usize::MAX);
+        let apart = self.session.revoked;
         self.out.push(Command::Load(Load::Journal {
-            from: lane.walk,
+            from: if apart { lane.apart } else { lane.walk },
             probe: lane.probe,
+            apart,
             max_bytes: MAX_ENTRIES_BYTES.min(left),
         }));
     }
@@ -151,6 +165,7 @@ impl Engine {
                 lane.wants = false;
                 lane.probe = false;
                 lane.walk = None;
+                lane.offered_apart = self.session.revoked;
                 if !matches!(lane.problem, Some(Problem::Continued)) {
                     lane.problem = None;
                 }
@@ -172,7 +187,7 @@ impl Engine {
                 Ok(change)
             }),
             Sent::Reopen => packed::<ReopenReply>(reply, MAX_REPLY_BYTES)
-                .map(|answer| Some((Change::Reopened(answer.journal), Storing::Other))),
+                .map(|answer| (Change::Reopened(answer.journal), Storing::Other)),
             Sent::Nothing => return,
         };
         match read {
@@ -180,28 +195,24 @@ impl Engine {
                 self.worked();
                 self.journal.backoff.reset();
                 self.journal.refusals = 0;
-                match change {
-                    Some((change, storing)) => {
-                        self.journal.storing = storing;
-                        self.out.push(Command::Persist(Lane::Journal, change));
-                    }
-                    None => {
-                        self.journal.busy = false;
-                        self.session.blocked = Some(Problem::Revoked);
-                    }
+                let (change, storing) = change;
+                if matches!(storing, Storing::Apart { .. }) {
+                    self.hear_revoked();
                 }
+                self.journal.storing = storing;
+                self.out.push(Command::Persist(Lane::Journal, change));
             }
             Err(trouble) => self.journal_trouble(now, sent, &trouble),
         }
     }
 
-    /// What an answer to a push changes; `None` when the handheld is revoked.
+    /// What an answer to a push changes.
     fn change_of(
         &self,
         answer: &PushReply,
         journal: JournalId,
         (first, last): (Seq, Seq),
-    ) -> Result<Option<(Change, Storing)>, Trouble> {
+    ) -> Result<(Change, Storing), Trouble> {
         let genuine = |receipt: &Receipt| {
             receipt.journal == journal
                 && receipt.epoch == self.epoch
@@ -229,7 +240,7 @@ impl Engine {
                     link: receipt.link,
                     parked,
                 };
-                Ok(Some((change, Storing::Held { last })))
+                Ok((change, Storing::Held { last }))
             }
             PushOutcome::Gap { receipt } => {
                 let (held, link) = match receipt {
@@ -245,7 +256,7 @@ impl Engine {
                     held,
                     link,
                 };
-                Ok(Some((change, Storing::Gap)))
+                Ok((change, Storing::Gap))
             }
             PushOutcome::Fork { common, link } => {
                 if common.next() < first || *common >= last {
@@ -256,9 +267,11 @@ impl Engine {
                     common: *common,
                     link: *link,
                 };
-                Ok(Some((change, Storing::Forked)))
+                Ok((change, Storing::Forked))
             }
-            PushOutcome::Revoked => Ok(None),
+            PushOutcome::Revoked => {
+                Ok((Change::KeptApart { journal, last }, Storing::Apart { last }))
+            }
         }
     }
 
@@ -301,7 +314,8 @@ impl Engine {
         lane.busy = false;
         lane.wants = true;
         match (std::mem::take(&mut lane.storing), stored) {
-            (storing, Stored::Done) => {
+            (Storing::Apart { last }, _) => lane.apart = Some(last.next()),
+            (storing, Stored::Done | Stored::Anew) => {
                 lane.walk = None;
                 lane.problem = None;
                 if matches!(storing, Storing::Held { .. }) {
@@ -315,6 +329,8 @@ impl Engine {
             (Storing::Held { .. }, Stored::Beyond) if lane.walk.is_none() => {
                 lane.problem = Some(Problem::Continued);
                 lane.rests = true;
+                // The feed may bring what this device no longer has.
+                self.feed.want();
             }
             (Storing::Held { last }, _) if lane.walk.is_some() => lane.walk = Some(last.next()),
             (Storing::Held { .. } | Storing::Gap, _) => lane.walk = Some(Seq::FIRST),

@@ -127,7 +127,7 @@ impl Engine {
             Event::Loaded(loaded) => self.loaded(loaded),
             Event::Stored(lane, stored) => match lane {
                 Lane::Journal => self.journal_stored(now, stored),
-                Lane::Feed => self.feed_stored(),
+                Lane::Feed => self.feed_stored(stored),
                 Lane::Photos => self.photos_stored(),
                 Lane::Session => self.session_stored(),
             },
@@ -193,6 +193,7 @@ impl Engine {
         if self.finished {
             return;
         }
+        self.leave();
         if let Some(problem) = self.session.blocked.clone() {
             return self.finish(Ended::Blocked, Some(problem));
         }
@@ -232,7 +233,7 @@ impl Engine {
             return;
         }
         self.journal_start(now);
-        if !self.journal.has_the_way(now) {
+        if !self.journal.has_the_way(now) && !self.session.revoked {
             self.feed_start(now);
             self.photos_start(now);
         }
@@ -253,7 +254,11 @@ impl Engine {
             self.photos.next_try(now),
         ];
         let link = self.link.until(now).unwrap_or(now);
-        let next = lanes.into_iter().flatten().min();
+        let lanes = match &lanes {
+            [journal, ..] if self.session.revoked => std::slice::from_ref(journal),
+            all => all.as_slice(),
+        };
+        let next = lanes.iter().flatten().min().copied();
         next.map(|next| next.max(link))
     }
 
@@ -303,7 +308,7 @@ impl Engine {
     fn common_trouble(&mut self, now: Millis, lane: Lane, trouble: &Trouble) -> bool {
         match trouble {
             Trouble::Auth(code) => {
-                self.session.refused(lane, *code);
+                self.token_refused(lane, *code);
                 return true;
             }
             Trouble::Refused(_) => {

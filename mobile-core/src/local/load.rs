@@ -6,6 +6,7 @@ use crate::{
     error::Error,
     photos,
     store::{
+        facts,
         identity::{self, Identity, Reopen},
         journal,
         photos::{self as rows, LaneState, Upload},
@@ -33,8 +34,9 @@ impl Local {
             Load::Journal {
                 from,
                 probe,
+                apart,
                 max_bytes,
-            } => self.load_journal(from, probe, max_bytes),
+            } => self.load_journal(from, probe, apart, max_bytes),
             Load::Feed => Ok(Loaded::Feed(scope::feed(self.store.read())?.cursor)),
             Load::Photos {
                 skip,
@@ -48,14 +50,20 @@ impl Local {
         &self,
         from: Option<Seq>,
         probe: bool,
+        apart: bool,
         max_bytes: usize,
     ) -> Result<Loaded, Error> {
         let db = self.store.read();
         let identity = identity::require(db)?;
-        if let Some(reopen) = &identity.reopen {
+        if let Some(reopen) = identity.reopen.as_ref().filter(|_| !apart) {
             return self.reopen_request(&identity, reopen).map(Loaded::Reopen);
         }
         let from = match (from, journal::first_queued(db, identity.journal)?) {
+            (None, None) if apart => return Ok(Loaded::JournalEmpty),
+            (Some(from), _) | (None, Some(from)) if apart => {
+                let kept = facts::apart(db)?.filter(|kept| kept.journal == identity.journal);
+                kept.map_or(from, |kept| from.max(kept.seq.next()))
+            }
             (Some(from), _) | (None, Some(from)) => from,
             (None, None) if probe || identity.probe => journal::head(db, identity.journal)?.0,
             (None, None) => return Ok(Loaded::JournalEmpty),

@@ -54,6 +54,8 @@ pub(crate) struct Model {
     pub(crate) token: u32,
     pub(crate) revoked: bool,
     pub(crate) now: i64,
+    /// The entries that were kept apart, and in how many batches.
+    pub(crate) apart: (BTreeSet<Seq>, u32),
     /// Raised to tell the whole feed anew, to whatever cursor.
     pub(crate) tells: u32,
     forked: BTreeSet<JournalId>,
@@ -72,6 +74,7 @@ impl Model {
             token: 0,
             revoked: false,
             now: START,
+            apart: (BTreeSet::new(), 0),
             tells: 0,
             forked: BTreeSet::new(),
             reopened: BTreeMap::new(),
@@ -90,6 +93,9 @@ impl Model {
     pub(crate) fn answer(&mut self, request: &Request, token: u32, chunk: &[u8]) -> HttpReply {
         if token != self.token && !matches!(request, Request::Refresh) {
             return self.problem(Code::AuthExpired);
+        }
+        if self.revoked && !matches!(request, Request::Push(_)) {
+            return self.problem(Code::AuthRevoked);
         }
         match request {
             Request::Push(body) => self.push(body),
@@ -142,6 +148,9 @@ impl Model {
         };
         let links = batch.verify(key).unwrap();
         let outcome = if self.revoked {
+            let seqs = batch.first.0..=batch.last().0;
+            self.apart.0.extend(seqs.map(Seq));
+            self.apart.1 += 1;
             Ok(PushOutcome::Revoked)
         } else {
             self.outcome(&batch, &links)

@@ -4,8 +4,8 @@
 use super::world::{Fate, World, note_entry};
 use crate::{
     engine::{Budget, Ended, Event, Lane, Problem, Request},
-    fixture::{JOURNAL, note, order},
-    store::{identity, journal, orders, photos},
+    fixture::{JOURNAL, bring_order, note, order},
+    store::{identity, journal, orders, photos, scope},
 };
 use gridcrew_sync_protocol::{
     code::Code,
@@ -14,6 +14,7 @@ use gridcrew_sync_protocol::{
     media::MediaKind,
     order::Status,
 };
+use std::collections::BTreeSet;
 
 const HOUR: Budget = Budget {
     seconds: Some(3_600),
@@ -208,6 +209,34 @@ fn a_device_restored_from_an_old_copy_finds_its_fork_and_loses_nothing() {
 }
 
 #[test]
+fn what_a_restored_device_lacks_of_its_own_journal_is_told_again_and_asked_for_once() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        world.note();
+    }
+    world.run(HOUR);
+    let set_back = |world: &mut World| {
+        let work = |db: &rusqlite::Connection| {
+            db.execute("DELETE FROM journal_entry WHERE seq > 2", [])?;
+            let mut identity = identity::require(db)?;
+            identity.probe = true;
+            identity::put(db, &identity)
+        };
+        world.local().store.write(work).unwrap();
+    };
+    set_back(&mut world);
+    let problem = Some(Problem::Continued);
+    assert_eq!(world.run(HOUR), (Ended::Done, problem.clone()));
+    let records = crate::fold::records(world.local().store.read(), order(1)).unwrap();
+    assert_eq!(records.len(), 6, "three of the server's, three notes");
+    let before = world.requests;
+    assert_eq!(world.run(HOUR), (Ended::Done, problem));
+    let feed = scope::feed(world.local().store.read()).unwrap();
+    assert!(feed.cursor.is_some() && !feed.start_over);
+    assert_eq!(world.requests - before, 2, "a probe and a page");
+}
+
+#[test]
 fn a_parked_record_holds_up_nothing_and_is_left_out_of_the_fold() {
     let mut world = World::new();
     let parked = world.note();
@@ -281,12 +310,59 @@ fn a_renewal_that_is_lost_in_a_dead_zone_is_asked_for_again() {
 }
 
 #[test]
-fn a_revoked_handheld_stops_sending_and_keeps_its_records() {
+fn a_revoked_handheld_offers_its_records_once_and_keeps_them() {
     let mut world = World::new();
-    world.note();
+    world.notes(1_203);
     world.server.revoked = true;
     assert_eq!(world.run(HOUR), (Ended::Blocked, Some(Problem::Revoked)));
-    assert_eq!(queued(&mut world), 2);
+    assert_eq!(queued(&mut world), 1_204);
+    let all: BTreeSet<Seq> = (1..=1_204).map(Seq).collect();
+    assert_eq!(world.server.apart, (all, 3));
+    // What it learns of first is another lane's refusal.
+    world.notes(1);
+    world.begin(HOUR);
+    world.meet(0, &Fate::Through);
+    assert_eq!(world.go_on(), (Ended::Blocked, Some(Problem::Revoked)));
+    let (apart, batches) = &world.server.apart;
+    assert_eq!((apart.len(), *batches), (1_205, 5), "not all of it again");
+    // It was an error.
+    world.server.revoked = false;
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
+}
+
+#[test]
+fn a_revoked_handheld_gives_up_its_scope_but_not_its_records() {
+    for refusal in [Code::AuthRevoked, Code::AuthForbidden] {
+        let mut world = World::new();
+        world.note();
+        world.run(HOUR);
+        world.server.orders.push(order(2));
+        world.server.tells += 1;
+        world.run(HOUR);
+        let local = world.local();
+        bring_order(local, order(3));
+        local.record(order(3), note("unsent"), None, &[]).unwrap();
+        world.begin(HOUR);
+        while world.ended.is_none() {
+            match world.asked.first() {
+                None => world.sleep(),
+                Some((Lane::Feed, ..)) => world.meet(0, &Fate::Problem(refusal)),
+                Some((Lane::Session, ..)) => panic!("the token is not at fault"),
+                Some(_) => world.meet(0, &Fate::Lost),
+            }
+        }
+        let db = world.local().store.read();
+        for gone in [1, 2] {
+            let row = orders::get(db, order(gone)).unwrap();
+            assert!(row.is_none(), "{refusal}: {gone}");
+        }
+        let kept = orders::get(db, order(3)).unwrap().unwrap();
+        assert!(kept.gone && kept.details.is_none(), "{refusal}");
+        assert_eq!(scope::counts(db).unwrap(), (0, 0));
+        assert_eq!(scope::feed(db).unwrap().cursor, None);
+        assert_eq!(queued(&mut world), 1, "{refusal}");
+    }
 }
 
 #[test]

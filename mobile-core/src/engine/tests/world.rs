@@ -124,7 +124,10 @@ impl World {
 
     /// Many notes at once, as after a week without a network.
     pub(crate) fn notes(&mut self, count: usize) {
-        let texts: Vec<String> = (0..count).map(|number| format!("week {number}")).collect();
+        let from = self.noted.len();
+        let texts: Vec<String> = (from..from + count)
+            .map(|number| format!("week {number}"))
+            .collect();
         let local = self.local.as_mut().unwrap();
         let now = local.wall();
         local
