@@ -61,7 +61,13 @@ pub(crate) async fn enrol(
         let reply: EnrolReply = match (read(http.enrol(&request).await), given.is_some()) {
             (Ok(reply), _) => reply,
             // The older journal is known, and this one is not.
-            (Err(Error::Refused { code, .. }), true) if code == Code::EnrolBadCode => break,
+            (
+                Err(Error::Refused {
+                    code: Code::EnrolBadCode,
+                    ..
+                }),
+                true,
+            ) => break,
             (Err(error), _) => return Err(error),
         };
         if let Some(before) = &before {

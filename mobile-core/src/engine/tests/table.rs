@@ -332,6 +332,18 @@ fn a_revoked_handheld_offers_its_records_once_and_keeps_them() {
 }
 
 #[test]
+fn a_revocation_that_is_heard_of_at_the_renewal_of_the_token_ends_the_sync_too() {
+    let mut world = World::new();
+    world.note();
+    world.server.revoked = true;
+    world.server.token = 1;
+    assert_eq!(world.run(HOUR), (Ended::Blocked, Some(Problem::Revoked)));
+    assert_eq!(queued(&mut world), 2);
+    let row = orders::get(world.local().store.read(), order(1)).unwrap();
+    assert!(row.unwrap().details.is_none());
+}
+
+#[test]
 fn a_revoked_handheld_gives_up_its_scope_but_not_its_records() {
     for refusal in [Code::AuthRevoked, Code::AuthForbidden] {
         let mut world = World::new();
