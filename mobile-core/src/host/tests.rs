@@ -384,6 +384,9 @@ fn fork(clock: &TestClock, handheld: &Handheld) -> [String; 2] {
             })
             .unwrap();
         local.persist(Change::Reopened(FORKED)).unwrap();
+        // What the other device wrote comes with the whole scope.
+        let feed = scope::feed(local.store.read()).unwrap();
+        assert!(feed.start_over && feed.cursor.is_none());
         bring_order(local, order(1));
         for text in ["note 3", "note 4"] {
             clock.pass(1_000);
