@@ -218,6 +218,8 @@ fn what_a_restored_device_lacks_of_its_own_journal_is_told_again_and_asked_for_o
     let set_back = |world: &mut World| {
         let work = |db: &rusqlite::Connection| {
             db.execute("DELETE FROM journal_entry WHERE seq > 2", [])?;
+            let own = [JOURNAL.0.as_bytes()];
+            db.execute("DELETE FROM order_entry WHERE journal = ?1", own)?;
             let mut identity = identity::require(db)?;
             identity.probe = true;
             identity::put(db, &identity)
