@@ -2,13 +2,16 @@
 //!
 //! What leaves the scope goes at once, except what this handheld recorded and the server
 //! has not acknowledged. After each order the local fold is compared with the server's:
-//! when both count the same entries, both must come to the same state.
+//! when both count the same entries, both must come to the same state. When the server
+//! counts more although nothing is on its way in either direction, entries were lost here,
+//! as when the device was restored from a copy: the whole scope is asked for anew.
 
 use crate::{
+    engine::Stored,
     error::Error,
-    fold::{records, refold},
+    fold::{entries, refold},
     store::{
-        orders,
+        facts, journal, orders,
         scope::{self, FeedState},
     },
 };
@@ -19,10 +22,11 @@ use gridcrew_sync_protocol::{
     wire,
 };
 use rusqlite::Connection;
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
-/// Applies a page, within the caller's transaction.
-pub(crate) fn apply(db: &Connection, me: PersonId, page: &FeedPage) -> Result<(), Error> {
+/// Applies a page, within the caller's transaction; [`Stored::Anew`] when the scope is to
+/// be told anew.
+pub(crate) fn apply(db: &Connection, me: PersonId, page: &FeedPage) -> Result<Stored, Error> {
     if scope::feed(db)?.start_over {
         start_over(db)?;
     }
@@ -67,17 +71,41 @@ pub(crate) fn apply(db: &Connection, me: PersonId, page: &FeedPage) -> Result<()
     if new_template {
         fold_those_without_state(db)?;
     }
+    let mut short = Vec::new();
+    let mut agree = Vec::new();
     for item in compare.into_values() {
-        check_fold(db, item)?;
+        match check_fold(db, item)? {
+            // The rest of an order may come with the next page.
+            Ordering::Less if !page.more => short.push(item.order),
+            Ordering::Equal => agree.push(item.order),
+            _ => {}
+        }
     }
-    let cursor = Some(page.cursor.clone());
-    scope::set_feed(
-        db,
-        &FeedState {
-            cursor,
-            start_over: false,
-        },
-    )
+    if note_short(db, &short, &agree)? {
+        scope::ask_anew(db)?;
+        return Ok(Stored::Anew);
+    }
+    let state = FeedState {
+        cursor: Some(page.cursor.clone()),
+        start_over: false,
+    };
+    scope::set_feed(db, &state)?;
+    Ok(Stored::Done)
+}
+
+/// Remembers of which orders entries are missing here. Gives whether there is one for which
+/// the scope was not told anew yet: what that does not mend, doing it again does not either.
+fn note_short(db: &Connection, short: &[OrderId], agree: &[OrderId]) -> Result<bool, Error> {
+    let before = facts::short(db)?;
+    let mut after = before.clone();
+    after.extend(short);
+    for order in agree {
+        after.remove(order);
+    }
+    if after != before {
+        facts::set_short(db, &after)?;
+    }
+    Ok(short.iter().any(|order| !before.contains(order)))
 }
 
 fn take_in(db: &Connection, item: &OrderItem) -> Result<(), Error> {
@@ -89,6 +117,13 @@ fn take_in(db: &Connection, item: &OrderItem) -> Result<(), Error> {
         orders::put_entry(db, item.order, entry.id, &entry.bytes)?;
     }
     refold(db, item.order).map(|_| ())
+}
+
+/// Drops the whole scope, but for records that are not acknowledged. Should the person be
+/// let in again, the feed brings it anew.
+pub(crate) fn leave_scope(db: &Connection) -> Result<(), Error> {
+    start_over(db)?;
+    scope::ask_anew(db)
 }
 
 fn start_over(db: &Connection) -> Result<(), Error> {
@@ -108,18 +143,23 @@ fn fold_those_without_state(db: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Compares the local fold with the server's, where both count the same entries.
-fn check_fold(db: &Connection, item: &OrderItem) -> Result<(), Error> {
-    let Some(state) = orders::get(db, item.order)?.and_then(|row| row.state) else {
-        return Ok(());
-    };
-    if records(db, item.order)?.len() != item.count as usize {
-        return Ok(());
+/// Compares the local fold with the server's, where both count the same entries. Gives how
+/// the count here compares with the server's; more when entries of our own wait, as then
+/// nothing can be said.
+fn check_fold(db: &Connection, item: &OrderItem) -> Result<Ordering, Error> {
+    if journal::waits_of(db, item.order)? {
+        return Ok(Ordering::Greater);
     }
-    let agrees = Digest::of(&wire::encode(&state)) == item.state;
-    if !agrees {
-        let order: OrderId = item.order;
-        tracing::warn!(%order, "the local fold differs from the server's");
+    let here = u32::try_from(entries(db, item.order)?.len()).unwrap_or(u32::MAX);
+    let compared = here.cmp(&item.count);
+    let state = orders::get(db, item.order)?.and_then(|row| row.state);
+    if let (Some(state), Ordering::Equal) = (state, compared) {
+        let agrees = Digest::of(&wire::encode(&state)) == item.state;
+        if !agrees {
+            let order: OrderId = item.order;
+            tracing::warn!(%order, "the local fold differs from the server's");
+        }
+        orders::set_agrees(db, item.order, agrees)?;
     }
-    orders::set_agrees(db, item.order, agrees)
+    Ok(compared)
 }

@@ -8,22 +8,28 @@ use crate::{
 };
 use gridcrew_sync_protocol::{
     ids::OrderId,
-    journal::Entry,
+    journal::{Entry, EntryId},
     order::{OrderState, Sourced, fold},
     record::Event,
     workflow::Template,
 };
 use rusqlite::Connection;
 
+/// The entries of an order that count, each once. Where two devices wrote the same position
+/// of a journal, it is this device's entry until a new journal parts them.
+pub(crate) fn entries(db: &Connection, order: OrderId) -> Result<Vec<(EntryId, Vec<u8>)>, Error> {
+    let mut entries = journal::of_order(db, order)?;
+    entries.extend(orders::entries(db, order)?);
+    entries.sort_by_key(|(id, _)| *id);
+    entries.dedup_by_key(|(id, _)| *id);
+    Ok(entries)
+}
+
 /// The records of an order, each once.
 pub(crate) fn records(db: &Connection, order: OrderId) -> Result<Vec<Sourced>, Error> {
-    let mut entries = orders::entries(db, order)?;
-    entries.extend(journal::of_order(db, order)?);
-    entries.sort_unstable_by_key(|(id, _)| *id);
-    entries.dedup_by_key(|(id, _)| *id);
     // An entry of a kind that only a newer program knows is kept and left out here; the
     // comparison with the server then finds that the numbers differ, and says nothing.
-    Ok(entries
+    Ok(entries(db, order)?
         .into_iter()
         .filter_map(|(id, bytes)| match Entry::from_bytes(&bytes) {
             Ok(Entry::Record(record)) if record.order == order => Some(Sourced { id, record }),

@@ -12,7 +12,7 @@ use crate::{
     journal::Place,
     local::Local,
     photos::{self, Thinned},
-    store::{identity, orders, photos as photo_rows, scope},
+    store::{orders, photos as photo_rows, scope},
     views::{self, List, OrderCard, OrderLine, Status},
 };
 use gridcrew_sync_protocol::{
@@ -22,7 +22,6 @@ use gridcrew_sync_protocol::{
     journal::EntryId,
     order::{OrderState, Sourced},
     record::{Declined, Event, HandedOver, Noted, PhotoRef, StepDone, Taken, Value},
-    time::TrustedTime,
     workflow::{FieldCode, SlotCode, StepCode},
 };
 use std::{
@@ -64,7 +63,7 @@ pub struct Recorded {
 /// A handheld: one installation, one person, one journal at a time.
 #[derive(Clone)]
 pub struct Handheld {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
@@ -124,8 +123,13 @@ impl Handheld {
     /// Enrols the handheld with a one-time code from the station; gives the person's name.
     /// `device_name` is what the handheld calls itself, such as its model.
     ///
+    /// A handheld that is enrolled comes back by a new code to its server when that no
+    /// longer knows it, as after a restore from a backup: to its journal if the server has
+    /// it, and else with everything that it ever recorded to a new one.
+    ///
     /// # Errors
-    /// [`Error::AlreadyEnrolled`], [`Error::Refused`] with the server's code,
+    /// [`Error::AlreadyEnrolled`] when it is enrolled and the code is another person's or
+    /// the server another, [`Error::Refused`] with the server's code,
     /// [`Error::Unreachable`], or a disk that fails.
     pub async fn enrol(
         &self,
@@ -152,7 +156,7 @@ impl Handheld {
     /// [`Error::NotEnrolled`], or a store that cannot be read.
     pub fn list(&self, which: List) -> Result<Vec<OrderLine>, Error> {
         self.inner.with(|local| {
-            let now = trusted_now(local)?;
+            let now = local.trusted_now()?;
             views::list(local.store.read(), which, now)
         })
     }
@@ -163,7 +167,7 @@ impl Handheld {
     /// [`Error::NotEnrolled`], [`Error::UnknownOrder`], or a store that cannot be read.
     pub fn show(&self, order: OrderId) -> Result<OrderCard, Error> {
         self.inner.with(|local| {
-            let now = trusted_now(local)?;
+            let now = local.trusted_now()?;
             views::card(local.store.read(), order, now)
         })
     }
@@ -327,20 +331,20 @@ impl Handheld {
     /// A store that cannot be read.
     pub fn status(&self) -> Result<Status, Error> {
         self.inner.with(|local| {
-            let now = trusted_now(local)?;
+            let now = local.trusted_now()?;
             views::status(local.store.read(), now, local.wall())
         })
     }
 
     /// Removes originals that the server has held for 30 days; nothing else is ever
-    /// removed.
+    /// removed, and nothing at all while the time is not sure.
     ///
     /// # Errors
     /// A disk that fails.
     pub fn thin(&self) -> Result<Thinned, Error> {
-        self.inner.with(|local| {
-            let now = trusted_now(local)?.at;
-            photos::thin(&mut local.store, &local.folder, now)
+        self.inner.with(|local| match local.sure_now()? {
+            Some(now) => photos::thin(&mut local.store, &local.folder, now),
+            None => Ok(Thinned::default()),
         })
     }
 
@@ -381,11 +385,6 @@ impl Handheld {
         self.inner
             .with(|local| crate::fold::records(local.store.read(), order))
     }
-}
-
-fn trusted_now(local: &Local) -> Result<TrustedTime, Error> {
-    let anchor = identity::anchor(local.store.read())?;
-    Ok(local.clock.now().evidence(anchor, None).trusted())
 }
 
 #[cfg(test)]

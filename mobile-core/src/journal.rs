@@ -1,5 +1,5 @@
-//! From an act of the person to a durable, chained entry (I3), and on to a new journal
-//! when two devices wrote one (I4).
+//! From an act of the person to a durable, chained entry (I3), and on to another journal
+//! when two devices wrote one (I4), or when the server does not know the one there is.
 
 use crate::{
     error::Error,
@@ -18,13 +18,14 @@ use gridcrew_sync_protocol::{
     journal::{Entry, EntryId, MAX_ENTRY_BYTES, Opened, Seq},
     order::fold,
     record::{Event, Fix, Record},
-    time::UnixMillis,
+    time::{Millis, UnixMillis},
     workflow::SlotCode,
 };
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 
 /// Oldest fix whose time is taken as evidence (the protocol's rule for GNSS time).
-const FRESH_FIX_MILLIS: i64 = 60_000;
+const FRESH_FIX: Millis = Millis(60_000);
 
 /// A place fix as the device gave it, with the satellites' time if there was one.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +34,16 @@ pub struct Place {
     pub fix: Fix,
     /// The time that the satellites gave with it.
     pub gnss_time: Option<UnixMillis>,
+}
+
+impl Place {
+    /// The satellites' time carried on to now, where it is evidence: of a fix that is
+    /// fresh, not from the future and not given by a mock provider.
+    fn gnss_now(&self) -> Option<UnixMillis> {
+        let age = self.fix.age;
+        let counts = !self.fix.mock && (Millis(0)..=FRESH_FIX).contains(&age);
+        self.gnss_time.filter(|_| counts).map(|at| at.plus(age))
+    }
 }
 
 impl From<Fix> for Place {
@@ -62,10 +73,7 @@ impl Local {
         photos: &[(Taken, SlotCode)],
     ) -> Result<EntryId, Error> {
         let now = self.clock.now();
-        let gnss = place
-            .as_ref()
-            .filter(|place| place.fix.age.0 <= FRESH_FIX_MILLIS)
-            .and_then(|place| place.gnss_time);
+        let gnss = place.as_ref().and_then(Place::gnss_now);
         self.store.write(|db| {
             let identity = identity::require(db)?;
             let term = judge(db, &identity, order, &event)?;
@@ -149,6 +157,10 @@ pub(crate) fn change_over(
         rows::move_uses(db, entry.id, row.id)?;
         touched.extend(entry.order);
     }
+    refold_those(db, touched)
+}
+
+fn refold_those(db: &Connection, mut touched: Vec<OrderId>) -> Result<(), Error> {
     touched.sort_unstable();
     touched.dedup();
     for order in touched {
@@ -157,4 +169,72 @@ pub(crate) fn change_over(
         }
     }
     Ok(())
+}
+
+/// Goes on in the journal that a server gave at enrolment which does not know the one there
+/// was: everything that was ever recorded goes into it, each record once, in order, with
+/// the same content. What is in other journals stays, marked as superseded.
+///
+/// The journal is new, or one from before a fork: then it is offered as it was written, and
+/// what came after is written behind it. It names no other as continued: only one that was
+/// opened after a fork can, and the server has never heard of the present one.
+pub(crate) fn gather(
+    db: &Connection,
+    identity: &Identity,
+    present: JournalId,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    let new = identity.journal;
+    let mut all = Vec::new();
+    for journal in lineage(db, present)? {
+        if journal != new {
+            all.extend(journal::supersede_after(db, journal, Seq(0))?);
+        }
+    }
+    identity::put(db, identity)?;
+    let mut written: BTreeMap<Vec<u8>, Vec<EntryId>> = BTreeMap::new();
+    for entry in journal::revive(db, new)?.into_iter().rev() {
+        written.entry(entry.bytes).or_default().push(entry.id);
+    }
+    let (mut seq, mut before) = journal::head(db, new)?;
+    if seq == Seq(0) {
+        open_journal(db, identity, None, now)?;
+        (seq, before) = journal::head(db, new)?;
+    }
+    let mut touched: Vec<OrderId> = Vec::new();
+    for entry in all.into_iter().filter(|entry| entry.order.is_some()) {
+        touched.extend(entry.order);
+        // It was a copy of this one.
+        if let Some(first) = written.get_mut(&entry.bytes).and_then(Vec::pop) {
+            rows::move_uses(db, entry.id, first)?;
+            continue;
+        }
+        seq = seq.next();
+        let row = journal::chained(new, seq, before, entry.bytes, entry.order);
+        before = row.link;
+        journal::insert(db, &row, now)?;
+        rows::move_uses(db, entry.id, row.id)?;
+    }
+    refold_those(db, touched)
+}
+
+/// The journals that `last` goes on from, oldest first, and `last`.
+fn lineage(db: &Connection, last: JournalId) -> Result<Vec<JournalId>, Error> {
+    let mut all = vec![last];
+    let mut next = Some(last);
+    while let Some(journal) = next {
+        let first = journal::run_from(db, journal, Seq::FIRST, 1, 1)?
+            .into_iter()
+            .next();
+        next = first
+            .and_then(|first| match Entry::from_bytes(&first.bytes) {
+                Ok(Entry::Opened(opened)) => opened.continues,
+                _ => None,
+            })
+            .map(|(before, ..)| before)
+            .filter(|before| !all.contains(before));
+        all.extend(next);
+    }
+    all.reverse();
+    Ok(all)
 }

@@ -94,6 +94,26 @@ impl Secrets {
             .ok_or_else(|| Error::Storage("the journal's key is not in secrets.json".to_owned()))
     }
 
+    /// The keys of this handheld's journals up to the one with that public key, oldest
+    /// first.
+    ///
+    /// # Errors
+    /// As [`Self::key`].
+    pub(crate) fn keys_to(&self, public: &[u8; 32]) -> Result<Vec<SigningKey>, Error> {
+        let last = self.key(public)?;
+        let mut keys = Vec::new();
+        for text in &self.content.keys {
+            let mut seed = [0; 32];
+            if hex::decode_to_slice(text, &mut seed).is_ok() {
+                keys.push(SigningKey::from_bytes(&seed));
+            }
+            if keys.last() == Some(&last) {
+                break;
+            }
+        }
+        Ok(keys)
+    }
+
     fn find(&self, public: &str) -> Option<SigningKey> {
         self.content.keys.iter().rev().find_map(|text| {
             let mut seed = [0; 32];

@@ -29,7 +29,8 @@ pub(crate) enum Lang {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Enrols this handheld with a one-time code from the station.
+    /// Enrols this handheld with a one-time code from the station; again, when the server
+    /// was restored from a backup and no longer knows it.
     Enrol {
         /// The server, such as `https://gridcrew.example`.
         #[arg(long)]

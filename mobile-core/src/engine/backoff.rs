@@ -65,6 +65,11 @@ impl Backoff {
         self.wait(now, asked.saturating_add(spread));
     }
 
+    /// Whatever it waits for, it waits until then at least.
+    pub(super) fn not_before(&mut self, until: Millis) {
+        self.until = Some(self.until.map_or(until, |before| before.max(until)));
+    }
+
     fn wait(&mut self, now: Millis, wait: i64) {
         self.until = Some(Millis(now.0.saturating_add(wait)));
     }
@@ -75,7 +80,8 @@ impl Backoff {
     }
 
     /// How often it failed in a row.
-    pub(super) fn failures(&self) -> u32 {
+    #[cfg(test)]
+    fn failures(&self) -> u32 {
         self.failures
     }
 

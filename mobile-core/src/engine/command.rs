@@ -49,6 +49,9 @@ pub enum Load {
         from: Option<Seq>,
         /// When nothing waits, the last entry, to hear what the server holds.
         probe: bool,
+        /// The handheld is revoked: what waits is to be kept apart, and what is kept so
+        /// already is left out.
+        apart: bool,
         /// Most bytes of a batch before it is squeezed.
         max_bytes: usize,
     },
@@ -169,6 +172,16 @@ pub enum Change {
         /// Its link; zero when none.
         link: Digest,
     },
+    /// The server takes this handheld for revoked and keeps a batch apart: the entries stay
+    /// here as they are.
+    KeptApart {
+        /// The journal.
+        journal: JournalId,
+        /// The last entry of the batch.
+        last: Seq,
+    },
+    /// The person may not see his scope any more: everything goes but what was recorded.
+    LeaveScope,
     /// The server knows of no fork: drop the wish for a new journal.
     NotForked,
     /// The new journal is there: change over to it.
@@ -220,8 +233,11 @@ pub enum Change {
 pub enum Stored {
     /// It is done.
     Done,
+    /// It is done, and the feed is to be asked for the whole scope anew.
+    Anew,
     /// The link that the server gave is not ours at that position: nothing was changed.
     Differs,
-    /// The server holds more of the journal than this device has: nothing was changed.
+    /// The server holds more of the journal than this device has: nothing of the journal
+    /// was changed.
     Beyond,
 }

@@ -1,7 +1,7 @@
 //! The feed in: page by page, each with its cursor durable before the next is asked for.
 
 use super::{
-    Change, Command, Engine, Lane, Load, Problem, Reply, Request,
+    Change, Command, Engine, Lane, Load, Problem, Reply, Request, Stored,
     backoff::Backoff,
     reading::{Trouble, packed},
 };
@@ -20,6 +20,8 @@ pub(super) struct FeedLane {
     wants: bool,
     pub(super) problem: Option<Problem>,
     pub(super) backoff: Backoff,
+    /// Refusals in a row.
+    refusals: u32,
     /// The cursor that the page under way was asked with.
     asked_with: Option<String>,
     /// More pages follow the one that is being stored.
@@ -29,6 +31,11 @@ pub(super) struct FeedLane {
 impl FeedLane {
     pub(super) fn want(&mut self) {
         self.wants = true;
+    }
+
+    pub(super) fn network_changed(&mut self) {
+        self.backoff.reset();
+        self.refusals = 0;
     }
 
     pub(super) fn drop_reply(&mut self) {
@@ -73,6 +80,7 @@ impl Engine {
             Ok(page) => {
                 self.worked();
                 self.feed.backoff.reset();
+                self.feed.refusals = 0;
                 self.feed.problem = None;
                 self.feed.more = page.more;
                 let server_time = page.server_time;
@@ -100,12 +108,21 @@ impl Engine {
             self.out.push(Command::Persist(Lane::Feed, change));
             return;
         }
+        if *trouble == Trouble::Refused(Code::AuthForbidden) {
+            self.feed.busy = true;
+            self.feed.wants = false;
+            let change = Change::LeaveScope;
+            self.out.push(Command::Persist(Lane::Feed, change));
+            return;
+        }
         self.feed.backoff.fail(now, &mut self.jitter);
-        self.feed.wants = self.feed.backoff.failures() < MAX_REFUSALS;
+        self.feed.refusals = self.feed.refusals.saturating_add(1);
+        self.feed.wants = self.feed.refusals < MAX_REFUSALS;
     }
 
-    pub(super) fn feed_stored(&mut self) {
+    pub(super) fn feed_stored(&mut self, stored: Stored) {
         self.feed.busy = false;
-        self.feed.wants |= std::mem::take(&mut self.feed.more);
+        let more = std::mem::take(&mut self.feed.more) || stored == Stored::Anew;
+        self.feed.wants |= more;
     }
 }

@@ -7,7 +7,7 @@
 //! | held, beyond our last entry | another device goes on in this journal: the next record forks it |
 //! | gap | everything after what it holds waits again, also what it had held before |
 //! | fork | a new journal is asked for, everything after the fork goes into it |
-//! | revoked | nothing is sent any more |
+//! | revoked | the rest of what waits is offered once, to be kept apart; nothing else is sent |
 //! | anything else | unknown: again, later |
 
 use super::{
@@ -38,11 +38,17 @@ pub(super) struct JournalLane {
     /// Rests until something new happens.
     rests: bool,
     pub(super) problem: Option<Problem>,
-    backoff: Backoff,
+    pub(super) backoff: Backoff,
+    /// Refusals in a row.
+    refusals: u32,
     /// Ask what the server holds even when nothing waits.
     probe: bool,
     /// Walking the whole journal to find where it forked: the next entry to send.
     walk: Option<Seq>,
+    /// The handheld is revoked: the next entry to be kept apart.
+    apart: Option<Seq>,
+    /// Everything that waits was offered to be kept apart, or that is refused.
+    pub(super) offered_apart: bool,
     sent: Sent,
     storing: Storing,
 }
@@ -70,6 +76,9 @@ enum Storing {
     },
     Gap,
     Forked,
+    Apart {
+        last: Seq,
+    },
 }
 
 impl JournalLane {
@@ -80,6 +89,7 @@ impl JournalLane {
 
     pub(super) fn network_changed(&mut self) {
         self.backoff.reset();
+        self.refusals = 0;
     }
 
     pub(super) fn offer_again(&mut self) {
@@ -96,6 +106,11 @@ impl JournalLane {
     pub(super) fn drop_reply(&mut self) {
         self.busy = false;
         self.sent = Sent::Nothing;
+    }
+
+    /// Whether nothing more of the journal of a revoked handheld is to be sent.
+    pub(super) fn is_offered_apart(&self) -> bool {
+        !self.busy && (self.offered_apart || self.rests)
     }
 
     /// Whether records are on their way or could be sent now: photos wait.
@@ -116,9 +131,11 @@ impl Engine {
         }
         lane.busy = true;
         let left = usize::try_from(self.spent.left(&self.budget)).unwrap_or(usize::MAX);
+        let apart = self.session.revoked;
         self.out.push(Command::Load(Load::Journal {
-            from: lane.walk,
+            from: if apart { lane.apart } else { lane.walk },
             probe: lane.probe,
+            apart,
             max_bytes: MAX_ENTRIES_BYTES.min(left),
         }));
     }
@@ -148,6 +165,7 @@ impl Engine {
                 lane.wants = false;
                 lane.probe = false;
                 lane.walk = None;
+                lane.offered_apart = self.session.revoked;
                 if !matches!(lane.problem, Some(Problem::Continued)) {
                     lane.problem = None;
                 }
@@ -169,35 +187,32 @@ impl Engine {
                 Ok(change)
             }),
             Sent::Reopen => packed::<ReopenReply>(reply, MAX_REPLY_BYTES)
-                .map(|answer| Some((Change::Reopened(answer.journal), Storing::Other))),
+                .map(|answer| (Change::Reopened(answer.journal), Storing::Other)),
             Sent::Nothing => return,
         };
         match read {
             Ok(change) => {
                 self.worked();
                 self.journal.backoff.reset();
-                match change {
-                    Some((change, storing)) => {
-                        self.journal.storing = storing;
-                        self.out.push(Command::Persist(Lane::Journal, change));
-                    }
-                    None => {
-                        self.journal.busy = false;
-                        self.session.blocked = Some(Problem::Revoked);
-                    }
+                self.journal.refusals = 0;
+                let (change, storing) = change;
+                if matches!(storing, Storing::Apart { .. }) {
+                    self.hear_revoked();
                 }
+                self.journal.storing = storing;
+                self.out.push(Command::Persist(Lane::Journal, change));
             }
             Err(trouble) => self.journal_trouble(now, sent, &trouble),
         }
     }
 
-    /// What an answer to a push changes; `None` when the handheld is revoked.
+    /// What an answer to a push changes.
     fn change_of(
         &self,
         answer: &PushReply,
         journal: JournalId,
         (first, last): (Seq, Seq),
-    ) -> Result<Option<(Change, Storing)>, Trouble> {
+    ) -> Result<(Change, Storing), Trouble> {
         let genuine = |receipt: &Receipt| {
             receipt.journal == journal
                 && receipt.epoch == self.epoch
@@ -225,7 +240,7 @@ impl Engine {
                     link: receipt.link,
                     parked,
                 };
-                Ok(Some((change, Storing::Held { last })))
+                Ok((change, Storing::Held { last }))
             }
             PushOutcome::Gap { receipt } => {
                 let (held, link) = match receipt {
@@ -241,7 +256,7 @@ impl Engine {
                     held,
                     link,
                 };
-                Ok(Some((change, Storing::Gap)))
+                Ok((change, Storing::Gap))
             }
             PushOutcome::Fork { common, link } => {
                 if common.next() < first || *common >= last {
@@ -252,9 +267,11 @@ impl Engine {
                     common: *common,
                     link: *link,
                 };
-                Ok(Some((change, Storing::Forked)))
+                Ok((change, Storing::Forked))
             }
-            PushOutcome::Revoked => Ok(None),
+            PushOutcome::Revoked => {
+                Ok((Change::KeptApart { journal, last }, Storing::Apart { last }))
+            }
         }
     }
 
@@ -288,7 +305,8 @@ impl Engine {
     fn journal_refused(&mut self, now: Millis) {
         let lane = &mut self.journal;
         lane.backoff.fail(now, &mut self.jitter);
-        lane.rests = lane.backoff.failures() >= MAX_REFUSALS;
+        lane.refusals = lane.refusals.saturating_add(1);
+        lane.rests = lane.refusals >= MAX_REFUSALS;
     }
 
     pub(super) fn journal_stored(&mut self, now: Millis, stored: Stored) {
@@ -296,7 +314,8 @@ impl Engine {
         lane.busy = false;
         lane.wants = true;
         match (std::mem::take(&mut lane.storing), stored) {
-            (storing, Stored::Done) => {
+            (Storing::Apart { last }, _) => lane.apart = Some(last.next()),
+            (storing, Stored::Done | Stored::Anew) => {
                 lane.walk = None;
                 lane.problem = None;
                 if matches!(storing, Storing::Held { .. }) {
@@ -310,6 +329,8 @@ impl Engine {
             (Storing::Held { .. }, Stored::Beyond) if lane.walk.is_none() => {
                 lane.problem = Some(Problem::Continued);
                 lane.rests = true;
+                // The feed may bring what this device no longer has.
+                self.feed.want();
             }
             (Storing::Held { last }, _) if lane.walk.is_some() => lane.walk = Some(last.next()),
             (Storing::Held { .. } | Storing::Gap, _) => lane.walk = Some(Seq::FIRST),

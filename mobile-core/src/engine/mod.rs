@@ -11,7 +11,7 @@
 //! The lanes ([`Lane`]) go side by side, each with one thing under way: records before
 //! photos, previews before originals, the feed when the records are through. What fails in
 //! one lane holds up no other; only when the link itself fails, or the server asks for
-//! quiet, do all wait. `reading` says what an answer is, `backoff` how long to wait,
+//! quiet, do all wait, and then the lane that failed goes on last. `reading` says what an answer is, `backoff` how long to wait,
 //! `journal_lane`, `feed_lane`, `photo_lane` and `session` what each does.
 
 mod backoff;
@@ -42,6 +42,10 @@ use journal_lane::JournalLane;
 use photo_lane::PhotoLane;
 use reading::Trouble;
 use session::Session;
+
+/// How much later than the others a lane goes on that brought the link to a wait: the next
+/// lane to go must be another.
+const BEHIND_THE_OTHERS: Millis = Millis(500);
 
 /// The state of one sync.
 #[derive(Debug)]
@@ -114,7 +118,7 @@ impl Engine {
             Event::NetworkChanged => {
                 self.link.reset();
                 self.session.backoff.reset();
-                self.feed.backoff.reset();
+                self.feed.network_changed();
                 self.journal.network_changed();
                 self.photos.network_changed();
                 self.want_everything();
@@ -123,7 +127,7 @@ impl Engine {
             Event::Loaded(loaded) => self.loaded(loaded),
             Event::Stored(lane, stored) => match lane {
                 Lane::Journal => self.journal_stored(now, stored),
-                Lane::Feed => self.feed_stored(),
+                Lane::Feed => self.feed_stored(stored),
                 Lane::Photos => self.photos_stored(),
                 Lane::Session => self.session_stored(),
             },
@@ -189,6 +193,7 @@ impl Engine {
         if self.finished {
             return;
         }
+        self.leave();
         if let Some(problem) = self.session.blocked.clone() {
             return self.finish(Ended::Blocked, Some(problem));
         }
@@ -228,7 +233,7 @@ impl Engine {
             return;
         }
         self.journal_start(now);
-        if !self.journal.has_the_way(now) {
+        if !self.journal.has_the_way(now) && !self.session.revoked {
             self.feed_start(now);
             self.photos_start(now);
         }
@@ -249,7 +254,11 @@ impl Engine {
             self.photos.next_try(now),
         ];
         let link = self.link.until(now).unwrap_or(now);
-        let next = lanes.into_iter().flatten().min();
+        let lanes = match &lanes {
+            [journal, ..] if self.session.revoked => std::slice::from_ref(journal),
+            all => all.as_slice(),
+        };
+        let next = lanes.iter().flatten().min().copied();
         next.map(|next| next.max(link))
     }
 
@@ -291,21 +300,50 @@ impl Engine {
         self.session.worked();
     }
 
-    /// Something is wrong that concerns every lane. Gives whether it was that.
+    /// Deals with what is no refusal of what the lane asked. Gives whether it was that.
+    ///
+    /// What may be about this lane alone must not keep the others back: an answer that
+    /// says nothing is the lane's own failure; a broken connection and a busy server are
+    /// the link's too, but when the link opens again, the other lanes go first.
     fn common_trouble(&mut self, now: Millis, lane: Lane, trouble: &Trouble) -> bool {
         match trouble {
-            Trouble::Auth(code) => self.session.refused(lane, *code),
-            Trouble::Busy(after) => self.link.pause(now, *after, &mut self.jitter),
-            Trouble::Unknown(_) if lane != Lane::Photos => {
-                self.link.fail(now, &mut self.jitter);
+            Trouble::Auth(code) => {
+                self.token_refused(lane, *code);
+                return true;
             }
-            Trouble::Unknown(_) => return false,
             Trouble::Refused(_) => {
                 // A refusal is an answer: the link works.
                 self.worked();
                 return false;
             }
+            Trouble::Unknown(_) if lane == Lane::Photos => return false,
+            Trouble::Unknown(Problem::Unreachable { .. }) => {
+                self.link.fail(now, &mut self.jitter);
+                self.lane_waits(now, lane, true);
+            }
+            Trouble::Unknown(_) => self.lane_waits(now, lane, true),
+            Trouble::Busy(after) => {
+                self.link.pause(now, *after, &mut self.jitter);
+                self.lane_waits(now, lane, false);
+            }
         }
         true
+    }
+
+    /// A lane waits because it failed, and in any case until the others could go.
+    fn lane_waits(&mut self, now: Millis, lane: Lane, failed: bool) {
+        let backoff = match lane {
+            Lane::Journal => &mut self.journal.backoff,
+            Lane::Feed => &mut self.feed.backoff,
+            Lane::Photos => &mut self.photos.backoff,
+            Lane::Session => return,
+        };
+        if failed {
+            backoff.fail(now, &mut self.jitter);
+        }
+        if let Some(opens) = self.link.until(now) {
+            let behind = opens.0.saturating_add(BEHIND_THE_OTHERS.0);
+            backoff.not_before(Millis(behind));
+        }
     }
 }

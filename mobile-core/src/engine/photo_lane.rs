@@ -35,7 +35,9 @@ pub(super) struct PhotoLane {
     pub(super) busy: bool,
     wants: bool,
     pub(super) problem: Option<Problem>,
-    backoff: Backoff,
+    pub(super) backoff: Backoff,
+    /// Refusals in a row of the question which photos are held.
+    refusals: u32,
     current: Option<Current>,
     sent: Sent,
     /// The last photo that the server was asked about.
@@ -83,6 +85,7 @@ impl PhotoLane {
 
     pub(super) fn network_changed(&mut self) {
         self.backoff.reset();
+        self.refusals = 0;
         for one in self.tries.values_mut() {
             one.backoff.reset();
         }
@@ -237,6 +240,7 @@ impl Engine {
     fn photos_worked(&mut self) {
         self.worked();
         self.photos.backoff.reset();
+        self.photos.refusals = 0;
         if self.photos.problem != Some(Problem::PhotosStuck) {
             self.photos.problem = None;
         }
@@ -390,7 +394,8 @@ impl Engine {
                 // The question about held photos was refused.
                 self.photos.problem = Some(trouble.problem());
                 self.photos.backoff.fail(now, &mut self.jitter);
-                self.photos.wants = self.photos.backoff.failures() < MAX_REFUSALS;
+                self.photos.refusals = self.photos.refusals.saturating_add(1);
+                self.photos.wants = self.photos.refusals < MAX_REFUSALS;
             }
         }
     }

@@ -67,9 +67,13 @@ impl Problem {
                 "The server is busy or in maintenance; it is tried again".to_owned(),
             ),
             Self::SessionOver { code } => (
-                format!("登录已失效（{code}），记录仍保存在本机，请重新登录"),
                 format!(
-                    "The session is over ({code}); records are safe here; sign in again"
+                    "登录已失效（{code}），记录仍保存在本机，请重新登录；\
+                     若登录被拒，请向供电所索取新注册码重新注册"
+                ),
+                format!(
+                    "The session is over ({code}); records are safe here; sign in again, or, if \
+                     that is refused, enrol again with a new code from the station"
                 ),
             ),
             Self::Revoked => (

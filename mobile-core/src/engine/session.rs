@@ -2,7 +2,8 @@
 //!
 //! An access token that is no longer taken is renewed once, and the new tokens are durable
 //! before they are used. When the renewal itself is refused, the session is over: sending
-//! stops, recording does not.
+//! stops, recording does not. A handheld that was revoked gives up its scope and offers its
+//! journal once more before that.
 //!
 //! Another epoch than the one known means that the server's database was restored from a
 //! backup: what it said before is void. The new epoch is made durable together with the
@@ -25,6 +26,10 @@ pub(super) struct Session {
     pub(super) busy: bool,
     pub(super) needs_refresh: bool,
     pub(super) blocked: Option<Problem>,
+    /// The handheld is revoked: the journal is still offered, to be kept apart, and
+    /// nothing else is asked.
+    pub(super) revoked: bool,
+    leaving: Leaving,
     pub(super) problem: Option<Problem>,
     pub(super) backoff: Backoff,
     /// Counts the tokens; a refusal of older ones says nothing.
@@ -34,6 +39,15 @@ pub(super) struct Session {
     vain: u32,
     /// The epoch that is being made durable.
     new_epoch: Option<Epoch>,
+}
+
+/// How far the handheld is in giving up its scope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Leaving {
+    #[default]
+    Not,
+    UnderWay,
+    Left,
 }
 
 impl Session {
@@ -55,7 +69,7 @@ impl Session {
     pub(super) fn refused(&mut self, lane: Lane, code: Code) {
         let problem = Trouble::Auth(code).problem();
         let with_present = self.sent_with.get(&lane) == Some(&self.generation);
-        if code == Code::AuthRevoked || (with_present && self.vain >= VAIN) {
+        if with_present && self.vain >= VAIN {
             self.blocked = Some(problem);
         } else if with_present {
             self.needs_refresh = true;
@@ -64,6 +78,47 @@ impl Session {
 }
 
 impl Engine {
+    /// The access token of a lane was not taken.
+    pub(super) fn token_refused(&mut self, lane: Lane, code: Code) {
+        if code != Code::AuthRevoked && !self.session.revoked {
+            return self.session.refused(lane, code);
+        }
+        if lane == Lane::Journal {
+            self.journal.offered_apart = true;
+        }
+        self.hear_revoked();
+    }
+
+    /// The handheld, or its person, was shut out. The scope is given up, as it holds what
+    /// concerns others; what was recorded stays until it is acknowledged, and is offered
+    /// once to be kept apart.
+    pub(super) fn hear_revoked(&mut self) {
+        if !self.session.revoked {
+            self.session.revoked = true;
+            self.journal.want_anew();
+        }
+        self.session.needs_refresh = false;
+    }
+
+    /// Gives up the scope of a revoked handheld, and ends the sync when the journal was
+    /// offered.
+    pub(super) fn leave(&mut self) {
+        let session = &mut self.session;
+        match session.leaving {
+            _ if !session.revoked => {}
+            Leaving::Not if !session.busy => {
+                session.busy = true;
+                session.leaving = Leaving::UnderWay;
+                let change = Change::LeaveScope;
+                self.out.push(Command::Persist(Lane::Session, change));
+            }
+            Leaving::Left if self.journal.is_offered_apart() => {
+                session.blocked = Some(Problem::Revoked);
+            }
+            _ => {}
+        }
+    }
+
     pub(super) fn session_start(&mut self, now: Millis) {
         let session = &mut self.session;
         if session.busy || !session.needs_refresh || session.backoff.until(now).is_some() {
@@ -84,6 +139,7 @@ impl Engine {
                 self.session.busy = false;
                 self.session.problem = Some(trouble.problem());
                 match trouble {
+                    Trouble::Auth(Code::AuthRevoked) => self.hear_revoked(),
                     Trouble::Auth(_) => self.session.blocked = Some(trouble.problem()),
                     Trouble::Busy(after) => {
                         self.session.vain = 0;
@@ -118,7 +174,9 @@ impl Engine {
 
     pub(super) fn session_stored(&mut self) {
         self.session.busy = false;
-        if let Some(epoch) = self.session.new_epoch.take() {
+        if self.session.leaving == Leaving::UnderWay {
+            self.session.leaving = Leaving::Left;
+        } else if let Some(epoch) = self.session.new_epoch.take() {
             self.epoch = epoch;
             self.journal.offer_again();
             self.photos.offer_again();

@@ -1,18 +1,20 @@
 //! The surface, offline: what a person can do with it and what it says.
 
 use super::*;
-use crate::fixture::{
-    ME, OTHER, TestClock, TestRandom, bring_order, enrolled, folder, order, picture,
+use crate::{
+    engine::Change,
+    fixture::{ME, OTHER, TestClock, TestRandom, bring_order, enrolled, folder, order, picture},
 };
 use gridcrew_sync_protocol::{
     code::Code,
+    media::MediaKind,
     order::{DeadlineOutcome, Status as Standing},
     position::{Datum, TypedPosition},
     record::Fix,
     time::{Millis, Sureness, UnixMillis},
     workflow::Missing,
 };
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
 fn world() -> (TempDir, Arc<TestClock>, Handheld) {
@@ -184,6 +186,94 @@ fn a_record_carries_its_time_as_evidence_and_its_place_with_its_datum() {
     assert_eq!(trusted.at, UnixMillis(5_002_000));
     assert_eq!(trusted.sureness, Sureness::Server);
     assert_eq!(record.actor, ME);
+}
+
+#[test]
+fn the_satellites_time_is_evidence_only_of_a_fresh_fix_that_was_not_mocked() {
+    let (_folder, _, handheld) = world();
+    let trusted = |age: i64, mock: bool| {
+        let fix = Fix {
+            position: TypedPosition::new(118.5, 31.2, Datum::Wgs84).unwrap(),
+            accuracy_dm: 75,
+            age: Millis(age),
+            mock,
+        };
+        let place = Place {
+            fix,
+            gnss_time: Some(UnixMillis(crate::fixture::START + 7_000_000)),
+        };
+        let id = handheld.note(order(1), "here", Some(place)).unwrap();
+        let records = handheld.records(order(1)).unwrap();
+        let record = records.iter().find(|one| one.id == id).unwrap();
+        record.record.time.trusted()
+    };
+    let fresh = trusted(20_000, false);
+    assert_eq!(fresh.sureness, Sureness::Gnss);
+    assert_eq!(fresh.at, UnixMillis(crate::fixture::START + 7_020_000));
+    for (age, mock) in [(0, true), (-1, false), (60_001, false), (i64::MIN, false)] {
+        assert_eq!(
+            trusted(age, mock).sureness,
+            Sureness::Unsure,
+            "{age} {mock}"
+        );
+    }
+}
+
+/// A photo that the server is said to hold, and its file.
+fn held_photo(folder: &TempDir, handheld: &Handheld) -> PathBuf {
+    let arrived = StepInput {
+        photos: vec![PhotoInput {
+            slot: "site".into(),
+            path: picture(folder.path(), 1, 40),
+        }],
+        ..step("arrived")
+    };
+    let photo = handheld.step(order(1), arrived, None).unwrap().photos[0].digest;
+    handheld.inner.with(|local| {
+        for kind in [MediaKind::Preview, MediaKind::Original] {
+            local.persist(Change::PhotoHeld { photo, kind }).unwrap();
+        }
+    });
+    handheld.photo_path(photo)
+}
+
+fn hear_time(handheld: &Handheld, at: i64) {
+    handheld.inner.with(|local| {
+        let asked = local.clock.now().uptime;
+        local.hear_time(UnixMillis(at), asked).unwrap();
+    });
+}
+
+const DAY: i64 = 86_400_000;
+
+#[test]
+fn the_days_that_an_original_is_kept_do_not_go_by_the_wall_clock() {
+    let (folder, clock, handheld) = world();
+    hear_time(&handheld, crate::fixture::START);
+    clock.wall_ahead.store(-2_000 * DAY, Ordering::SeqCst);
+    let file = held_photo(&folder, &handheld);
+    assert_eq!(handheld.thin().unwrap().photos, 0);
+    clock.pass(29 * DAY);
+    assert_eq!(handheld.thin().unwrap().photos, 0);
+    assert!(file.exists());
+    clock.pass(DAY);
+    assert_eq!(handheld.thin().unwrap().photos, 1);
+}
+
+#[test]
+fn while_the_time_is_not_sure_nothing_is_removed() {
+    let (folder, clock, handheld) = world();
+    let file = held_photo(&folder, &handheld);
+    clock.wall_ahead.store(400 * DAY, Ordering::SeqCst);
+    assert_eq!(handheld.thin().unwrap().photos, 0);
+    // The time is sure from now on, and so the days begin.
+    hear_time(&handheld, crate::fixture::START);
+    assert_eq!(handheld.thin().unwrap().photos, 0);
+    clock.pass(29 * DAY);
+    assert_eq!(handheld.thin().unwrap().photos, 0);
+    assert!(file.exists());
+    clock.pass(DAY);
+    assert_eq!(handheld.thin().unwrap().photos, 1);
 }
 
 #[test]

@@ -3,25 +3,38 @@
 //!
 //! The key is durable before its public half leaves the device; a lost answer is asked for
 //! again with the same key.
+//!
+//! A handheld that is enrolled can be enrolled again, for the same person with the same
+//! server: a server that was restored from a backup may know neither its session nor its
+//! journal. It offers the keys that it has, the oldest first, since what is known of a
+//! younger journal follows from the older one being known. A key that the server knows
+//! gives its journal again, by the same code as often as it is asked; a key that it does
+//! not know gives a new one, and everything that was recorded goes into that.
 
 use super::http::{Answer, Http};
 use crate::{
     engine::{Reply, code_of},
     error::Error,
     handheld::Inner,
-    journal::open_journal,
+    journal::{gather, open_journal},
     local::Local,
-    store::identity::{self, Identity},
+    store::{
+        facts,
+        identity::{self, Identity},
+        journal, photos, scope,
+    },
 };
-use ed25519_dalek::{Signer, VerifyingKey};
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use gridcrew_sync_protocol::{
+    code::Code,
     enrol::{EnrolReply, EnrolRequest, HandheldProof, LoginRequest, Tokens},
+    journal::Seq,
     time::Millis,
 };
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-/// Enrols the handheld; gives the person's name.
+/// Enrols the handheld, or does so again; gives the person's name.
 pub(crate) async fn enrol(
     inner: &Arc<Inner>,
     server_url: &str,
@@ -31,24 +44,109 @@ pub(crate) async fn enrol(
     let _right = inner.with(|local| local.folder.sync_right())?;
     let server_url = server_url.trim_end_matches('/');
     let code = code.trim();
-    let (request, asked) = inner.with(|local| {
-        if let Some(before) = identity::get(local.store.read())? {
-            return Err(Error::AlreadyEnrolled(before.person_name));
-        }
+    let (before, keys) = inner.with(|local| {
         local.secrets.reload()?;
-        let key = local.secrets.spare_key(local.random.as_ref())?;
-        let proof = key.sign(&EnrolRequest::proof_text(code));
-        let request = EnrolRequest {
-            code: code.to_owned(),
-            public_key: hex::encode(key.verifying_key().to_bytes()),
-            proof: hex::encode(proof.to_bytes()),
-            device_name: device_name.to_owned(),
+        let before = identity::get(local.store.read())?;
+        let keys = match &before {
+            Some(before) => local.secrets.keys_to(&before.public_key)?,
+            None => vec![local.secrets.spare_key(local.random.as_ref())?],
         };
-        Ok::<_, Error>((request, local.clock.now().uptime))
+        Ok::<_, Error>((before, keys))
     })?;
-    let answer = Http::new(server_url)?.enrol(&request).await;
-    let reply = read(answer)?;
-    inner.with(|local| take_up(local, server_url, &request.public_key, reply, asked))
+    let http = Http::new(server_url)?;
+    let mut given = None;
+    for key in keys {
+        let asked = inner.with(|local| local.clock.now().uptime);
+        let request = request(&key, code, device_name);
+        let reply: EnrolReply = match (read(http.enrol(&request).await), given.is_some()) {
+            (Ok(reply), _) => reply,
+            // The older journal is known, and this one is not.
+            (
+                Err(Error::Refused {
+                    code: Code::EnrolBadCode,
+                    ..
+                }),
+                true,
+            ) => break,
+            (Err(error), _) => return Err(error),
+        };
+        if let Some(before) = &before {
+            check_same(before, &reply)?;
+        }
+        let known = inner.with(|local| {
+            let first = journal::link_at(local.store.read(), reply.journal, Seq::FIRST)?;
+            Ok::<_, Error>(first.is_some())
+        })?;
+        given = Some((key.verifying_key().to_bytes(), reply, asked));
+        if !known {
+            break;
+        }
+    }
+    let Some((public_key, reply, asked)) = given else {
+        return Err(Error::Storage("there is no key to offer".to_owned()));
+    };
+    inner.with(|local| match before {
+        Some(before) => come_back(local, server_url, public_key, before, reply, asked),
+        None => take_up(local, server_url, public_key, reply, asked),
+    })
+}
+
+fn request(key: &SigningKey, code: &str, device_name: &str) -> EnrolRequest {
+    let proof = key.sign(&EnrolRequest::proof_text(code));
+    EnrolRequest {
+        code: code.to_owned(),
+        public_key: hex::encode(key.verifying_key().to_bytes()),
+        proof: hex::encode(proof.to_bytes()),
+        device_name: device_name.to_owned(),
+    }
+}
+
+/// What is on this device is that person's, and that server's to hold.
+fn check_same(before: &Identity, reply: &EnrolReply) -> Result<(), Error> {
+    let same = reply.person == before.person && server_key(reply)? == before.server_key;
+    if same {
+        Ok(())
+    } else {
+        Err(Error::AlreadyEnrolled(before.person_name.clone()))
+    }
+}
+
+/// Goes on in the journal that the server gave again, or for the first time.
+fn come_back(
+    local: &mut Local,
+    server_url: &str,
+    public_key: [u8; 32],
+    before: Identity,
+    reply: EnrolReply,
+    asked: Millis,
+) -> Result<String, Error> {
+    let present = before.journal;
+    let another = reply.journal != present;
+    // The epoch stays the one last heard: another is noticed by the next sync, and what
+    // follows from it is done then.
+    let new = Identity {
+        journal: reply.journal,
+        public_key,
+        person_name: reply.person_name.clone(),
+        server_url: server_url.to_owned(),
+        probe: true,
+        ask_photos: true,
+        reopen: if another { None } else { before.reopen.clone() },
+        ..before
+    };
+    local.secrets.set_tokens(reply.tokens)?;
+    let now = local.wall();
+    local.store.write(|db| {
+        if !another {
+            return identity::put(db, &new);
+        }
+        gather(db, &new, present, now)?;
+        photos::forget_urls(db)?;
+        facts::set_apart(db, None)?;
+        scope::ask_anew(db)
+    })?;
+    local.hear_time(reply.server_time, asked)?;
+    Ok(reply.person_name)
 }
 
 /// Signs the person in again on this handheld, after its session ended.
@@ -96,29 +194,28 @@ fn read<T: DeserializeOwned>(answer: Answer) -> Result<T, Error> {
     serde_json::from_slice(&http.body).map_err(|error| strange(&error.to_string()))
 }
 
+fn server_key(reply: &EnrolReply) -> Result<[u8; 32], Error> {
+    let none = || Error::Unreachable("the server's key is none".to_owned());
+    let mut key = [0; 32];
+    hex::decode_to_slice(&reply.server_key, &mut key).map_err(|_| none())?;
+    VerifyingKey::from_bytes(&key).map_err(|_| none())?;
+    Ok(key)
+}
+
 fn take_up(
     local: &mut Local,
     server_url: &str,
-    public_key: &str,
+    public_key: [u8; 32],
     reply: EnrolReply,
     asked: Millis,
 ) -> Result<String, Error> {
-    let bytes = |text: &str| {
-        let mut out = [0; 32];
-        hex::decode_to_slice(text, &mut out)
-            .map_err(|_| Error::Unreachable("the server's key is none".to_owned()))?;
-        Ok::<_, Error>(out)
-    };
-    let server_key = bytes(&reply.server_key)?;
-    VerifyingKey::from_bytes(&server_key)
-        .map_err(|_| Error::Unreachable("the server's key is none".to_owned()))?;
     let new = Identity {
         journal: reply.journal,
-        public_key: bytes(public_key)?,
+        public_key,
         person: reply.person,
         person_name: reply.person_name.clone(),
         server_url: server_url.to_owned(),
-        server_key,
+        server_key: server_key(&reply)?,
         epoch: reply.epoch,
         probe: false,
         ask_photos: false,

@@ -65,7 +65,10 @@ fn begin(local: &mut Local, budget: Budget) -> Result<(Engine, Http), Error> {
     local.secrets.reload()?;
     let mut sync = facts::sync(local.store.read())?;
     sync.last_attempt = Some(local.wall());
-    local.store.write(|db| facts::set_sync(db, &sync))?;
+    local.store.write(|db| {
+        photos::retry_unreadable(db)?;
+        facts::set_sync(db, &sync)
+    })?;
     let key = VerifyingKey::from_bytes(&identity.server_key)
         .map_err(|_| Error::Storage("the stored key of the server is none".to_owned()))?;
     let mut seed = [0; 8];

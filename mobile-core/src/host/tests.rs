@@ -3,19 +3,35 @@
 
 use super::http::{Answer, Http, Needs};
 use crate::{
-    Handheld,
+    Error, Handheld,
     clock::SystemRandom,
-    engine::{Ended, Problem, Reply, Request},
+    engine::{Change, Ended, Problem, Reply, Request},
     files::Folder,
-    fixture::{TestClock, bring_order, enrolled, folder, order},
-    store::{identity, photos::Upload},
+    fixture::{
+        EPOCH, JOURNAL, ME, OTHER, START, TestClock, bring_order, enrolled, folder, note, order,
+        server_key, tokens,
+    },
+    local::Local,
+    store::{identity, journal, photos::Upload, scope},
 };
-use gridcrew_sync_protocol::{digest::Digest, media::MediaKind, time::Millis};
-use std::sync::{Arc, Mutex};
+use gridcrew_sync_protocol::{
+    digest::Digest,
+    enrol::{EnrolReply, EnrolRequest},
+    ids::{JournalId, PersonId},
+    journal::{Entry, Seq, link},
+    media::MediaKind,
+    record::Event,
+    time::{Millis, UnixMillis},
+};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
+use uuid::Uuid;
 
 /// A server that answers each request with what `answer` makes of it: the request's head
 /// and body in, the whole answer out.
@@ -229,4 +245,220 @@ async fn enrolment_that_is_refused_says_why_and_can_be_tried_again() {
     assert!(refused.to_string().contains("The code is used."));
     let unreachable = handheld.enrol("http://127.0.0.1:1", "abc", "test").await;
     assert_eq!(unreachable.unwrap_err().code().as_str(), "unavailable");
+}
+
+/// A handheld enrolled at [`JOURNAL`], with `notes` recorded and held by the server.
+fn handheld_with_notes(data: &Path, notes: u32) -> (Arc<TestClock>, Handheld) {
+    let clock = Arc::new(TestClock::default());
+    let mut local = enrolled(data, &clock);
+    bring_order(&mut local, order(1));
+    for number in 0..notes {
+        clock.pass(1_000);
+        let event = note(&format!("note {number}"));
+        local.record(order(1), event, None, &[]).unwrap();
+    }
+    drop(local);
+    let random = Arc::new(SystemRandom);
+    let handheld = Handheld::open_with(data, Arc::clone(&clock) as _, random).unwrap();
+    (clock, handheld)
+}
+
+/// A server that knows the journals of the keys in `known`, and gives `new` to others; the
+/// code counts for one key that it does not know.
+async fn enrolling(
+    known: Vec<(String, JournalId)>,
+    new: JournalId,
+    person: PersonId,
+) -> (String, Arc<Mutex<Vec<String>>>) {
+    let known = Mutex::new((known, false));
+    serve(move |_, body| {
+        let request: EnrolRequest = serde_json::from_slice(body).unwrap();
+        let mut state = known.lock().unwrap();
+        let found = state.0.iter().find(|(key, _)| *key == request.public_key);
+        let journal = match found.map(|(_, journal)| *journal) {
+            Some(journal) => journal,
+            None if state.1 => {
+                return plain(
+                    "401 Unauthorized",
+                    "content-type: application/problem+json\r\n",
+                    r#"{"code":"enrol.bad_code","detail":"The code is used."}"#,
+                );
+            }
+            None => {
+                state.0.push((request.public_key, new));
+                new
+            }
+        };
+        state.1 = true;
+        let reply = EnrolReply {
+            journal,
+            person,
+            person_name: "王".to_owned(),
+            epoch: EPOCH,
+            server_time: UnixMillis(START),
+            server_key: hex::encode(server_key().verifying_key().to_bytes()),
+            tokens: tokens(7),
+        };
+        let body = serde_json::to_string(&reply).unwrap();
+        plain("200 OK", "content-type: application/json\r\n", &body)
+    })
+    .await
+}
+
+fn hold_all(local: &mut Local, journal: JournalId) {
+    let work = |db: &rusqlite::Connection| journal::mark_held(db, journal, Seq(99), UnixMillis(1));
+    local.store.write(work).unwrap();
+}
+
+/// What the notes of a journal say, in order; its chain is whole and it continues none.
+fn notes_of(local: &Local, journal: JournalId) -> Vec<String> {
+    let run = journal::run_from(local.store.read(), journal, Seq(1), 99, 1 << 20).unwrap();
+    let mut before = Digest::ZERO;
+    let mut notes = Vec::new();
+    for entry in run {
+        before = link(journal, entry.id.seq, before, Digest::of(&entry.bytes));
+        assert_eq!(entry.link, before);
+        match Entry::from_bytes(&entry.bytes).unwrap() {
+            Entry::Opened(opened) => {
+                assert_eq!((entry.id.seq, opened.continues), (Seq(1), None));
+            }
+            Entry::Record(record) => match record.event {
+                Event::Noted(noted) => notes.push(noted.text),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+    notes
+}
+
+const NEW: JournalId = JournalId(Uuid::from_u128(555));
+const FORKED: JournalId = JournalId(Uuid::from_u128(556));
+
+#[tokio::test]
+async fn a_handheld_that_the_server_does_not_know_comes_back_with_all_it_recorded() {
+    let folder = folder();
+    let (_clock, handheld) = handheld_with_notes(&folder.path().join("data"), 3);
+    handheld.inner.with(|local| hold_all(local, JOURNAL));
+    let (server, heads) = enrolling(Vec::new(), NEW, ME).await;
+    let state = handheld.show(order(1)).unwrap().state;
+    handheld.enrol(&server, "code", "test").await.unwrap();
+    let status = handheld.status().unwrap();
+    assert_eq!((status.journal, status.records_waiting), (Some(NEW), 4));
+    assert_eq!(status.server_url, server);
+    let said = ["note 0", "note 1", "note 2"];
+    handheld.inner.with(|local| {
+        assert_eq!(notes_of(local, NEW), said);
+        let identity = identity::require(local.store.read()).unwrap();
+        assert!(identity.ask_photos && identity.probe);
+        assert!(scope::feed(local.store.read()).unwrap().start_over);
+        assert_eq!(local.secrets.tokens(), Some(&tokens(7)));
+    });
+    let after = handheld.show(order(1)).unwrap().state;
+    assert_eq!(
+        after.map(|state| state.records),
+        state.map(|state| state.records)
+    );
+    // The answer was lost, or the session ended again: the same journal, nothing twice.
+    handheld.enrol(&server, "code", "test").await.unwrap();
+    handheld
+        .inner
+        .with(|local| assert_eq!(notes_of(local, NEW), said));
+    assert_eq!(handheld.status().unwrap().records_waiting, 4);
+    assert_eq!(heads.lock().unwrap().len(), 2);
+}
+
+/// The handheld's journal forked after its second note, and two notes went on in another;
+/// gives the keys of both journals.
+fn fork(clock: &TestClock, handheld: &Handheld) -> [String; 2] {
+    handheld.inner.with(|local| {
+        hold_all(local, JOURNAL);
+        let common = Seq(3);
+        let link = journal::link_at(local.store.read(), JOURNAL, common).unwrap();
+        let first = identity::require(local.store.read()).unwrap().public_key;
+        local
+            .persist(Change::Forked {
+                journal: JOURNAL,
+                common,
+                link: link.unwrap(),
+            })
+            .unwrap();
+        local.persist(Change::Reopened(FORKED)).unwrap();
+        // What the other device wrote comes with the whole scope.
+        let feed = scope::feed(local.store.read()).unwrap();
+        assert!(feed.start_over && feed.cursor.is_none());
+        bring_order(local, order(1));
+        for text in ["note 3", "note 4"] {
+            clock.pass(1_000);
+            local.record(order(1), note(text), None, &[]).unwrap();
+        }
+        let second = identity::require(local.store.read()).unwrap().public_key;
+        [first, second].map(hex::encode)
+    })
+}
+
+const ALL: [&str; 5] = ["note 0", "note 1", "note 2", "note 3", "note 4"];
+
+#[tokio::test]
+async fn what_was_recorded_before_a_fork_comes_along_to_a_server_that_knows_neither() {
+    let folder = folder();
+    let (clock, handheld) = handheld_with_notes(&folder.path().join("data"), 3);
+    fork(&clock, &handheld);
+    let (server, _) = enrolling(Vec::new(), NEW, ME).await;
+    handheld.enrol(&server, "code", "test").await.unwrap();
+    handheld
+        .inner
+        .with(|local| assert_eq!(notes_of(local, NEW), ALL));
+    assert_eq!(handheld.status().unwrap().records_waiting, 6);
+}
+
+#[tokio::test]
+async fn a_server_that_knows_the_journal_before_the_fork_gets_that_and_the_rest_behind_it() {
+    let folder = folder();
+    let (clock, handheld) = handheld_with_notes(&folder.path().join("data"), 3);
+    let [first, _] = fork(&clock, &handheld);
+    let (server, heads) = enrolling(vec![(first.clone(), JOURNAL)], NEW, ME).await;
+    handheld.enrol(&server, "code", "test").await.unwrap();
+    handheld.inner.with(|local| {
+        assert_eq!(notes_of(local, JOURNAL), ALL);
+        let identity = identity::require(local.store.read()).unwrap();
+        assert_eq!(identity.journal, JOURNAL);
+        assert_eq!(hex::encode(identity.public_key), first);
+    });
+    assert_eq!(handheld.status().unwrap().records_waiting, 6);
+    assert_eq!(
+        heads.lock().unwrap().len(),
+        2,
+        "the younger key was refused"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_knows_the_journal_gives_new_tokens_and_changes_nothing_else() {
+    let folder = folder();
+    let (clock, handheld) = handheld_with_notes(&folder.path().join("data"), 3);
+    let [first, second] = fork(&clock, &handheld);
+    let known = vec![(first, JOURNAL), (second, FORKED)];
+    let (server, _) = enrolling(known, NEW, ME).await;
+    let before = handheld.status().unwrap();
+    handheld.enrol(&server, "code", "test").await.unwrap();
+    let after = handheld.status().unwrap();
+    assert_eq!((after.journal, after.head), (Some(FORKED), before.head));
+    assert_eq!(after.records_waiting, before.records_waiting);
+    handheld.inner.with(|local| {
+        assert_eq!(local.secrets.tokens(), Some(&tokens(7)));
+    });
+}
+
+#[tokio::test]
+async fn an_enrolled_handheld_takes_no_code_of_another_person() {
+    let folder = folder();
+    let (_clock, handheld) = handheld_with_notes(&folder.path().join("data"), 1);
+    let (server, _) = enrolling(Vec::new(), NEW, OTHER).await;
+    let refused = handheld.enrol(&server, "code", "test").await;
+    assert!(matches!(refused, Err(Error::AlreadyEnrolled(_))));
+    assert_eq!(handheld.status().unwrap().journal, Some(JOURNAL));
+    handheld.inner.with(|local| {
+        assert_eq!(local.secrets.tokens(), Some(&tokens(0)));
+    });
 }

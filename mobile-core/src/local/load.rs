@@ -6,6 +6,7 @@ use crate::{
     error::Error,
     photos,
     store::{
+        facts,
         identity::{self, Identity, Reopen},
         journal,
         photos::{self as rows, LaneState, Upload},
@@ -33,8 +34,9 @@ impl Local {
             Load::Journal {
                 from,
                 probe,
+                apart,
                 max_bytes,
-            } => self.load_journal(from, probe, max_bytes),
+            } => self.load_journal(from, probe, apart, max_bytes),
             Load::Feed => Ok(Loaded::Feed(scope::feed(self.store.read())?.cursor)),
             Load::Photos {
                 skip,
@@ -48,14 +50,20 @@ impl Local {
         &self,
         from: Option<Seq>,
         probe: bool,
+        apart: bool,
         max_bytes: usize,
     ) -> Result<Loaded, Error> {
         let db = self.store.read();
         let identity = identity::require(db)?;
-        if let Some(reopen) = &identity.reopen {
+        if let Some(reopen) = identity.reopen.as_ref().filter(|_| !apart) {
             return self.reopen_request(&identity, reopen).map(Loaded::Reopen);
         }
         let from = match (from, journal::first_queued(db, identity.journal)?) {
+            (None, None) if apart => return Ok(Loaded::JournalEmpty),
+            (Some(from), _) | (None, Some(from)) if apart => {
+                let kept = facts::apart(db)?.filter(|kept| kept.journal == identity.journal);
+                kept.map_or(from, |kept| from.max(kept.seq.next()))
+            }
             (Some(from), _) | (None, Some(from)) => from,
             (None, None) if probe || identity.probe => journal::head(db, identity.journal)?.0,
             (None, None) => return Ok(Loaded::JournalEmpty),
@@ -130,19 +138,22 @@ impl Local {
     }
 
     /// Whether the file is still what was recorded; otherwise the row says so from now on,
-    /// and the other photos go on (RELIABILITY fault 34).
+    /// and the other photos go on (RELIABILITY fault 34). One that cannot be read is looked
+    /// at again in the next sync.
     fn is_whole(&mut self, upload: &Upload) -> Result<bool, Error> {
         let path = match upload.kind {
             MediaKind::Preview => self.folder.preview(upload.digest),
             MediaKind::Original => self.folder.photo(upload.digest),
         };
-        if photos::check(&path, upload.digest)? {
-            return Ok(true);
-        }
-        tracing::warn!(photo = %upload.photo, "the file of a photo is gone or changed");
+        let reason = match photos::check(&path, upload.digest) {
+            Ok(true) => return Ok(true),
+            Ok(false) => "the file is gone or is no longer what was recorded".to_owned(),
+            Err(error) => format!("{}{error}", rows::UNREADABLE),
+        };
+        tracing::warn!(photo = %upload.photo, reason, "a photo cannot be sent");
         self.store.write(|db| {
-            let reason = "the file is gone or is no longer what was recorded";
-            rows::set_stuck(db, upload.photo, upload.kind, LaneState::Damaged, reason)
+            let state = LaneState::Damaged;
+            rows::set_stuck(db, upload.photo, upload.kind, state, &reason)
         })?;
         Ok(false)
     }

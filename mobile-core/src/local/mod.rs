@@ -12,7 +12,7 @@ use crate::{
     secrets::Secrets,
     store::{Store, facts, identity},
 };
-use gridcrew_sync_protocol::time::{Millis, ServerAnchor, UnixMillis};
+use gridcrew_sync_protocol::time::{Millis, ServerAnchor, Sureness, TrustedTime, UnixMillis};
 use std::{fmt, fs::File, path::Path, sync::Arc};
 
 /// Longest way of a question and its answer for which the answer's time is believed, when
@@ -77,6 +77,18 @@ impl Local {
     /// The wall clock, for rows that are only looked at by the person.
     pub(crate) fn wall(&self) -> UnixMillis {
         self.clock.now().wall
+    }
+
+    /// What time it is held to be, and how sure that is.
+    pub(crate) fn trusted_now(&self) -> Result<TrustedTime, Error> {
+        let anchor = identity::anchor(self.store.read())?;
+        Ok(self.clock.now().evidence(anchor, None).trusted())
+    }
+
+    /// The time, if it is sure: spans that decide about removing are measured by it.
+    pub(crate) fn sure_now(&self) -> Result<Option<UnixMillis>, Error> {
+        let now = self.trusted_now()?;
+        Ok((now.sureness != Sureness::Unsure).then_some(now.at))
     }
 
     /// Remembers a server time that came with an answer to a question asked at `asked`

@@ -8,15 +8,15 @@ use crate::{
     fold::refold,
     journal::change_over,
     store::{
+        facts,
         identity::{self, Reopen},
-        journal, orders, photos as rows,
-        scope::{self, FeedState},
+        journal, orders, photos as rows, scope,
     },
 };
 use gridcrew_sync_protocol::{
     digest::Digest,
     ids::{Epoch, JournalId, OrderId},
-    journal::Seq,
+    journal::{EntryId, Seq},
     media::{HeldReply, MediaKind},
     time::UnixMillis,
 };
@@ -39,6 +39,9 @@ impl Local {
                 parked,
             } => self.store.write(|db| {
                 let known = journal::link_at(db, journal, held)?;
+                if known.is_none() {
+                    hear_beyond(db, EntryId { journal, seq: held })?;
+                }
                 if known != Some(link) {
                     return Ok(disagreement(known));
                 }
@@ -63,6 +66,14 @@ impl Local {
                 common,
                 link,
             } => self.forked(journal, (common, link), now),
+            Change::KeptApart { journal, last } => {
+                let last = EntryId { journal, seq: last };
+                self.done(|db| {
+                    let before = facts::apart(db)?.filter(|before| before.journal == journal);
+                    facts::set_apart(db, before.max(Some(last)))
+                })
+            }
+            Change::LeaveScope => self.done(feed::leave_scope),
             Change::NotForked => self.store.write(|db| {
                 let mut identity = identity::require(db)?;
                 identity.reopen = None;
@@ -73,24 +84,18 @@ impl Local {
             Change::Reopened(new) => self.reopened(new, now),
             Change::Page(page) => self.store.write(|db| {
                 let me = identity::require(db)?.person;
-                feed::apply(db, me, &page)?;
-                Ok(Stored::Done)
+                feed::apply(db, me, &page)
             }),
             Change::ForgetCursor => self.store.write(|db| {
-                scope::set_feed(
-                    db,
-                    &FeedState {
-                        cursor: None,
-                        start_over: true,
-                    },
-                )?;
+                scope::ask_anew(db)?;
                 Ok(Stored::Done)
             }),
             Change::UploadAt { photo, kind, url } => {
                 self.done(|db| rows::set_url(db, photo, kind, url.as_deref()))
             }
             Change::PhotoHeld { photo, kind } => {
-                self.done(|db| rows::set_held(db, photo, kind, now))
+                let held_at = self.sure_now()?;
+                self.done(|db| rows::set_held(db, photo, kind, held_at))
             }
             Change::PhotoStuck {
                 photo,
@@ -99,7 +104,8 @@ impl Local {
                 reason,
             } => self.done(|db| rows::set_stuck(db, photo, kind, state, &reason)),
             Change::PhotosHeld { asked, reply } => {
-                self.done(|db| photos_held(db, &asked, &reply, now))
+                let held_at = self.sure_now()?;
+                self.done(|db| photos_held(db, &asked, &reply, held_at))
             }
             Change::AskedAll => self.store.write(|db| {
                 let mut identity = identity::require(db)?;
@@ -159,6 +165,9 @@ impl Local {
             identity.journal = new;
             identity.public_key = reopen.public_key;
             identity.probe = false;
+            // What another device wrote into the old journal was left out as our own, and
+            // lies before the cursor.
+            scope::ask_anew(db)?;
             change_over(db, &identity, old, (reopen.common, reopen.link), now)
         })?;
         self.secrets.take_spare()?;
@@ -174,6 +183,16 @@ fn disagreement(known: Option<Digest>) -> Stored {
     }
 }
 
+/// The server holds more of the journal than this device, which was restored from a copy:
+/// told whole, orders bring what it wrote before, too. Asked for once for each end of it.
+fn hear_beyond(db: &Connection, last: EntryId) -> Result<(), Error> {
+    if facts::beyond(db)? == Some(last) {
+        return Ok(());
+    }
+    facts::set_beyond(db, last)?;
+    scope::ask_anew(db)
+}
+
 /// The server began a new life: everything it said before is void. The journal is offered
 /// from its head on, photos are asked about, the feed begins anew with its next page.
 fn new_epoch(db: &Connection, epoch: Epoch) -> Result<Stored, Error> {
@@ -183,13 +202,8 @@ fn new_epoch(db: &Connection, epoch: Epoch) -> Result<Stored, Error> {
     identity.ask_photos = true;
     identity::put(db, &identity)?;
     rows::forget_urls(db)?;
-    scope::set_feed(
-        db,
-        &FeedState {
-            cursor: None,
-            start_over: true,
-        },
-    )?;
+    facts::set_apart(db, None)?;
+    scope::ask_anew(db)?;
     Ok(Stored::Done)
 }
 
@@ -226,7 +240,7 @@ fn photos_held(
     db: &Connection,
     asked: &[Digest],
     reply: &HeldReply,
-    now: UnixMillis,
+    held_at: Option<UnixMillis>,
 ) -> Result<(), Error> {
     let originals: BTreeSet<&Digest> = reply.originals.iter().collect();
     let previews: BTreeSet<&Digest> = reply.previews.iter().collect();
@@ -236,7 +250,7 @@ fn photos_held(
             (MediaKind::Preview, previews.contains(photo)),
         ] {
             if held {
-                rows::set_held(db, *photo, kind, now)?;
+                rows::set_held(db, *photo, kind, held_at)?;
             } else {
                 rows::lost(db, *photo, kind)?;
             }

@@ -152,10 +152,12 @@ pub struct Thinned {
     pub bytes: u64,
 }
 
-/// Removes the originals that the server has held for [`KEEP`]; their rows stay.
+/// Removes the originals that the server has held for [`KEEP`]; their rows stay. `now` is
+/// sure: by a wall clock that was set wrong, everything would be old.
 pub(crate) fn thin(store: &mut Store, folder: &Folder, now: UnixMillis) -> Result<Thinned, Error> {
     let before = UnixMillis(now.0.saturating_sub(KEEP.0));
     let mut thinned = Thinned::default();
+    store.write(|db| rows::date_held(db, now))?;
     for (digest, bytes) in rows::to_thin(store.read(), before)? {
         // The row first: a row that says the file is gone while it is not costs a sweep, a
         // row that expects a file that is gone would be a loss.

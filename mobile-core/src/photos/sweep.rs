@@ -27,9 +27,17 @@ pub(crate) fn sweep(store: &Store, folder: &Folder) -> Result<Vec<String>, Error
                 lines.push(format!("photo {digest}: no record promises it; removed"));
             }
         } else if name.is_some_and(|name| name.ends_with(".part")) {
-            let digest = Digest::of(&fs::read(&path)?);
+            // What cannot be read now may be read another time: it stays.
+            let content = match fs::read(&path) {
+                Ok(content) => content,
+                Err(error) => {
+                    tracing::warn!(part = %path.display(), %error, "cannot be read");
+                    continue;
+                }
+            };
+            let digest = Digest::of(&content);
             let wanted = rows::expected(store.read(), digest)?;
-            if wanted && !check(&folder.photo(digest), digest)? {
+            if wanted && !check(&folder.photo(digest), digest).unwrap_or(false) {
                 fs::rename(&path, folder.photo(digest))?;
                 lines.push(format!("photo {digest}: adopted from a part file"));
             } else {

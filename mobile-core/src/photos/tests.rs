@@ -170,12 +170,12 @@ fn only_what_the_server_has_held_for_thirty_days_is_removed() {
     let second = take(&local, &picture(folder.path(), 2, 32)).unwrap();
     promise(&mut local, first.clone());
     promise(&mut local, second.clone());
-    let held_at = local.wall();
+    let held_at = local.trusted_now().unwrap().at;
     local
         .store
         .write(|db| {
-            rows::set_held(db, first.digest, MediaKind::Original, held_at)?;
-            rows::set_held(db, first.digest, MediaKind::Preview, held_at)
+            rows::set_held(db, first.digest, MediaKind::Original, Some(held_at))?;
+            rows::set_held(db, first.digest, MediaKind::Preview, Some(held_at))
         })
         .unwrap();
     let thin_at = |local: &mut Local, days: i64| {

@@ -1,9 +1,11 @@
-//! Small facts for the person: the last success, what went wrong, what was found.
+//! Small facts: for the person, the last success, what went wrong, what was found; for the
+//! sync, what it did already and need not do again.
 
 use crate::error::Error;
-use gridcrew_sync_protocol::time::UnixMillis;
+use gridcrew_sync_protocol::{ids::OrderId, journal::EntryId, time::UnixMillis};
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::BTreeSet;
 
 /// What a sync left to be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,35 +20,62 @@ pub(crate) struct SyncFacts {
 
 /// The facts about syncing.
 pub(crate) fn sync(db: &Connection) -> Result<SyncFacts, Error> {
-    let text: Option<String> = db
-        .query_row("SELECT value FROM fact WHERE key = 'sync'", [], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    // A fact that an older program wrote in another shape is worth no failure.
-    Ok(text
-        .and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_default())
+    get(db, "sync")
 }
 
 /// Replaces the facts about syncing.
 pub(crate) fn set_sync(db: &Connection, facts: &SyncFacts) -> Result<(), Error> {
-    let text = serde_json::to_string(facts).map_err(|error| Error::Storage(error.to_string()))?;
-    set(db, "sync", &text)
+    set(db, "sync", facts)
 }
 
 /// Adds a line to what was found at opening, such as a damaged store.
 pub(crate) fn add_finding(db: &Connection, line: &str) -> Result<(), Error> {
     let mut lines = findings(db)?;
     lines.push(line.to_owned());
-    let text = serde_json::to_string(&lines).map_err(|error| Error::Storage(error.to_string()))?;
-    set(db, "findings", &text)
+    set(db, "findings", &lines)
 }
 
 /// What was found at opening, oldest first.
 pub(crate) fn findings(db: &Connection) -> Result<Vec<String>, Error> {
+    get(db, "findings")
+}
+
+/// The last entry that the server was heard to hold beyond the end of a journal here, and
+/// for which the feed was begun anew.
+pub(crate) fn beyond(db: &Connection) -> Result<Option<EntryId>, Error> {
+    get(db, "beyond")
+}
+
+/// Remembers what the server holds beyond the end of a journal.
+pub(crate) fn set_beyond(db: &Connection, last: EntryId) -> Result<(), Error> {
+    set(db, "beyond", &last)
+}
+
+/// The orders of which fewer entries were here than the server counts, and for which the
+/// feed was begun anew.
+pub(crate) fn short(db: &Connection) -> Result<BTreeSet<OrderId>, Error> {
+    get(db, "short")
+}
+
+/// Replaces the orders of which fewer entries were here than the server counts.
+pub(crate) fn set_short(db: &Connection, orders: &BTreeSet<OrderId>) -> Result<(), Error> {
+    set(db, "short", orders)
+}
+
+/// The last entry that a server keeps apart, which took this handheld for revoked.
+pub(crate) fn apart(db: &Connection) -> Result<Option<EntryId>, Error> {
+    get(db, "apart")
+}
+
+/// Remembers up to where the server keeps entries apart; nothing for nowhere.
+pub(crate) fn set_apart(db: &Connection, last: Option<EntryId>) -> Result<(), Error> {
+    set(db, "apart", &last)
+}
+
+/// A fact; an unknown one, or one that an older program wrote in another shape, is none.
+fn get<T: DeserializeOwned + Default>(db: &Connection, key: &str) -> Result<T, Error> {
     let text: Option<String> = db
-        .query_row("SELECT value FROM fact WHERE key = 'findings'", [], |row| {
+        .query_row("SELECT value FROM fact WHERE key = ?1", [key], |row| {
             row.get(0)
         })
         .optional()?;
@@ -55,11 +84,12 @@ pub(crate) fn findings(db: &Connection) -> Result<Vec<String>, Error> {
         .unwrap_or_default())
 }
 
-fn set(db: &Connection, key: &str, value: &str) -> Result<(), Error> {
+fn set<T: Serialize>(db: &Connection, key: &str, value: &T) -> Result<(), Error> {
+    let text = serde_json::to_string(value).map_err(|error| Error::Storage(error.to_string()))?;
     db.execute(
         "INSERT INTO fact (key, value) VALUES (?1, ?2)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        params![key, value],
+        params![key, text],
     )?;
     Ok(())
 }

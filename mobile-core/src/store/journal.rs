@@ -265,6 +265,24 @@ pub(crate) fn supersede_after(
     Ok(rows)
 }
 
+/// Queues every entry of a journal that is offered anew; gives those that another journal
+/// had superseded, in order.
+pub(crate) fn revive(db: &Connection, journal: JournalId) -> Result<Vec<Stored>, Error> {
+    let mut statement = db.prepare(
+        "SELECT journal, seq, bytes, link, order_id FROM journal_entry
+         WHERE journal = ?1 AND state = 'superseded' ORDER BY seq",
+    )?;
+    let rows = statement
+        .query_map([journal.0.as_bytes()], stored)?
+        .collect::<Result<Vec<_>, _>>()?;
+    db.execute(
+        "UPDATE journal_entry SET state = 'queued', held_at = NULL, parked = NULL
+         WHERE journal = ?1",
+        [journal.0.as_bytes()],
+    )?;
+    Ok(rows)
+}
+
 /// This handheld's own entries of an order that count in its fold: neither parked nor
 /// superseded.
 pub(crate) fn of_order(db: &Connection, order: OrderId) -> Result<Vec<(EntryId, Vec<u8>)>, Error> {
@@ -282,6 +300,15 @@ pub(crate) fn of_order(db: &Connection, order: OrderId) -> Result<Vec<(EntryId, 
         })?
         .collect::<Result<Vec<_>, _>>()?;
     Ok(rows)
+}
+
+/// Whether entries of this handheld of an order wait for the server.
+pub(crate) fn waits_of(db: &Connection, order: OrderId) -> Result<bool, Error> {
+    let found = db
+        .prepare_cached("SELECT 1 FROM journal_entry WHERE order_id = ?1 AND state = 'queued'")?
+        .query_row([order.0.as_bytes()], |_| Ok(()))
+        .optional()?;
+    Ok(found.is_some())
 }
 
 /// An entry with how it stands, for the screen.

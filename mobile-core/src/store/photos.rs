@@ -191,26 +191,39 @@ pub(crate) fn set_url(
     Ok(())
 }
 
-/// The server has it, verified.
+/// The server has it, verified. `now` is left out while the time is not sure: the days
+/// that an original is kept then begin with [`date_held`].
 pub(crate) fn set_held(
     db: &Connection,
     photo: Digest,
     kind: MediaKind,
-    now: UnixMillis,
+    now: Option<UnixMillis>,
 ) -> Result<(), Error> {
-    let sql = match kind {
-        MediaKind::Preview => {
+    match kind {
+        MediaKind::Preview => db.execute(
             "UPDATE photo SET preview_state = 'held', preview_reason = NULL,
                 preview_upload = NULL
-             WHERE digest = ?1 AND ?2 IS NOT NULL"
-        }
-        MediaKind::Original => {
+             WHERE digest = ?1",
+            [photo.0],
+        )?,
+        MediaKind::Original => db.execute(
             "UPDATE photo SET original_state = 'held', original_reason = NULL,
                 original_upload = NULL, original_held_at = coalesce(original_held_at, ?2)
-             WHERE digest = ?1"
-        }
+             WHERE digest = ?1",
+            params![photo.0, now.map(|now| now.0)],
+        )?,
     };
-    db.execute(sql, params![photo.0, now.0])?;
+    Ok(())
+}
+
+/// The originals whose holding could not be dated when it was heard of are counted as held
+/// since `now`, which is sure.
+pub(crate) fn date_held(db: &Connection, now: UnixMillis) -> Result<(), Error> {
+    db.execute(
+        "UPDATE photo SET original_held_at = ?1
+         WHERE original_state = 'held' AND original_held_at IS NULL",
+        [now.0],
+    )?;
     Ok(())
 }
 
@@ -238,6 +251,25 @@ pub(crate) fn set_stuck(
         }
     };
     db.execute(sql, params![photo.0, state, reason])?;
+    Ok(())
+}
+
+/// How the reason of a photo begins whose file is there and could not be read.
+pub(crate) const UNREADABLE: &str = "the file cannot be read: ";
+
+/// Queues what could not be read once more: the fault may have been the disk's or the
+/// system's, and have passed.
+pub(crate) fn retry_unreadable(db: &Connection) -> Result<(), Error> {
+    for lane in ["preview", "original"] {
+        db.execute(
+            &format!(
+                "UPDATE photo SET {lane}_state = 'queued'
+                 WHERE {lane}_state = 'damaged'
+                       AND substr({lane}_reason, 1, length(?1)) = ?1"
+            ),
+            [UNREADABLE],
+        )?;
+    }
     Ok(())
 }
 

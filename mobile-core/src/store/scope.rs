@@ -41,6 +41,15 @@ pub(crate) fn set_feed(db: &Connection, state: &FeedState) -> Result<(), Error> 
     Ok(())
 }
 
+/// Asks for the whole scope anew: the next page drops what was brought before.
+pub(crate) fn ask_anew(db: &Connection) -> Result<(), Error> {
+    let state = FeedState {
+        cursor: None,
+        start_over: true,
+    };
+    set_feed(db, &state)
+}
+
 /// The person himself, if the feed brought him.
 pub(crate) fn me(db: &Connection) -> Result<Option<Me>, Error> {
     let body: Option<Vec<u8>> = db

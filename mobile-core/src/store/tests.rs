@@ -2,6 +2,7 @@
 
 use super::{Store, facts, identity, journal, orders, scope};
 use crate::{
+    engine::Stored,
     error::Error,
     feed,
     fixture::{
@@ -11,7 +12,7 @@ use crate::{
 };
 use gridcrew_sync_protocol::{
     digest::Digest,
-    feed::{FeedItem, OrderItem},
+    feed::{FeedItem, FeedPage, OrderItem},
     journal::{Seq, link},
 };
 use std::sync::Arc;
@@ -195,6 +196,56 @@ fn the_local_fold_is_compared_with_the_servers_when_both_count_the_same() {
     let next = page("3", vec![FeedItem::Order(lying)]);
     local.store.write(|db| feed::apply(db, ME, &next)).unwrap();
     assert_eq!(agrees(&local), Some(true));
+}
+
+#[test]
+fn entries_that_are_missing_here_make_the_scope_be_told_anew_once() {
+    let folder = folder();
+    let clock = Arc::new(TestClock::default());
+    let mut local = enrolled(&folder.path().join("data"), &clock);
+    bring_order(&mut local, order(1));
+    let more = |cursor: &str, more: bool| {
+        let item = OrderItem {
+            count: 3,
+            entries: Vec::new(),
+            ..order_item(order(1), server_entries(order(1), ME), false)
+        };
+        FeedPage {
+            more,
+            ..page(cursor, vec![FeedItem::Order(item)])
+        }
+    };
+    let mut apply = |page: FeedPage| {
+        let stored = local.store.write(|db| feed::apply(db, ME, &page)).unwrap();
+        (stored, scope::feed(local.store.read()).unwrap().cursor)
+    };
+    let cursor = |text: &str| Some(text.to_owned());
+    // The rest may come with the next page.
+    assert_eq!(apply(more("2", true)), (Stored::Done, cursor("2")));
+    assert_eq!(apply(more("3", false)), (Stored::Anew, None));
+    // It was told anew, and that did not help.
+    assert_eq!(apply(more("4", false)), (Stored::Done, cursor("4")));
+    // The counts agree again; the next time it is asked for again.
+    let item = order_item(order(1), server_entries(order(1), ME), true);
+    let whole = page("5", vec![FeedItem::Order(item)]);
+    assert_eq!(apply(whole), (Stored::Done, cursor("5")));
+    assert_eq!(apply(more("6", false)), (Stored::Anew, None));
+}
+
+#[test]
+fn what_is_on_its_way_to_the_server_is_no_reason_to_be_told_anew() {
+    let folder = folder();
+    let clock = Arc::new(TestClock::default());
+    let mut local = enrolled(&folder.path().join("data"), &clock);
+    bring_order(&mut local, order(1));
+    local.record(order(1), note("unsent"), None, &[]).unwrap();
+    let item = OrderItem {
+        count: 9,
+        ..order_item(order(1), server_entries(order(1), ME), false)
+    };
+    let next = page("2", vec![FeedItem::Order(item)]);
+    let stored = local.store.write(|db| feed::apply(db, ME, &next)).unwrap();
+    assert_eq!(stored, Stored::Done);
 }
 
 #[test]

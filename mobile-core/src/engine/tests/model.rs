@@ -54,6 +54,10 @@ pub(crate) struct Model {
     pub(crate) token: u32,
     pub(crate) revoked: bool,
     pub(crate) now: i64,
+    /// The entries that were kept apart, and in how many batches.
+    pub(crate) apart: (BTreeSet<Seq>, u32),
+    /// Raised to tell the whole feed anew, to whatever cursor.
+    pub(crate) tells: u32,
     forked: BTreeSet<JournalId>,
     reopened: BTreeMap<[u8; 32], JournalId>,
     next_upload: u64,
@@ -70,6 +74,8 @@ impl Model {
             token: 0,
             revoked: false,
             now: START,
+            apart: (BTreeSet::new(), 0),
+            tells: 0,
             forked: BTreeSet::new(),
             reopened: BTreeMap::new(),
             next_upload: 1,
@@ -87,6 +93,9 @@ impl Model {
     pub(crate) fn answer(&mut self, request: &Request, token: u32, chunk: &[u8]) -> HttpReply {
         if token != self.token && !matches!(request, Request::Refresh) {
             return self.problem(Code::AuthExpired);
+        }
+        if self.revoked && !matches!(request, Request::Push(_)) {
+            return self.problem(Code::AuthRevoked);
         }
         match request {
             Request::Push(body) => self.push(body),
@@ -139,6 +148,9 @@ impl Model {
         };
         let links = batch.verify(key).unwrap();
         let outcome = if self.revoked {
+            let seqs = batch.first.0..=batch.last().0;
+            self.apart.0.extend(seqs.map(Seq));
+            self.apart.1 += 1;
             Ok(PushOutcome::Revoked)
         } else {
             self.outcome(&batch, &links)
@@ -235,7 +247,7 @@ impl Model {
 
     /// The feed: everything for who has no cursor of this life, then nothing.
     fn feed(&self, cursor: Option<&str>) -> HttpReply {
-        let present = format!("{}", self.epoch);
+        let present = format!("{} {}", self.epoch, self.tells);
         let mut items = Vec::new();
         if cursor != Some(present.as_str()) {
             items.push(FeedItem::StartOver);

@@ -3,9 +3,9 @@
 
 use super::world::{Fate, World, note_entry};
 use crate::{
-    engine::{Budget, Ended, Event, Problem, Request},
-    fixture::{JOURNAL, note, order},
-    store::{identity, journal, photos},
+    engine::{Budget, Ended, Event, Lane, Problem, Request},
+    fixture::{JOURNAL, bring_order, note, order},
+    store::{identity, journal, orders, photos, scope},
 };
 use gridcrew_sync_protocol::{
     code::Code,
@@ -14,6 +14,7 @@ use gridcrew_sync_protocol::{
     media::MediaKind,
     order::Status,
 };
+use std::collections::BTreeSet;
 
 const HOUR: Budget = Budget {
     seconds: Some(3_600),
@@ -208,6 +209,36 @@ fn a_device_restored_from_an_old_copy_finds_its_fork_and_loses_nothing() {
 }
 
 #[test]
+fn what_a_restored_device_lacks_of_its_own_journal_is_told_again_and_asked_for_once() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        world.note();
+    }
+    world.run(HOUR);
+    let set_back = |world: &mut World| {
+        let work = |db: &rusqlite::Connection| {
+            db.execute("DELETE FROM journal_entry WHERE seq > 2", [])?;
+            let own = [JOURNAL.0.as_bytes()];
+            db.execute("DELETE FROM order_entry WHERE journal = ?1", own)?;
+            let mut identity = identity::require(db)?;
+            identity.probe = true;
+            identity::put(db, &identity)
+        };
+        world.local().store.write(work).unwrap();
+    };
+    set_back(&mut world);
+    let problem = Some(Problem::Continued);
+    assert_eq!(world.run(HOUR), (Ended::Done, problem.clone()));
+    let records = crate::fold::records(world.local().store.read(), order(1)).unwrap();
+    assert_eq!(records.len(), 6, "three of the server's, three notes");
+    let before = world.requests;
+    assert_eq!(world.run(HOUR), (Ended::Done, problem));
+    let feed = scope::feed(world.local().store.read()).unwrap();
+    assert!(feed.cursor.is_some() && !feed.start_over);
+    assert_eq!(world.requests - before, 2, "a probe and a page");
+}
+
+#[test]
 fn a_parked_record_holds_up_nothing_and_is_left_out_of_the_fold() {
     let mut world = World::new();
     let parked = world.note();
@@ -281,12 +312,71 @@ fn a_renewal_that_is_lost_in_a_dead_zone_is_asked_for_again() {
 }
 
 #[test]
-fn a_revoked_handheld_stops_sending_and_keeps_its_records() {
+fn a_revoked_handheld_offers_its_records_once_and_keeps_them() {
+    let mut world = World::new();
+    world.notes(1_203);
+    world.server.revoked = true;
+    assert_eq!(world.run(HOUR), (Ended::Blocked, Some(Problem::Revoked)));
+    assert_eq!(queued(&mut world), 1_204);
+    let all: BTreeSet<Seq> = (1..=1_204).map(Seq).collect();
+    assert_eq!(world.server.apart, (all, 3));
+    // What it learns of first is another lane's refusal.
+    world.notes(1);
+    world.begin(HOUR);
+    world.meet(0, &Fate::Through);
+    assert_eq!(world.go_on(), (Ended::Blocked, Some(Problem::Revoked)));
+    let (apart, batches) = &world.server.apart;
+    assert_eq!((apart.len(), *batches), (1_205, 5), "not all of it again");
+    // It was an error.
+    world.server.revoked = false;
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
+}
+
+#[test]
+fn a_revocation_that_is_heard_of_at_the_renewal_of_the_token_ends_the_sync_too() {
     let mut world = World::new();
     world.note();
     world.server.revoked = true;
+    world.server.token = 1;
     assert_eq!(world.run(HOUR), (Ended::Blocked, Some(Problem::Revoked)));
     assert_eq!(queued(&mut world), 2);
+    let row = orders::get(world.local().store.read(), order(1)).unwrap();
+    assert!(row.unwrap().details.is_none());
+}
+
+#[test]
+fn a_revoked_handheld_gives_up_its_scope_but_not_its_records() {
+    for refusal in [Code::AuthRevoked, Code::AuthForbidden] {
+        let mut world = World::new();
+        world.note();
+        world.run(HOUR);
+        world.server.orders.push(order(2));
+        world.server.tells += 1;
+        world.run(HOUR);
+        let local = world.local();
+        bring_order(local, order(3));
+        local.record(order(3), note("unsent"), None, &[]).unwrap();
+        world.begin(HOUR);
+        while world.ended.is_none() {
+            match world.asked.first() {
+                None => world.sleep(),
+                Some((Lane::Feed, ..)) => world.meet(0, &Fate::Problem(refusal)),
+                Some((Lane::Session, ..)) => panic!("the token is not at fault"),
+                Some(_) => world.meet(0, &Fate::Lost),
+            }
+        }
+        let db = world.local().store.read();
+        for gone in [1, 2] {
+            let row = orders::get(db, order(gone)).unwrap();
+            assert!(row.is_none(), "{refusal}: {gone}");
+        }
+        let kept = orders::get(db, order(3)).unwrap().unwrap();
+        assert!(kept.gone && kept.details.is_none(), "{refusal}");
+        assert_eq!(scope::counts(db).unwrap(), (0, 0));
+        assert_eq!(scope::feed(db).unwrap().cursor, None);
+        assert_eq!(queued(&mut world), 1, "{refusal}");
+    }
 }
 
 #[test]
@@ -479,6 +569,89 @@ fn a_budget_of_seconds_ends_a_sync_that_cannot_get_through() {
     assert!(world.clock.uptime.load(std::sync::atomic::Ordering::SeqCst) <= 21_000);
 }
 
+/// What may become of the requests of one lane, sync after sync, with the others whole.
+const LANE_TROUBLES: [Fate; 8] = [
+    Fate::Problem(Code::Internal),
+    Fate::Problem(Code::RequestTimeout),
+    Fate::Problem(Code::StorageFull),
+    Fate::Problem(Code::AuthForbidden),
+    Fate::Proxy(413),
+    Fate::Proxy(502),
+    Fate::Maintenance,
+    Fate::Lost,
+];
+
+/// Runs a sync of ten minutes in which the requests of that lane all meet the same fate;
+/// gives how many there were.
+fn run_with_trouble(world: &mut World, lane: Lane, fate: &Fate) -> u32 {
+    world.begin(Budget::seconds(600));
+    let mut troubled = 0;
+    while world.ended.is_none() {
+        match world.asked.first() {
+            None => world.sleep(),
+            Some((other, ..)) if *other == lane => {
+                troubled += 1;
+                world.meet(0, fate);
+            }
+            Some(_) => world.meet(0, &Fate::Through),
+        }
+    }
+    troubled
+}
+
+#[test]
+fn pushes_that_never_go_through_keep_neither_the_feed_nor_the_photos_back() {
+    for fate in LANE_TROUBLES {
+        let mut world = World::new();
+        let photo = world.photograph(24);
+        world.run(HOUR);
+        // The photo is wanted again, and there is a new order.
+        world
+            .local()
+            .store
+            .write(|db| photos::lost(db, photo, MediaKind::Original))
+            .unwrap();
+        world.server.books.held.clear();
+        world.server.orders.push(order(2));
+        world.server.tells += 1;
+        world.note();
+        let tries = run_with_trouble(&mut world, Lane::Journal, &fate);
+        assert!((1..120).contains(&tries), "{fate:?}: {tries} tries");
+        let db = world.local().store.read();
+        assert!(orders::get(db, order(2)).unwrap().is_some(), "{fate:?}");
+        let counts = photos::counts(db).unwrap();
+        assert_eq!(counts.originals_waiting, 0, "{fate:?}");
+        assert_eq!(queued(&mut world), 1, "{fate:?}");
+        assert_eq!(world.run(HOUR), (Ended::Done, None), "{fate:?}");
+    }
+}
+
+#[test]
+fn a_feed_that_never_goes_through_keeps_no_photo_back() {
+    for fate in LANE_TROUBLES {
+        let mut world = World::new();
+        world.note();
+        world.photograph(64);
+        run_with_trouble(&mut world, Lane::Feed, &fate);
+        assert_eq!(queued(&mut world), 0, "{fate:?}");
+        let counts = photos::counts(world.local().store.read()).unwrap();
+        assert_eq!(counts.originals_waiting, 0, "{fate:?}");
+    }
+}
+
+#[test]
+fn photos_that_never_go_through_keep_no_record_and_no_page_back() {
+    for fate in LANE_TROUBLES {
+        let mut world = World::new();
+        world.photograph(24);
+        world.server.orders.push(order(2));
+        run_with_trouble(&mut world, Lane::Photos, &fate);
+        assert_eq!(queued(&mut world), 0, "{fate:?}");
+        let db = world.local().store.read();
+        assert!(orders::get(db, order(2)).unwrap().is_some(), "{fate:?}");
+    }
+}
+
 #[test]
 fn a_photo_whose_file_was_changed_is_flagged_and_the_others_go_on() {
     let mut world = World::new();
@@ -492,6 +665,33 @@ fn a_photo_whose_file_was_changed_is_flagged_and_the_others_go_on() {
     assert!(!held.contains_key(&(damaged, MediaKind::Original)));
     let counts = photos::counts(world.local().store.read()).unwrap();
     assert_eq!(counts.damaged, 1);
+}
+
+#[test]
+fn a_photo_that_cannot_be_read_holds_up_nothing_and_is_looked_at_again() {
+    let mut world = World::new();
+    let unreadable = world.photograph(24);
+    let fine = world.photograph(25);
+    // Reading a folder fails, as reading a bad sector does.
+    let path = world.local().folder.photo(unreadable);
+    let aside = path.with_extension("aside");
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert_eq!(world.run(HOUR).0, Ended::Done);
+    assert_eq!(queued(&mut world), 0);
+    let held = &world.server.books.held;
+    assert!(held.contains_key(&(fine, MediaKind::Original)));
+    let counts = photos::counts(world.local().store.read()).unwrap();
+    assert_eq!(counts.damaged, 1);
+    let standing = photos::of_order(world.local().store.read(), order(1)).unwrap();
+    let of = |digest| standing.iter().find(|one| one.digest == digest).unwrap();
+    let reason = of(unreadable).original_reason.clone().unwrap();
+    assert!(reason.starts_with(photos::UNREADABLE), "{reason}");
+    // The disk has recovered.
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::rename(&aside, &path).unwrap();
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
 }
 
 #[test]

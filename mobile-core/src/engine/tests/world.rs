@@ -14,6 +14,7 @@ use crate::{
     store::{identity, journal, orders, photos},
 };
 use gridcrew_sync_protocol::{
+    code::Code,
     digest::Digest,
     journal::Entry,
     media::MediaKind,
@@ -41,6 +42,8 @@ pub(crate) enum Fate {
     Proxy(u16),
     /// The server is in maintenance.
     Maintenance,
+    /// The server refuses with one of its codes.
+    Problem(Code),
     /// Only half of the body comes through, and the answer is lost.
     Half,
     /// The server's answer is cut in its middle, with nothing to tell that it was.
@@ -121,7 +124,10 @@ impl World {
 
     /// Many notes at once, as after a week without a network.
     pub(crate) fn notes(&mut self, count: usize) {
-        let texts: Vec<String> = (0..count).map(|number| format!("week {number}")).collect();
+        let from = self.noted.len();
+        let texts: Vec<String> = (from..from + count)
+            .map(|number| format!("week {number}"))
+            .collect();
         let local = self.local.as_mut().unwrap();
         let now = local.wall();
         local
@@ -163,7 +169,9 @@ impl World {
 
     /// Begins a sync.
     pub(crate) fn begin(&mut self, budget: Budget) {
-        let identity = identity::require(self.local().store.read()).unwrap();
+        let local = self.local();
+        local.store.write(photos::retry_unreadable).unwrap();
+        let identity = identity::require(local.store.read()).unwrap();
         self.seed += 1;
         let key = server_key().verifying_key();
         self.engine = Some(Engine::new(budget, key, identity.epoch, self.seed));
@@ -253,6 +261,7 @@ impl World {
             Fate::Html => Reply::Http(strange(200)),
             Fate::Proxy(status) => Reply::Http(strange(*status)),
             Fate::Maintenance => Reply::Http(strange(503)),
+            Fate::Problem(code) => Reply::Http(self.server.problem(*code)),
             Fate::Half => {
                 chunk.truncate(chunk.len() / 2);
                 if matches!(request, Request::Chunk { .. }) {
