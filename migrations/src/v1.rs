@@ -33,6 +33,10 @@ impl MigrationTrait for FirstLight {
         {
             manager.create_index(index).await?;
         }
+        let connection = manager.get_connection();
+        for statement in trace::counting(connection.get_database_backend()) {
+            connection.execute_unprepared(&statement).await?;
+        }
         Ok(())
     }
 }

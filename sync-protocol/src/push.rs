@@ -121,7 +121,8 @@ pub enum PushOutcome {
         /// Its link; zero when there is none.
         link: Digest,
     },
-    /// The handheld was revoked: the entries are kept apart, nothing is applied.
+    /// The handheld was revoked or its person disabled: the entries are kept apart, nothing is
+    /// applied.
     Revoked,
 }
 

@@ -1,7 +1,7 @@
 //! The trace: entries and batches of all journals, and the feed over their changes.
 
 use super::{index, table};
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{prelude::*, schema::*, sea_orm::DatabaseBackend};
 
 pub(super) fn tables() -> Vec<TableCreateStatement> {
     vec![
@@ -46,13 +46,14 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
             ],
             &["journal_id", "first_seq"],
         ),
-        // Branches of forked journals and batches of revoked handhelds, as they came.
+        // Branches of forked journals, and batches of revoked handhelds and of people who
+        // were disabled, as they came.
         table(
             "set_aside_batch",
             [
                 binary("digest"),
                 uuid("journal_id"),
-                // fork or revoked
+                // fork, revoked or disabled
                 text("reason"),
                 big_integer("received_at"),
                 big_integer("first_seq"),
@@ -81,6 +82,12 @@ pub(super) fn tables() -> Vec<TableCreateStatement> {
             ],
             &["station_id", "position"],
         ),
+        // One row: how many writes were acknowledged that no feed position stands for.
+        table(
+            "unannounced",
+            [integer("id"), big_integer("writes")],
+            &["id"],
+        ),
     ]
 }
 
@@ -89,5 +96,38 @@ pub(super) fn indexes() -> Vec<IndexCreateStatement> {
         // an order's entries, and page by page as they came
         index("entry", &["order_id", "received_at"], false),
         index("set_aside_batch", &["journal_id"], false),
+        // which subjects are announced again later on
+        index(
+            "feed_change",
+            &["station_id", "subject_id", "position"],
+            false,
+        ),
     ]
+}
+
+/// Tables whose new rows are acknowledged to handhelds although the feed says nothing of
+/// them: photos held, handhelds enrolled, batches set aside.
+const UNANNOUNCED: [&str; 3] = ["media_object", "handheld", "set_aside_batch"];
+
+/// Statements that begin the count of unannounced writes and have the database itself raise
+/// it with every new row of those tables, so that no capability can forget to.
+pub(super) fn counting(backend: DatabaseBackend) -> Vec<String> {
+    let mut statements = vec!["INSERT INTO unannounced (id, writes) VALUES (1, 0)".to_owned()];
+    let raise = "UPDATE unannounced SET writes = writes + 1 WHERE id = 1;";
+    let postgres = backend == DatabaseBackend::Postgres;
+    if postgres {
+        statements.push(format!(
+            "CREATE FUNCTION count_unannounced() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN {raise} RETURN NULL; END $$"
+        ));
+    }
+    for table in UNANNOUNCED {
+        let trigger = format!("CREATE TRIGGER {table}_counted AFTER INSERT ON {table}");
+        statements.push(if postgres {
+            format!("{trigger} FOR EACH ROW EXECUTE FUNCTION count_unannounced()")
+        } else {
+            format!("{trigger} BEGIN {raise} END")
+        });
+    }
+    statements
 }

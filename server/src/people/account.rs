@@ -2,7 +2,7 @@
 //!
 //! Each change of rights raises the permission version, so that access tokens made before
 //! it must be renewed; a disabled person's sessions end, and so do those of one whose
-//! password is changed (RELIABILITY T4, T6).
+//! password is changed (RELIABILITY T4, T6). Handhelds of his station are told of him anew.
 
 use super::{
     Role, field,
@@ -12,7 +12,11 @@ use super::{
     session::{self, EndReason, Which},
     unit,
 };
-use crate::{app::App, edge::Problem};
+use crate::{
+    app::App,
+    edge::Problem,
+    trace::feed_log::{StationLock, Subject},
+};
 use gridcrew_sync_protocol::{
     code::Code,
     ids::{OrgId, PersonId},
@@ -20,9 +24,10 @@ use gridcrew_sync_protocol::{
     time::UnixMillis,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, QuerySelect, SqlErr, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr,
+    EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, SqlErr, sea_query::Expr,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A person to be added. He has no password yet.
 #[derive(Clone, Debug)]
@@ -44,12 +49,13 @@ pub struct NewPerson {
 /// # Errors
 /// `request.invalid` when a field is, or when such a role may not stand in such a unit;
 /// `not_found` when there is no such unit; `conflict` when the login is taken.
-pub async fn create_person<C: ConnectionTrait>(
-    conn: &C,
+pub async fn create_person(
+    tx: &DatabaseTransaction,
     app: &App,
     new: NewPerson,
 ) -> Result<person::Model, Problem> {
-    check_place(conn, new.role, new.org).await?;
+    check_place(tx, new.role, new.org).await?;
+    let locks = lock_stations(tx, &[new.org]).await?;
     let row = person::ActiveModel {
         id: Set(app.new_id()),
         org_id: Set(new.org.0),
@@ -62,7 +68,33 @@ pub async fn create_person<C: ConnectionTrait>(
         disabled_at: Set(None),
         permission_version: Set(1),
     };
-    row.insert(conn).await.map_err(taken)
+    let row = row.insert(tx).await.map_err(taken)?;
+    announce(tx, &locks, PersonId(row.id)).await?;
+    Ok(row)
+}
+
+/// Takes the locks of the stations around units. Before anything else is locked.
+async fn lock_stations(
+    tx: &DatabaseTransaction,
+    units: &[OrgId],
+) -> Result<BTreeMap<OrgId, StationLock>, Problem> {
+    let mut stations = BTreeSet::new();
+    for unit in units {
+        stations.extend(reach::around(tx, *unit).await?.station_of(*unit));
+    }
+    StationLock::take_all(tx, &stations).await
+}
+
+/// Has the handhelds of the stations told who their colleagues are now.
+async fn announce(
+    tx: &DatabaseTransaction,
+    locks: &BTreeMap<OrgId, StationLock>,
+    person: PersonId,
+) -> Result<(), Problem> {
+    for lock in locks.values() {
+        lock.announce(tx, Subject::Person(person), false).await?;
+    }
+    Ok(())
 }
 
 fn taken(error: DbErr) -> Problem {
@@ -105,19 +137,37 @@ impl Change {
     pub const fn of_rights(&self) -> bool {
         self.role.is_some() || self.org.is_some() || self.disabled.is_some()
     }
+
+    /// Whether it changes what colleagues know of the person.
+    const fn is_told(&self) -> bool {
+        self.name.is_some() || self.of_rights()
+    }
 }
 
 /// Changes a person. His handhelds follow him to his new station.
 ///
 /// # Errors
-/// As [`create_person`].
-pub async fn change_person<C: ConnectionTrait>(
-    conn: &C,
+/// As [`create_person`]; `unavailable` when he is moved by someone else at this moment.
+pub async fn change_person(
+    tx: &DatabaseTransaction,
     id: PersonId,
     change: Change,
     now: UnixMillis,
 ) -> Result<person::Model, Problem> {
-    let before = lock(conn, id).await?;
+    let locks = if change.is_told() {
+        let seen = find(tx, id).await?;
+        let units: Vec<OrgId> = change.org.into_iter().chain([OrgId(seen.org_id)]).collect();
+        Some((lock_stations(tx, &units).await?, seen.org_id))
+    } else {
+        None
+    };
+    let before = lock(tx, id).await?;
+    if locks
+        .as_ref()
+        .is_some_and(|(_, seen)| *seen != before.org_id)
+    {
+        return Err(Problem::unavailable("a person moved while he was changed"));
+    }
     let mut row = before.clone().into_active_model();
     if let Some(name) = &change.name {
         row.name = Set(field::name("A person's name", name)?);
@@ -130,7 +180,7 @@ pub async fn change_person<C: ConnectionTrait>(
         let role = change.role.map_or_else(|| before.role.parse(), Ok);
         let role: Role = role.map_err(Problem::internal)?;
         let org = change.org.unwrap_or(OrgId(before.org_id));
-        check_place(conn, role, org).await?;
+        check_place(tx, role, org).await?;
         row.role = Set(role.as_str().to_owned());
         row.org_id = Set(org.0);
     }
@@ -141,15 +191,18 @@ pub async fn change_person<C: ConnectionTrait>(
         row.permission_version = Set(before.permission_version.saturating_add(1));
     }
     let row = if row.is_changed() {
-        row.update(conn).await?
+        row.update(tx).await?
     } else {
         before
     };
     if change.org.is_some() {
-        move_handhelds(conn, &row).await?;
+        move_handhelds(tx, &row).await?;
     }
     if change.disabled == Some(true) {
-        session::end_of(conn, id, Which::All, EndReason::Disabled, now).await?;
+        session::end_of(tx, id, Which::All, EndReason::Disabled, now).await?;
+    }
+    if let Some((locks, _)) = locks {
+        announce(tx, &locks, id).await?;
     }
     Ok(row)
 }
@@ -189,6 +242,13 @@ pub async fn set_password<C: ConnectionTrait>(
     row.update(conn).await?;
     session::end_of(conn, id, end, EndReason::PasswordChanged, now).await?;
     Ok(())
+}
+
+async fn find<C: ConnectionTrait>(conn: &C, id: PersonId) -> Result<person::Model, Problem> {
+    person::Entity::find_by_id(id.0)
+        .one(conn)
+        .await?
+        .ok_or_else(Problem::not_found)
 }
 
 async fn lock<C: ConnectionTrait>(conn: &C, id: PersonId) -> Result<person::Model, Problem> {

@@ -59,7 +59,7 @@ pub enum Outcome {
         /// What is held.
         head: Head,
     },
-    /// Its handheld is revoked; it was set aside.
+    /// Its handheld is revoked, or its person disabled; it was set aside.
     Revoked,
 }
 
@@ -124,8 +124,8 @@ async fn decide(
     if present.station != seen.station {
         return Err(Problem::unavailable("a handheld moved while it pushed"));
     }
-    if present.revoked {
-        aside::keep_of_revoked(tx, &incoming, &packed, now).await?;
+    if let Some(reason) = present.apart {
+        aside::keep_apart(tx, reason, &incoming, &packed, now).await?;
         return Ok((Outcome::Revoked, Vec::new()));
     }
     let head = present.head;

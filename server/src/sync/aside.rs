@@ -1,11 +1,11 @@
 //! Batches that are kept, but not applied: the branch of a forked journal, and what a
-//! revoked handheld still sends. They are signed work that is part of no order, so they are
+//! revoked handheld or a disabled person still sends. They are signed work that is part of no order, so they are
 //! evidence (I3, I4): kept as they came, listed for the station ([`routes`]) and exported
 //! with everything else ([`crate::trace::export`]).
 //!
 //! A batch is known by its journal, its first entry and its last link, which stand for all
 //! that it says. So the same branch, packed or signed anew, is kept once; and how much is
-//! kept of one journal is bounded, forks apart from what came after a revocation.
+//! kept of one journal is bounded, for each reason apart.
 
 pub mod routes;
 
@@ -38,6 +38,8 @@ pub enum Aside {
     Fork,
     /// Its handheld is revoked.
     Revoked,
+    /// Its person is disabled.
+    Disabled,
 }
 
 impl Aside {
@@ -47,6 +49,7 @@ impl Aside {
         match self {
             Self::Fork => "fork",
             Self::Revoked => "revoked",
+            Self::Disabled => "disabled",
         }
     }
 }
@@ -103,20 +106,21 @@ pub async fn set_aside(
     Ok(Kept::Kept)
 }
 
-/// As [`set_aside`] for a revoked handheld.
+/// As [`set_aside`] for a handheld that may not write any more.
 ///
 /// # Errors
 /// `auth.revoked` when it has sent more than is kept, or a problem of the database.
-pub async fn keep_of_revoked(
+pub async fn keep_apart(
     tx: &DatabaseTransaction,
+    reason: Aside,
     incoming: &Incoming,
     packed: &Bytes,
     now: UnixMillis,
 ) -> Result<(), Problem> {
-    match set_aside(tx, Aside::Revoked, incoming, packed, now).await? {
+    match set_aside(tx, reason, incoming, packed, now).await? {
         Kept::Kept => Ok(()),
         Kept::Full => {
-            let detail = "The handheld was revoked, and no more of its entries are kept.";
+            let detail = "The handheld may not write any more, and no more of it is kept.";
             Err(Problem::new(Code::AuthRevoked, detail))
         }
     }
@@ -156,7 +160,7 @@ async fn kept<C: ConnectionTrait>(
 /// A batch that was set aside, without its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAside {
-    /// `fork` or `revoked`.
+    /// `fork`, `revoked` or `disabled`.
     pub reason: String,
     /// When it came.
     pub received_at: UnixMillis,

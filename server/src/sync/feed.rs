@@ -29,6 +29,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Returned orders that are older than this are not part of a scan.
 pub const RETURNED_KEPT: Millis = Millis(30 * 24 * 3_600_000);
 
+/// A handheld that is more changes of its station behind than this is told its scope anew:
+/// that is less work than to look through changes that nearly all are other people's.
+pub const FURTHEST: i64 = 50_000;
+
 /// What a handheld was told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
@@ -122,8 +126,8 @@ pub struct Present {
 pub enum Beginning {
     /// The handheld was told nothing before.
     First,
-    /// What it was told is of another life, another station, or never happened: it drops
-    /// everything and is told anew.
+    /// What it was told is of another life, another station, never happened, or is too long
+    /// ago: it drops everything and is told anew.
     StartOver,
     /// It goes on.
     GoOn {
@@ -141,7 +145,8 @@ impl Told {
             Some(told) => {
                 let same = told.epoch == present.epoch
                     && told.station == present.station
-                    && told.position <= present.head;
+                    && told.position <= present.head
+                    && present.head.saturating_sub(told.position) <= FURTHEST;
                 if same {
                     let new_templates = told.templates != present.templates;
                     let templates = present.templates;
@@ -321,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn another_epoch_another_station_and_a_future_position_start_over() {
+    fn another_epoch_another_station_a_future_and_a_far_position_start_over() {
         let (told, beginning) = Told::resume(None, &present());
         assert_eq!(beginning, Beginning::First);
         let go_on = Beginning::GoOn {
@@ -339,6 +344,10 @@ mod tests {
             },
             Present {
                 head: 9,
+                ..present()
+            },
+            Present {
+                head: 11 + FURTHEST,
                 ..present()
             },
         ] {

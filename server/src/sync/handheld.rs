@@ -1,14 +1,21 @@
 //! The handheld's row, as far as sync reads and writes it.
 
-use super::{incoming::Writer, push::Head};
-use crate::{edge::Problem, people::rows::handheld, trace::ledger::digest_of};
+use super::{aside::Aside, incoming::Writer, push::Head};
+use crate::{
+    edge::Problem,
+    people::rows::{handheld, person},
+    trace::ledger::digest_of,
+};
 use ed25519_dalek::VerifyingKey;
 use gridcrew_sync_protocol::{
     ids::{JournalId, OrgId, PersonId},
     journal::Seq,
     time::UnixMillis,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait,
+    sea_query::Expr,
+};
 
 /// An enrolled handheld and how far its journal is held.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +24,8 @@ pub struct Handheld {
     pub writer: Writer,
     /// The station that it belongs to.
     pub station: OrgId,
-    /// It was revoked.
-    pub revoked: bool,
+    /// Why what it sends is kept apart instead of being applied, if it is.
+    pub apart: Option<Aside>,
     /// The last entry that is held of it.
     pub head: Head,
 }
@@ -31,11 +38,20 @@ pub async fn find<C: ConnectionTrait>(
     db: &C,
     journal: JournalId,
 ) -> Result<Option<Handheld>, Problem> {
-    let row = handheld::Entity::find_by_id(journal.0).one(db).await?;
-    row.as_ref().map(read).transpose()
+    let found = handheld::Entity::find_by_id(journal.0)
+        .join(JoinType::LeftJoin, handheld::Relation::Person.def())
+        .select_also(person::Entity)
+        .one(db)
+        .await?;
+    found
+        .map(|(row, person)| {
+            let disabled = person.is_some_and(|person| person.disabled_at.is_some());
+            read(&row, disabled)
+        })
+        .transpose()
 }
 
-fn read(row: &handheld::Model) -> Result<Handheld, Problem> {
+fn read(row: &handheld::Model, disabled: bool) -> Result<Handheld, Problem> {
     let key = <[u8; 32]>::try_from(row.public_key.as_slice()).map_err(Problem::internal)?;
     let head = match u64::try_from(row.head_seq).map_err(Problem::internal)? {
         0 => Head::NOTHING,
@@ -52,7 +68,10 @@ fn read(row: &handheld::Model) -> Result<Handheld, Problem> {
             continues: row.continues.map(JournalId),
         },
         station: OrgId(row.station_id),
-        revoked: row.revoked_at.is_some(),
+        apart: match row.revoked_at {
+            Some(_) => Some(Aside::Revoked),
+            None => disabled.then_some(Aside::Disabled),
+        },
         head,
     })
 }

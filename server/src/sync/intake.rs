@@ -15,6 +15,7 @@ use crate::{
     media::{self, Promise},
     orders::rows::{order_person, service_order},
     trace::{
+        epoch,
         feed_log::{StationLock, Subject},
         recent::Folded,
         refold::{Touched, refold_all},
@@ -78,6 +79,7 @@ pub(super) async fn take(
         .map(|content| fate(content, before, &given))
         .collect();
     let added = added(incoming, before, &fates);
+    let announced = !added.is_empty();
     let positions = announce(tx, before, &added).await?;
     store_entries(tx, before, incoming, &fates, &given, &positions).await?;
     store_batch(tx, before, incoming).await?;
@@ -101,6 +103,9 @@ pub(super) async fn take(
         if let Some(station) = before.stations.get(&order) {
             dispatch::react(tx, app, lock_of(before, *station)?, order, &record).await?;
         }
+    }
+    if !announced {
+        epoch::count_unannounced(tx).await?;
     }
     Ok((head, folded))
 }

@@ -68,17 +68,21 @@ async fn sync_push(
 ) -> Result<HttpResponse, Problem> {
     // Who calls is looked at before what he sends.
     let refusal = match &caller {
-        Ok(caller) => caller.may(Permission::Sync).err(),
-        Err(problem) if problem.code == Code::AuthRevoked => None,
+        Ok(caller) => may_deliver(caller).err(),
+        // Who was sent away cannot renew a token that runs out.
+        Err(problem) if matches!(problem.code, Code::AuthRevoked | Code::AuthExpired) => None,
         Err(problem) => Some(problem.clone()),
     };
     if let Some(refusal) = refusal {
         return Err(refusal);
     }
-    let body = Packed::<Batch>::from_request(&request, &mut body.into_inner()).await?;
+    let body = Packed::<Batch>::from_request(&request, &mut body.into_inner()).await;
     let outcome = match caller {
-        Ok(caller) => push(&app, &caller, body).await?,
-        Err(revoked) => keep_of_revoked(&app, body, revoked).await?,
+        Ok(caller) => push(&app, &caller, body?).await?,
+        Err(refusal) => match body {
+            Ok(body) => keep_apart(&app, body, refusal).await?,
+            Err(_) => return Err(refusal),
+        },
     };
     Ok(packed(&PushReply {
         epoch: app.epoch(),
@@ -119,9 +123,18 @@ pub async fn push(app: &App, caller: &Caller, body: Packed<Batch>) -> Result<Pus
     }
 }
 
+/// What a person recorded counts by what he was then: a session that is bound to a journal
+/// may deliver it, whatever his role is now. The feed and all else go by his role.
+fn may_deliver(caller: &Caller) -> Result<(), Problem> {
+    match caller.handheld {
+        Some(_) => Ok(()),
+        None => caller.may(Permission::Sync),
+    }
+}
+
 /// The handheld that calls.
 async fn of_caller(app: &App, caller: &Caller) -> Result<Handheld, Problem> {
-    caller.may(Permission::Sync)?;
+    may_deliver(caller)?;
     let journal = caller.handheld.ok_or_else(Problem::not_found)?;
     handheld::find(app.store.read(), journal)
         .await?
@@ -141,23 +154,23 @@ fn receipt(app: &App, journal: JournalId, head: Head) -> Receipt {
     Receipt::sign(app.epoch(), journal, head.seq, head.link, app.now(), key)
 }
 
-/// A revoked handheld's records are not applied, but they are not lost either: what its key
-/// signed is kept apart, for the station to look at.
-async fn keep_of_revoked(
+/// The records of a revoked handheld or a disabled person are not applied, but they are not
+/// lost either: what the handheld's key signed is kept apart, for the station to look at.
+async fn keep_apart(
     app: &App,
     body: Packed<Batch>,
     refusal: Problem,
 ) -> Result<PushOutcome, Problem> {
     let journal = body.value.journal;
-    let handheld = match handheld::find(app.store.read(), journal).await? {
-        Some(handheld) if handheld.revoked => handheld,
-        _ => return Err(refusal),
+    let found = handheld::find(app.store.read(), journal).await?;
+    let Some((handheld, reason)) = found.and_then(|one| Some((one, one.apart?))) else {
+        return Err(refusal);
     };
     let incoming = checked(body.value, handheld).await?;
     let (packed, now) = (body.raw, app.now());
     app.store
         .write(move |tx| {
-            Box::pin(async move { aside::keep_of_revoked(tx, &incoming, &packed, now).await })
+            Box::pin(async move { aside::keep_apart(tx, reason, &incoming, &packed, now).await })
         })
         .await?;
     Ok(PushOutcome::Revoked)
@@ -222,7 +235,7 @@ async fn sync_reopen(
     caller: Caller,
     body: Packed<ReopenRequest>,
 ) -> Result<HttpResponse, Problem> {
-    caller.may(Permission::Sync)?;
+    may_deliver(&caller)?;
     Ok(packed(&reopen::reopen(&app, &caller, body.value).await?))
 }
 

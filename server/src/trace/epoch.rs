@@ -2,17 +2,24 @@
 //!
 //! A database that was restored from a backup has forgotten what it acknowledged. It gets
 //! a new epoch, every reply carries it, and handhelds offer again what they still hold.
-//! Beside the database, the data folder keeps the highest feed position ever handed out;
-//! when the database knows less at start, it has been restored. `gridcrew epoch --renew`
+//! Beside the database, the data folder keeps its [`height`], a count of all that was ever
+//! acknowledged; when the database knows less, it has been restored. `gridcrew epoch --renew`
 //! says so by hand, for databases whose data folder was restored with them.
 
-use super::rows::{feed_head, server_state};
+use super::rows::{feed_head, server_state, unannounced};
 use crate::{app::App, edge::Problem};
 use gridcrew_sync_protocol::ids::Epoch;
 use sea_orm::{
-    ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect, sea_query::OnConflict,
+    ActiveValue::Set,
+    DatabaseTransaction, EntityTrait, ExprTrait, QuerySelect,
+    sea_query::{Expr, OnConflict},
 };
-use std::{fs, io::Write, path::PathBuf};
+use std::{
+    fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+};
+use uuid::Uuid;
 
 /// The present epoch; begins the first one in a new database.
 ///
@@ -70,7 +77,22 @@ async fn insert(
         .ok_or_else(|| Problem::internal("the server's state is missing"))
 }
 
-/// The sum of all feed positions: grows with every write.
+/// Counts a write that a handheld hears of although no feed position stands for it. New
+/// photos, handhelds and batches set aside are counted by the database itself.
+///
+/// # Errors
+/// A problem of the database.
+pub(crate) async fn count_unannounced(tx: &DatabaseTransaction) -> Result<(), Problem> {
+    use unannounced::Column;
+    unannounced::Entity::update_many()
+        .col_expr(Column::Writes, Expr::col(Column::Writes).add(1))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// The sum of all feed positions and of what was written without one: grows with every
+/// write that is acknowledged to a handheld.
 ///
 /// # Errors
 /// A problem of the database.
@@ -81,9 +103,13 @@ pub async fn height(app: &App) -> Result<i64, Problem> {
         .into_tuple()
         .all(app.store.read())
         .await?;
+    let unannounced = unannounced::Entity::find_by_id(1)
+        .one(app.store.read())
+        .await?
+        .map_or(0, |row| row.writes);
     Ok(heads
         .iter()
-        .fold(0, |sum, position| sum.saturating_add(*position)))
+        .fold(unannounced, |sum, position| sum.saturating_add(*position)))
 }
 
 /// Compares the database's height with the mark in the data folder, begins a new epoch when
@@ -92,11 +118,13 @@ pub async fn height(app: &App) -> Result<i64, Problem> {
 /// # Errors
 /// A problem of the database or of the data folder.
 pub async fn check_height(app: &App) -> Result<(), Problem> {
-    let height = height(app).await?;
     let path = app.config.data.join("height");
+    // The mark first: another process that shares the folder may raise it meanwhile, and
+    // then only with what this process reads as well.
     let mark = fs::read_to_string(&path)
         .ok()
         .and_then(|text| text.trim().parse::<i64>().ok());
+    let height = height(app).await?;
     if let Some(mark) = mark
         && mark > height
     {
@@ -104,15 +132,28 @@ pub async fn check_height(app: &App) -> Result<(), Problem> {
         renew(app).await?;
     }
     if mark != Some(height) {
-        write_mark(path, height).map_err(Problem::internal)?;
+        write_mark(path, app.new_id(), height).map_err(Problem::internal)?;
     }
     Ok(())
 }
 
-fn write_mark(path: PathBuf, height: i64) -> std::io::Result<()> {
-    let part = path.with_extension("part");
-    let mut file = fs::File::create(&part)?;
-    writeln!(file, "{height}")?;
-    file.sync_all()?;
-    fs::rename(part, path)
+/// Replaces the mark whole. `own` names the part file: processes that share the folder, even
+/// from different machines, write no other's.
+fn write_mark(path: PathBuf, own: Uuid, height: i64) -> io::Result<()> {
+    let part = path.with_extension(format!("{own}.part"));
+    let written = write_part(&part, height).and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        // Nobody reads it; the error that is told is the first one.
+        let _ = fs::remove_file(part);
+    }
+    written
 }
+
+fn write_part(part: &Path, height: i64) -> io::Result<()> {
+    let mut file = fs::File::create(part)?;
+    writeln!(file, "{height}")?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests;

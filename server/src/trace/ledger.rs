@@ -5,7 +5,13 @@ use super::{
     refold::{fold_row, owners, store_owners},
     rows::{batch, entry},
 };
-use crate::{app::App, edge::Problem, orders::rows::service_order, people::rows::handheld};
+use crate::{
+    app::App,
+    edge::Problem,
+    media::{self, Promise},
+    orders::rows::service_order,
+    people::rows::handheld,
+};
 use gridcrew_sync_protocol::{
     code::Code,
     digest::Digest,
@@ -17,7 +23,7 @@ use gridcrew_sync_protocol::{
     wire,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
 };
 
@@ -47,7 +53,7 @@ pub async fn append(
     let items = entries(order, actor, &row, now, events);
     let batch = Batch::sign(journal, first, before, items, &app.keys.trace);
     store_batch(tx, &batch, order, now, position).await?;
-    admit(tx, order, given).await?;
+    admit(tx, lock, order, given, position).await?;
     let mut changed = row.clone().into_active_model();
     changed.server_seq = Set(i64::try_from(batch.last().0).unwrap_or(i64::MAX));
     changed.server_link = Set(batch.head().0.to_vec());
@@ -70,12 +76,15 @@ fn given(events: &[Event]) -> Vec<PersonId> {
 }
 
 /// Makes records that were parked, because the order had not been given to their person,
-/// part of the order after all: the same records fold to the same state in whatever order
-/// they and the assignment came (I2).
+/// part of the order after all, and the photos that they promise with them: the same records
+/// fold to the same state in whatever order they and the assignment came (I2). They came to
+/// the order at `position`.
 async fn admit(
     tx: &DatabaseTransaction,
+    lock: &StationLock,
     order: OrderId,
     people: Vec<PersonId>,
+    position: i64,
 ) -> Result<(), Problem> {
     if people.is_empty() {
         return Ok(());
@@ -86,14 +95,34 @@ async fn admit(
         .filter(handheld::Column::PersonId.is_in(people.iter().map(|person| person.0)))
         .into_query();
     let codes = [Code::RecordNeverAssigned, Code::RecordUnknownOrder].map(Code::as_str);
+    let which = Condition::all()
+        .add(entry::Column::OrderId.eq(order.0))
+        .add(entry::Column::Parked.is_in(codes))
+        .add(entry::Column::JournalId.in_subquery(journals));
+    let rows = entry::Entity::find().filter(which.clone()).all(tx).await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
     entry::Entity::update_many()
         .col_expr(entry::Column::Parked, Expr::value(None::<String>))
-        .filter(entry::Column::OrderId.eq(order.0))
-        .filter(entry::Column::Parked.is_in(codes))
-        .filter(entry::Column::JournalId.in_subquery(journals))
+        .col_expr(entry::Column::FeedPosition, Expr::value(position))
+        .filter(which)
         .exec(tx)
         .await?;
-    Ok(())
+    let records: Vec<Sourced> = rows.iter().map(sourced).collect::<Result<_, _>>()?;
+    let promises: Vec<Promise<'_>> = records
+        .iter()
+        .filter_map(|Sourced { id, record }| match &record.event {
+            Event::StepDone(done) => Some(Promise {
+                station: lock.station(),
+                order: Some(order),
+                entry: *id,
+                photos: &done.photos,
+            }),
+            _ => None,
+        })
+        .collect();
+    media::record_promises(tx, &promises).await
 }
 
 async fn locked_row(

@@ -117,7 +117,7 @@ pub struct SetAsideLine {
     pub person: PersonId,
     /// The handheld's public key, 64 hexadecimal digits.
     pub key: String,
-    /// `fork` or `revoked`.
+    /// `fork`, `revoked` or `disabled`.
     pub reason: String,
     /// When it came.
     pub received_at: UnixMillis,

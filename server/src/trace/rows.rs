@@ -92,7 +92,7 @@ rows! {
         digest: Vec<u8>,
         /// The journal that it names.
         journal_id: Uuid,
-        /// `fork` or `revoked`.
+        /// `fork`, `revoked` or `disabled`.
         reason: String,
         /// When it came, milliseconds.
         received_at: i64,
@@ -113,6 +113,18 @@ rows! {
         station_id: Uuid,
         /// The last position handed out, 0 when none.
         position: i64,
+    }
+}
+
+rows! {
+    /// How many acknowledged writes no feed position stands for: one row.
+    unannounced, "unannounced", {
+        /// Always 1.
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: i32,
+        /// How many. The database raises it with every new row of some tables, see the
+        /// migrations.
+        writes: i64,
     }
 }
 

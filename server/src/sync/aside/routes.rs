@@ -28,8 +28,8 @@ struct SetAsideView {
 /// A signed batch that was kept, but not applied.
 #[derive(Debug, Serialize, ToSchema)]
 struct SetAsideBatch {
-    /// Why: `fork`, the journal had gone another way before; or `revoked`, the handheld was
-    /// revoked before it came.
+    /// Why: `fork`, the journal had gone another way before; `revoked`, the handheld was
+    /// revoked before it came; or `disabled`, its person was.
     reason: String,
     /// When it came.
     received_at: UnixMillis,

@@ -15,10 +15,13 @@ use crate::{
 };
 use gridcrew_sync_protocol::{
     feed::FeedItem,
-    ids::{CustomerId, OrderId},
+    ids::{CustomerId, OrderId, OrgId},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
 use std::collections::BTreeSet;
+use uuid::Uuid;
 
 impl Reading<'_> {
     pub(super) async fn tell_changes(&mut self) -> Result<(), Problem> {
@@ -59,16 +62,13 @@ impl Reading<'_> {
         if orders.is_empty() || last >= self.present.head {
             return Ok(BTreeSet::new());
         }
-        let rows = feed_change::Entity::find()
-            .filter(feed_change::Column::StationId.eq(self.present.station.0))
-            .filter(feed_change::Column::Position.gt(last))
-            .filter(feed_change::Column::Whole.eq(true))
-            .filter(feed_change::Column::SubjectId.is_in(orders.iter().map(|order| order.0)))
+        let told: Vec<Uuid> = whole_later(self.present.station, last, &orders)
+            .into_tuple()
             .all(self.db)
             .await?;
-        Ok(rows
+        Ok(told
             .into_iter()
-            .map(|row| Subject::Order(OrderId(row.subject_id)))
+            .map(|order| Subject::Order(OrderId(order)))
             .collect())
     }
 
@@ -164,6 +164,21 @@ impl Reading<'_> {
     }
 }
 
+/// Which of `orders` are announced whole after `last`. Found by the orders, not by looking
+/// through all that comes after `last`: a handheld that comes back after a long time asks
+/// this for each step of the way.
+fn whole_later(station: OrgId, last: i64, orders: &[OrderId]) -> Select<feed_change::Entity> {
+    use feed_change::Column;
+    feed_change::Entity::find()
+        .select_only()
+        .column(Column::SubjectId)
+        .distinct()
+        .filter(Column::StationId.eq(station.0))
+        .filter(Column::SubjectId.is_in(orders.iter().map(|order| order.0)))
+        .filter(Column::Position.gt(last))
+        .filter(Column::Whole.eq(true))
+}
+
 /// The next changes of the station.
 async fn changes<C: ConnectionTrait>(
     db: &C,
@@ -189,4 +204,31 @@ async fn changes<C: ConnectionTrait>(
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::people::fixture::Fixture;
+    use sea_orm::{DatabaseBackend, QueryTrait, Statement};
+
+    #[actix_web::test]
+    async fn what_comes_later_is_found_by_the_orders_not_by_all_that_comes_later() {
+        let fixture = Fixture::new().await;
+        let orders = (1..=128).map(|n| OrderId(Uuid::from_u128(n)));
+        let orders: Vec<OrderId> = orders.collect();
+        let query = whole_later(OrgId(Uuid::nil()), 7, &orders).build(DatabaseBackend::Sqlite);
+        let explain = Statement {
+            sql: format!("EXPLAIN QUERY PLAN {}", query.sql),
+            ..query
+        };
+        let plan = fixture.app.store.read().query_all_raw(explain).await;
+        let plan: Vec<String> = plan
+            .unwrap()
+            .iter()
+            .map(|row| row.try_get("", "detail").unwrap())
+            .collect();
+        let by_orders = "(station_id=? AND subject_id=? AND position>?)";
+        assert!(plan.iter().any(|step| step.contains(by_orders)), "{plan:?}");
+    }
 }

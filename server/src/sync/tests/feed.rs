@@ -2,7 +2,10 @@
 
 use super::world::{Device, World};
 use crate::{
-    people::rows::audit_log,
+    people::{
+        account::{Change, change_person},
+        rows::audit_log,
+    },
     sync::{
         cursor,
         feed::Told,
@@ -19,6 +22,7 @@ use gridcrew_sync_protocol::{
     ids::{CellId, CustomerId, OrderId, PersonId},
     journal::{Entry, EntryId, Seq},
     order::{OrderState, Sourced, fold},
+    position::Wgs84,
     record::{Event, Owner, Taken},
     time::Millis,
     wire,
@@ -708,6 +712,60 @@ async fn the_log_says_once_what_a_handheld_was_told_as_a_whole() {
         .map(|line| (&*line.action, line.subject.clone()))
         .collect();
     assert_eq!(lines, expected);
+}
+
+#[actix_web::test]
+async fn a_colleague_who_comes_changes_or_goes_is_told_to_his_station() {
+    let ground = Ground::new().await;
+    let app = &ground.world.fixture.app;
+    let caller = ground.world.caller(&ground.devices[0]).await;
+    let mut told = caught_up(&ground, 0).await;
+    let colleague = ground.world.manager().await;
+    let renamed = Change {
+        name: Some("Zhao Min".to_owned()),
+        ..Change::default()
+    };
+    let moved = Change {
+        org: Some(ground.world.sibling),
+        ..Change::default()
+    };
+    let based = Change {
+        base: Some(Wgs84::new(113.0, 23.0).unwrap()),
+        ..Change::default()
+    };
+    let steps = [
+        (None, Some("Li Wei")),
+        (Some(renamed), Some("Zhao Min")),
+        (Some(moved), None),
+    ];
+    for (change, expected) in steps {
+        if let Some(change) = change {
+            changed(&ground, colleague, change).await;
+        }
+        let page = page::read(app, &caller, Some(told), Size::default())
+            .await
+            .unwrap();
+        told = page.told;
+        let [FeedItem::Me(me)] = page.items.as_slice() else {
+            panic!("not one Me: {:?}", page.items);
+        };
+        let found = me.colleagues.iter().find(|one| one.person == colleague);
+        assert_eq!(found.map(|one| one.name.as_str()), expected);
+    }
+    changed(&ground, caller.person, based).await;
+    let page = page::read(app, &caller, Some(told), Size::default());
+    assert!(page.await.unwrap().items.is_empty());
+}
+
+async fn changed(ground: &Ground, person: PersonId, change: Change) {
+    ground
+        .world
+        .fixture
+        .write(move |tx, app| {
+            let now = app.now();
+            Box::pin(async move { change_person(tx, person, change, now).await })
+        })
+        .await;
 }
 
 /// A caller with a session, who is told everything.

@@ -4,8 +4,17 @@ use super::world::{Device, World, packed};
 use crate::{
     edge::{PACKED_MEDIA_TYPE, Problem},
     http,
-    people::rows::{audit_log, handheld, session},
-    sync::{reopen::reopen, routes},
+    media::{self, PhotoCounts},
+    people::{
+        Role,
+        account::{Change, change_person},
+        rows::{audit_log, handheld, session},
+    },
+    sync::{
+        page::{self, Size},
+        reopen::reopen,
+        routes,
+    },
     trace::rows::{batch, set_aside_batch},
 };
 use actix_web::{http::StatusCode, test};
@@ -13,14 +22,16 @@ use ed25519_dalek::{Signer, SigningKey};
 use gridcrew_sync_protocol::{
     code::Code,
     digest::Digest,
+    feed::FeedItem,
     ids::{JournalId, OrderId, PersonId},
-    journal::{Batch, Entry, Item, MAX_BATCH_ENTRIES, Opened, Seq},
+    journal::{Batch, Entry, EntryId, Item, MAX_BATCH_ENTRIES, Opened, Seq},
     push::{PushOutcome, PushReply, Receipt, ReopenRequest},
-    record::{Event, Taken},
-    time::UnixMillis,
+    record::{Event, PhotoRef, StepDone, Taken},
+    time::{Millis, UnixMillis},
     wire,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 fn held(outcome: PushOutcome) -> (Receipt, Vec<(u64, String)>) {
@@ -446,6 +457,155 @@ async fn an_assignment_that_comes_late_admits_what_was_parked() {
 }
 
 #[actix_web::test]
+async fn photos_of_records_that_are_admitted_belong_to_their_order() {
+    let world = World::new().await;
+    let (first, second) = (world.manager().await, world.manager().await);
+    let order = world.order(first, None).await;
+    let mut device = world.device(second, 1).await;
+    let photos = [1_u8, 2].map(|n| PhotoRef {
+        digest: Digest::of(&[n]),
+        bytes: 100,
+        slot: "site".into(),
+    });
+    let step = Event::StepDone(StepDone {
+        step: "arrived".into(),
+        values: BTreeMap::new(),
+        photos: photos.to_vec(),
+    });
+    device.record(order, 2, UnixMillis(1_800_000_500_000), step);
+    held(world.push(&device, device.all()).await.unwrap());
+    let app = &world.fixture.app;
+    let counts = async || media::counts(app.store.read(), &[order]).await.unwrap();
+    assert!(counts().await.is_empty());
+    world.assign(order, 2, second, None).await;
+    let (promised, held) = (2, 0);
+    let expected = [(order, PhotoCounts { promised, held })];
+    assert_eq!(counts().await, expected.into());
+
+    // The feed tells him his own record as part of the order: it is parked no longer.
+    let caller = world.caller(&device).await;
+    let page = page::read(app, &caller, None, Size::default());
+    let items = page.await.unwrap().items;
+    let (journal, seq) = (device.journal, Seq(2));
+    let admitted = EntryId { journal, seq };
+    assert!(items.iter().any(|item| {
+        matches!(item, FeedItem::Order(item) if item.order == order && item.whole
+            && item.entries.iter().any(|entry| entry.id == admitted))
+    }));
+}
+
+#[actix_web::test]
+async fn who_was_given_another_role_still_delivers_what_he_recorded() {
+    let (world, mut device, order) = working().await;
+    let mut caller = world.caller(&device).await;
+    caller.role = Role::Station;
+    let app = &world.fixture.app;
+    let outcome = routes::push(app, &caller, packed(device.all())).await;
+    assert!(held(outcome.unwrap()).1.is_empty());
+    assert_eq!(world.row(order).await.status, "taken");
+
+    device.note(order, "more");
+    caller.handheld = None;
+    let refused = routes::push(app, &caller, packed(device.all())).await;
+    assert_eq!(code(refused), Code::AuthForbidden);
+}
+
+#[actix_web::test]
+async fn what_a_disabled_person_sends_is_kept_apart_even_when_his_token_ran_out() {
+    let (world, mut device, order) = working().await;
+    let access = access(&world, &device).await;
+    let app = world.fixture.app.clone();
+    let document = http::api_document();
+    let service = test::init_service(
+        actix_web::App::new()
+            .wrap_fn(http::around)
+            .configure(|config| http::routes(config, &app, &document)),
+    )
+    .await;
+    let send = async |body: Vec<u8>| {
+        let request = test::TestRequest::post()
+            .uri("/api/v1/sync/push")
+            .insert_header(("authorization", format!("Bearer {access}")))
+            .insert_header(("content-type", PACKED_MEDIA_TYPE))
+            .set_payload(body);
+        let reply = test::call_service(&service, request.to_request()).await;
+        let status = reply.status();
+        let body = test::read_body(reply).await;
+        (status, wire::unpack::<PushReply>(&body, 10_000).ok())
+    };
+    disable(&world, device.person).await;
+    let all = wire::pack(&device.all());
+    let (_, reply) = send(all.clone()).await;
+    assert_eq!(reply.unwrap().outcome, PushOutcome::Revoked);
+    let forged = Device {
+        key: SigningKey::from_bytes(&[9; 32]),
+        ..device.clone()
+    };
+    let (status, _) = send(wire::pack(&forged.all())).await;
+    assert_eq!(status.as_u16(), Code::JournalBadSignature.status());
+
+    world.fixture.pass(Millis(24 * 3_600_000));
+    device.note(order, "more");
+    let (_, reply) = send(wire::pack(&device.batch(3, 3))).await;
+    assert_eq!(reply.unwrap().outcome, PushOutcome::Revoked);
+    let (status, reply) = send(b"nothing".to_vec()).await;
+    assert_eq!((status, reply), (StatusCode::UNAUTHORIZED, None));
+
+    let kept = set_aside(&world).await;
+    assert_eq!(kept.len(), 2);
+    assert!(kept.iter().all(|kept| kept.reason == "disabled"));
+    assert!(kept.iter().any(|kept| kept.packed == all));
+    assert!(world.stored(device.journal).await.is_empty());
+    assert_eq!(world.row(order).await.entry_count, 2);
+}
+
+#[actix_web::test]
+async fn only_so_much_is_kept_apart_and_again_what_is_kept() {
+    let (world, mut device, order) = working().await;
+    for _ in 0..100 {
+        device.note(order, "x");
+    }
+    disable(&world, device.person).await;
+    for seq in 1..=100 {
+        let outcome = world.push(&device, device.batch(seq, seq)).await;
+        assert_eq!(outcome.unwrap(), PushOutcome::Revoked);
+    }
+    let more = world.push(&device, device.batch(101, 101)).await;
+    assert_eq!(code(more), Code::AuthRevoked);
+    let again = world.push(&device, device.batch(100, 100)).await;
+    assert_eq!(again.unwrap(), PushOutcome::Revoked);
+    assert_eq!(set_aside(&world).await.len(), 100);
+}
+
+async fn disable(world: &World, person: PersonId) {
+    let disabled = Change {
+        disabled: Some(true),
+        ..Change::default()
+    };
+    world
+        .fixture
+        .write(move |tx, app| {
+            let now = app.now();
+            Box::pin(async move { change_person(tx, person, disabled, now).await })
+        })
+        .await;
+}
+
+/// An access token of a session that is bound to the handheld.
+async fn access(world: &World, device: &Device) -> String {
+    let (person, journal) = (person(world, device.person).await, device.journal);
+    let tokens = world
+        .fixture
+        .write(move |tx, app| {
+            Box::pin(
+                async move { crate::people::session::begin(tx, app, &person, Some(journal)).await },
+            )
+        })
+        .await;
+    tokens.access_token
+}
+
+#[actix_web::test]
 async fn the_limits_on_a_batch_hold() {
     let (world, mut device, order) = working().await;
     while device.entries.len() <= MAX_BATCH_ENTRIES {
@@ -536,16 +696,7 @@ async fn many_batches_fold_like_one_and_like_no_memory_at_all() {
 async fn over_http_a_body_cut_anywhere_is_refused_and_the_whole_one_is_held() {
     let (world, device, _) = working().await;
     let app = world.fixture.app.clone();
-    let person = person(&world, device.person).await;
-    let journal = device.journal;
-    let tokens = world
-        .fixture
-        .write(move |tx, app| {
-            Box::pin(
-                async move { crate::people::session::begin(tx, app, &person, Some(journal)).await },
-            )
-        })
-        .await;
+    let access = access(&world, &device).await;
     let document = http::api_document();
     let service = test::init_service(
         actix_web::App::new()
@@ -557,7 +708,7 @@ async fn over_http_a_body_cut_anywhere_is_refused_and_the_whole_one_is_held() {
     let send = |body: &[u8]| {
         test::TestRequest::post()
             .uri("/api/v1/sync/push")
-            .insert_header(("authorization", format!("Bearer {}", tokens.access_token)))
+            .insert_header(("authorization", format!("Bearer {access}")))
             .insert_header(("content-type", PACKED_MEDIA_TYPE))
             .set_payload(body.to_vec())
             .to_request()
