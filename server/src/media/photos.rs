@@ -102,6 +102,7 @@ pub(super) async fn photo_preview(
 ) -> Result<HttpResponse, Problem> {
     let photo = visible(&app, &caller, &digest).await?;
     let preview = preview(&app, photo).await?;
+    audit::record_reading(&app, &caller, "photo.preview", photo).await?;
     serve(&app, &request, preview).await
 }
 

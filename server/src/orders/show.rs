@@ -60,6 +60,7 @@ pub async fn show<C: ConnectionTrait>(
         cell: state.cell.map(|cell| names.cell(cell)),
         station_area: state.station_area,
         details: details_for(caller, &state, details),
+        reported_at: state.reported_at,
         accepted_at: state.accepted_at,
         accepted_by: names.person(PersonId(row.accepted_by)),
         status: state.status,

@@ -41,6 +41,8 @@ pub struct OrderView {
     pub station_area: Option<StationAreaId>,
     /// Contact, address and what is wrong.
     pub details: DetailsView,
+    /// When the customer reported it, as far as that was said; promises count from here.
+    pub reported_at: UnixMillis,
     /// When it was accepted.
     pub accepted_at: UnixMillis,
     /// Who took it in.

@@ -78,7 +78,7 @@ fn before(until: Option<EntryId>) -> Result<Condition, Problem> {
 /// Folds an order's row from its records.
 ///
 /// # Errors
-/// `internal` when the order was never accepted, `order.unknown_template` when its edition
+/// `internal` when the order was never accepted, ``unavailable` when its edition
 /// is not known here.
 pub fn fold_row(
     app: &App,

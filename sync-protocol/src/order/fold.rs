@@ -113,6 +113,9 @@ impl<'a> Folding<'a> {
             customer: accepted.customer,
             cell: newest.and_then(|assigned| assigned.cell),
             station_area: newest.and_then(|assigned| assigned.station_area),
+            reported_at: accepted
+                .reported_at
+                .map_or(accepted_at.at, |reported| reported.min(accepted_at.at)),
             accepted_at: accepted_at.at,
             status: Status::Accepted,
             owner: newest.map(|assigned| assigned.owner),
@@ -334,13 +337,18 @@ impl<'a> Folding<'a> {
 
     fn reached(&self, milestone: &Milestone) -> Option<TrustedTime> {
         match milestone {
-            Milestone::Accepted => Some(TrustedTime {
-                at: self.state.accepted_at,
-                sureness: Sureness::Server,
-            }),
+            Milestone::Reported => Some(by_server(self.state.reported_at)),
+            Milestone::Accepted => Some(by_server(self.state.accepted_at)),
             Milestone::Taken => self.state.first_taken_at,
             Milestone::Step(step) => self.state.steps.get(step).map(|step| step.at),
         }
+    }
+}
+
+const fn by_server(at: UnixMillis) -> TrustedTime {
+    TrustedTime {
+        at,
+        sureness: Sureness::Server,
     }
 }
 

@@ -160,6 +160,9 @@ pub struct OrderState {
     pub cell: Option<CellId>,
     /// The station area by which it was last routed.
     pub station_area: Option<StationAreaId>,
+    /// When the customer reported it at its source, as far as that was said; never after it
+    /// was accepted.
+    pub reported_at: UnixMillis,
     /// When it was accepted.
     pub accepted_at: UnixMillis,
     /// Where it stands.

@@ -206,6 +206,9 @@ pub struct PhotoSlot {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Milestone {
+    /// The customer reported it at its source; where the source does not say when, it was
+    /// accepted.
+    Reported,
     /// The order was accepted.
     Accepted,
     /// The order was taken by its owner.

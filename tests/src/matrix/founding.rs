@@ -15,7 +15,7 @@
 //! | lan | crew | manager | G2 | G1 |
 //! | bo | ding | manager | G3 | |
 //! | yun | crew | manager, was given an order of G2 | | |
-//! | tao | sui, came from ding with an order of his | manager | | G2 |
+//! | tao | sui, came from ding, where his order went to another | manager | | G2 |
 //! | xue | sui, came from ding | station | | |
 //! | ping | sui | manager | G4 | |
 //! | gao | meng | manager | G5 | |
@@ -443,6 +443,7 @@ impl World {
                 known.unit = sui;
             }
         }
+        self.passed_on(moving.manager.person).await?;
         let ended = [person, revoked.person];
         self.sessions.retain(|(person, _)| !ended.contains(person));
         for mover in [&moving.staff, &moving.manager] {

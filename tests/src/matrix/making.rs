@@ -10,6 +10,7 @@ use crate::{
     failure::{Failure, Fallible},
     raw::{RawHandheld, location},
     township::{PASSWORD, Township, id_of},
+    wait,
 };
 use gridcrew_sync_protocol::{
     enrol::Tokens,
@@ -17,10 +18,14 @@ use gridcrew_sync_protocol::{
     media::MediaKind,
 };
 use serde_json::{Value, json};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Length of the photos that are promised and never brought, bytes.
 pub(super) const SPARE_BYTES: u64 = 8;
+
+/// How long it may take until the orders of someone who left have gone to others.
+const PASSED_ON: Duration = Duration::from_secs(30);
 
 /// Nobody has this: what is asked for is not there.
 fn lost(what: &str) -> Failure {
@@ -153,6 +158,29 @@ impl World {
         let known = known.ok_or_else(|| lost("order"))?;
         known.owner = owner;
         known.given_to.extend(owner);
+        Ok(())
+    }
+
+    /// Waits until the orders of someone who left have gone to others, and notes to whom.
+    pub(super) async fn passed_on(&mut self, left: PersonId) -> Fallible<()> {
+        let staff = self.caller("staff_ding").ok_or_else(|| lost("staff"))?;
+        let staff = staff.client.clone();
+        let his = self.orders.iter().filter(|order| order.owner == Some(left));
+        let his: Vec<OrderId> = his.map(|order| order.id).collect();
+        for order in his {
+            let staff = &staff;
+            let path = &format!("/orders/{order}");
+            let owner: PersonId = wait::until("another owner", PASSED_ON, || async move {
+                let shown = staff.get(path).await?.done()?;
+                let owner = id_of(&shown["owner"]["person"], "id")?;
+                Ok((owner != left).then_some(owner))
+            })
+            .await?;
+            let known = self.orders.iter_mut().find(|known| known.id == order);
+            let known = known.ok_or_else(|| lost("order"))?;
+            known.owner = Some(owner);
+            known.given_to.push(owner);
+        }
         Ok(())
     }
 

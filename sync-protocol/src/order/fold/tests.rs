@@ -48,7 +48,7 @@ source = "test"
 [[deadlines]]
 code = "arrive"
 title = { zh = "到达", en = "arrive" }
-from = "accepted"
+from = "reported"
 to = { step = "arrived" }
 urban_minutes = 45
 rural_minutes = 90
@@ -407,4 +407,24 @@ fn a_deadline_that_was_not_reached_is_missed_or_lapses_when_the_work_is_closed()
     };
     assert_eq!(closing(90), DeadlineOutcome::Lapsed);
     assert_eq!(closing(91), DeadlineOutcome::Missed);
+}
+
+#[test]
+fn a_promise_counts_from_the_report_and_what_is_asked_of_the_owner_from_its_acceptance() {
+    let reported = |at: Option<i64>| {
+        let mut accepted = accepted();
+        if let Event::Accepted(event) = &mut accepted.record.event {
+            event.reported_at = at.map(|minute| UnixMillis(minute * 60_000));
+        }
+        let state = state(&[accepted, assigned(2, 1, A, 0)]);
+        let due = |n: usize| state.deadlines[n].due.map(|due| due.0 / 60_000);
+        (due(0), due(1))
+    };
+    assert_eq!(reported(None), (Some(3), Some(90)));
+    assert_eq!(reported(Some(-40)), (Some(3), Some(50)));
+    assert_eq!(
+        reported(Some(1)),
+        (Some(3), Some(90)),
+        "never after it came"
+    );
 }
