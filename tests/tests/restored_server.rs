@@ -3,7 +3,13 @@
 //! again what they still hold, and everything they made comes back.
 
 use gridcrew_mobile_core::{Budget, Ended, Handheld, PhotoInput, StepInput};
-use gridcrew_sync_protocol::{digest::Digest, ids::OrderId, record::Value, workflow::FieldCode};
+use gridcrew_sync_protocol::{
+    digest::Digest,
+    ids::{OrderId, PersonId},
+    journal::Entry,
+    record::{Event, Value},
+    workflow::FieldCode,
+};
 use gridcrew_tests::{
     Fallible,
     failure::ensure,
@@ -50,12 +56,22 @@ async fn everything_that_handhelds_made_comes_back() -> Fallible<()> {
     }
     sync(&handheld).await?;
     let made = handheld.status()?.head;
+    // Another handheld of the same person comes after the backup: it will not be known.
+    let url = scene.server.url()?;
+    let folder = scene.folder.path().join("late");
+    let late = scene.township.handheld(owner, &url, &folder).await?;
+    sync(&late).await?;
+    late.note(new, "from the late one", None)?;
+    sync(&late).await?;
+    late.note(new, "after its last sync", None)?;
     ensure(handheld.status()?.strip.all_held, || {
         "something waits".to_owned()
     })?;
     // The height that tells a restored database from a younger one is marked now and then.
     let books = scene.books().await?;
-    let height = books.count("SELECT sum(position) FROM feed_head").await?;
+    let announced = books.count("SELECT sum(position) FROM feed_head").await?;
+    let unannounced = books.count("SELECT writes FROM unannounced").await?;
+    let height = announced + unannounced;
     books.close().await?;
     let mark = scene.server.data().join("height");
     wait::until("the height is marked", Duration::from_secs(20), || async {
@@ -98,8 +114,44 @@ async fn everything_that_handhelds_made_comes_back() -> Fallible<()> {
         )?;
     }
     books.close().await?;
+    comes_back_with_a_new_code(&scene, owner, new, &late).await?;
     scene.server.run(&["rebuild", "--check"]).await?;
     Ok(())
+}
+
+/// A handheld that was enrolled after the backup is a stranger to the restored server. With
+/// a new code it comes back, and brings everything that it ever recorded, each record once.
+async fn comes_back_with_a_new_code(
+    scene: &Scene,
+    owner: PersonId,
+    order: OrderId,
+    late: &Handheld,
+) -> Fallible<()> {
+    let report = late.sync(Budget::seconds(30)).await?;
+    ensure(report.ended == Ended::Blocked, || format!("{report:?}"))?;
+    let township = scene.township.signed_in_anew(&scene.server.url()?).await?;
+    let code = township.enrolment_code(owner).await?;
+    late.enrol(&scene.server.url()?, &code, "late").await?;
+    sync(late).await?;
+    let books = scene.books().await?;
+    let entries = books.entries().await?;
+    books.close().await?;
+    let mut notes: Vec<String> = entries
+        .iter()
+        .filter_map(|row| match &row.entry {
+            Entry::Record(record) if record.order == order => Some(&record.event),
+            _ => None,
+        })
+        .filter_map(|event| match event {
+            Event::Noted(noted) => Some(noted.text.clone()),
+            _ => None,
+        })
+        .collect();
+    notes.sort();
+    ensure(
+        notes == ["after its last sync", "from the late one"],
+        || format!("{notes:?}"),
+    )
 }
 
 async fn sync(handheld: &Handheld) -> Fallible<()> {
