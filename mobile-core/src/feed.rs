@@ -19,6 +19,7 @@ use gridcrew_sync_protocol::{
     digest::Digest,
     feed::{FeedItem, FeedPage, OrderItem},
     ids::{OrderId, PersonId},
+    journal::EntryId,
     wire,
 };
 use rusqlite::Connection;
@@ -114,6 +115,9 @@ fn take_in(db: &Connection, item: &OrderItem) -> Result<(), Error> {
         orders::clear_entries(db, item.order)?;
     }
     for entry in &item.entries {
+        // What the feed brings is part of its order: one of our own that was parked no longer is.
+        let EntryId { journal, seq } = entry.id;
+        journal::set_parked(db, journal, (seq, seq), &[])?;
         orders::put_entry(db, item.order, entry.id, &entry.bytes)?;
     }
     refold(db, item.order).map(|_| ())

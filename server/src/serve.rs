@@ -29,6 +29,8 @@ use std::{
 };
 use uuid::Uuid;
 
+/// How often the write-ahead log is moved into the database.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 /// How often the height of the database is marked beside it.
 const MARK_EVERY: Duration = Duration::from_secs(5);
 
@@ -174,6 +176,12 @@ fn work_beside(app: &App) {
     let sweeping = "removing exports left behind";
     every(scratch::SWEEP_EVERY, sweeping, app, scratch::sweep);
     templates::watch(app.clone());
+    every(
+        CHECKPOINT_EVERY,
+        "moving the log into the database",
+        app,
+        async |app: &App| Ok(app.store.checkpoint().await?),
+    );
     every(MARK_EVERY, "marking the height", app, watch_height);
     let reachable_since = app.now();
     every(

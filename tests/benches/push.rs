@@ -5,10 +5,11 @@
 //! in signed batches of 500, and pushes them over loopback to a real server process on
 //! SQLite: each batch verified, stored, folded and committed durably before its receipt.
 //!
-//! Then the very rows that the push had inserted, of all tables, are inserted into a copy of
-//! the database as it was before, by prepared statements in a bare loop, batch by batch,
-//! with the same durability. Rounds of both take turns; the ratio is what counts. One more
-//! push goes through a counting proxy: bytes on the wire, HTTP's own included.
+//! Then the very rows that the push wrote, of all tables, go into a copy of the database as
+//! it was before, by prepared inserts in a bare loop, batch by batch, with the same
+//! durability; the rows that were there before and changed (the orders' projections) by an
+//! insert that replaces. Rounds of both take turns; the ratio is what counts. One more push
+//! goes through a counting proxy: bytes on the wire, HTTP's own included.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
@@ -82,9 +83,9 @@ async fn measured() -> Fallible<(Duration, Duration, usize)> {
     copy(&database, &before)?;
     let pushed = stage.push().await?;
     stage.scene.server.kill().await?;
-    let rows = new_rows(&before, &database)?;
-    let count = rows.iter().map(|(_, rows)| rows.len()).sum();
-    let bare = insert(&before, &rows)?;
+    let tables = written(&before, &database)?;
+    let count = tables.iter().map(|table| table.rows.len()).sum();
+    let bare = write(&before, &tables)?;
     Ok((pushed, bare, count))
 }
 
@@ -306,43 +307,71 @@ fn copy(from: &Path, to: &Path) -> Fallible<()> {
     Ok(())
 }
 
-/// Rows of one table, in the order in which they were inserted.
-type Rows = Vec<Vec<Cell>>;
+/// Rows of one table that a push wrote, and the statement that writes them.
+struct Written {
+    statement: String,
+    rows: Vec<Vec<Cell>>,
+}
 
-/// What was inserted into each table since the copy.
-fn new_rows(before: &Path, after: &Path) -> Fallible<Vec<(String, Rows)>> {
-    let old = Connection::open(before)?;
-    let new = Connection::open(after)?;
-    let mut tables = new.prepare(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+/// What was written into each table since the copy: the new rows in the order in which they
+/// were inserted, and the rows of before that are others now.
+fn written(before: &Path, after: &Path) -> Fallible<Vec<Written>> {
+    let database = Connection::open(after)?;
+    database.execute("ATTACH ?1 AS old", [before.display().to_string()])?;
+    let tables: Vec<String> = rows(
+        &database,
+        "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+        |row| row.get(0),
     )?;
-    let tables = tables
-        .query_map([], |row| row.get::<_, String>(0))?
-        .collect::<Result<Vec<_>, _>>()?;
     let mut found = Vec::new();
     for table in tables {
-        let last: i64 = old.query_row(
-            &format!("SELECT coalesce(max(rowid), 0) FROM \"{table}\""),
-            [],
-            |row| row.get(0),
+        let columns: Vec<(String, bool)> = rows(
+            &database,
+            &format!("SELECT name, pk > 0 FROM pragma_table_info('{table}')"),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        let mut rows = new.prepare(&format!(
-            "SELECT * FROM \"{table}\" WHERE rowid > ?1 ORDER BY rowid"
-        ))?;
-        let columns = rows.column_count();
-        let rows = rows
-            .query_map([last], |row| (0..columns).map(|at| row.get(at)).collect())?
-            .collect::<Result<Rows, _>>()?;
-        if !rows.is_empty() {
-            found.push((table, rows));
+        let all = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|at| row.get(at)).collect();
+        let last = format!("(SELECT coalesce(max(rowid), 0) FROM old.\"{table}\")");
+        let new = format!("SELECT * FROM main.\"{table}\" WHERE rowid > {last} ORDER BY rowid");
+        let changed = format!(
+            "SELECT * FROM main.\"{table}\" WHERE rowid <= {last} EXCEPT SELECT * FROM \
+             old.\"{table}\""
+        );
+        let marks = vec!["?"; columns.len()].join(", ");
+        let insert = format!("INSERT INTO \"{table}\" VALUES ({marks})");
+        let list = |key: bool, form: &dyn Fn(&str) -> String| {
+            let named = columns.iter().filter(|(_, is_key)| *is_key == key);
+            let named: Vec<String> = named.map(|(name, _)| form(name)).collect();
+            named.join(", ")
+        };
+        let update = format!(
+            "{insert} ON CONFLICT ({}) DO UPDATE SET {}",
+            list(true, &|name| format!("\"{name}\"")),
+            list(false, &|name| format!("\"{name}\" = excluded.\"{name}\"")),
+        );
+        for (query, statement) in [(new, insert), (changed, update)] {
+            let rows = rows(&database, &query, all)?;
+            if !rows.is_empty() {
+                found.push(Written { statement, rows });
+            }
         }
     }
     Ok(found)
 }
 
-/// Inserts the rows in as many transactions as there were batches, each with its share of
+fn rows<T>(
+    database: &Connection,
+    query: &str,
+    read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> Fallible<Vec<T>> {
+    let mut statement = database.prepare(query)?;
+    let rows = statement.query_map([], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Writes the rows in as many transactions as there were batches, each with its share of
 /// every table.
-fn insert(database: &Path, tables: &[(String, Rows)]) -> Fallible<Duration> {
+fn write(database: &Path, tables: &[Written]) -> Fallible<Duration> {
     let batches = RECORDS / BATCH;
     let mut connection = Connection::open(database)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
@@ -350,14 +379,10 @@ fn insert(database: &Path, tables: &[(String, Rows)]) -> Fallible<Duration> {
     let began = Instant::now();
     for batch in 0..batches {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for (table, rows) in tables {
+        for Written { statement, rows } in tables {
             let share = rows.len() * batch / batches..rows.len() * (batch + 1) / batches;
-            let rows = rows.get(share).unwrap_or_default();
-            let Some(first) = rows.first() else { continue };
-            let marks = vec!["?"; first.len()].join(", ");
-            let mut statement =
-                transaction.prepare_cached(&format!("INSERT INTO \"{table}\" VALUES ({marks})"))?;
-            for row in rows {
+            let mut statement = transaction.prepare_cached(statement)?;
+            for row in rows.get(share).unwrap_or_default() {
                 statement.execute(rusqlite::params_from_iter(row))?;
             }
         }

@@ -12,7 +12,7 @@ use crate::{
 };
 use gridcrew_sync_protocol::{
     digest::Digest,
-    feed::{FeedItem, FeedPage, OrderItem},
+    feed::{FeedEntry, FeedItem, FeedPage, OrderItem},
     journal::{Seq, link},
 };
 use std::sync::Arc;
@@ -166,6 +166,41 @@ fn a_cell_that_goes_takes_its_orders_along_but_not_my_own() {
     let over = page("3", vec![FeedItem::StartOver]);
     local.store.write(|db| feed::apply(db, ME, &over)).unwrap();
     assert!(!has(&local, 1));
+}
+
+#[test]
+fn a_parked_record_counts_again_when_the_feed_brings_it_as_part_of_its_order() {
+    let folder = folder();
+    let clock = Arc::new(TestClock::default());
+    let mut local = enrolled(&folder.path().join("data"), &clock);
+    bring_order(&mut local, order(1));
+    local.record(order(1), note("mine"), None, &[]).unwrap();
+    let (seq, link) = journal::head(local.store.read(), JOURNAL).unwrap();
+    let own = journal::of_order(local.store.read(), order(1)).unwrap();
+    local
+        .persist(crate::engine::Change::Held {
+            journal: JOURNAL,
+            first: seq,
+            last: seq,
+            held: seq,
+            link,
+            parked: vec![(seq, "record.never_assigned".to_owned())],
+        })
+        .unwrap();
+    let counted = |local: &crate::local::Local| {
+        let row = orders::get(local.store.read(), order(1)).unwrap().unwrap();
+        row.state.unwrap().records
+    };
+    let before = counted(&local);
+    let mut entries = server_entries(order(1), ME);
+    entries.extend(own.into_iter().map(|(id, bytes)| FeedEntry {
+        id,
+        bytes: bytes.into(),
+    }));
+    let item = order_item(order(1), entries, true);
+    let next = page("2", vec![FeedItem::Order(item)]);
+    local.store.write(|db| feed::apply(db, ME, &next)).unwrap();
+    assert_eq!(counted(&local), before + 1);
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod write;
 
 pub use open::OpenError;
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -34,6 +34,21 @@ impl Store {
     #[must_use]
     pub fn read(&self) -> &DatabaseConnection {
         &self.reader
+    }
+
+    /// Moves what was committed from SQLite's write-ahead log into its file, as far as no
+    /// reader needs it where it is. Waits for nobody and nobody waits for it; on PostgreSQL
+    /// there is nothing to do.
+    ///
+    /// # Errors
+    /// A problem of the database.
+    pub async fn checkpoint(&self) -> Result<(), DbErr> {
+        if self.reader.get_database_backend() == DatabaseBackend::Sqlite {
+            self.reader
+                .execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)")
+                .await?;
+        }
+        Ok(())
     }
 
     /// Counts the writes that this process commits: wakes who waits for a change.

@@ -46,10 +46,12 @@ impl Store {
     /// [`OpenError`]
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let store = if url.starts_with("sqlite:") {
-            let writer = connect_sqlite(url, 1).await?;
+            // Checkpoints are made beside the writer ([`Store::checkpoint`]); by itself it makes
+            // one only when those do not keep up.
+            let writer = connect_sqlite(url, 1, "8000").await?;
             check_sqlite_version(&writer).await?;
             Self {
-                reader: connect_sqlite(url, SQLITE_READERS).await?,
+                reader: connect_sqlite(url, SQLITE_READERS, "0").await?,
                 writer,
                 commits: Arc::default(),
                 long_reads: Arc::new(Semaphore::new(LONG_READS)),
@@ -85,7 +87,11 @@ impl Store {
     }
 }
 
-async fn connect_sqlite(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+async fn connect_sqlite(
+    url: &str,
+    connections: u32,
+    checkpoint_at_pages: &'static str,
+) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
@@ -93,7 +99,7 @@ async fn connect_sqlite(url: &str, connections: u32) -> Result<DatabaseConnectio
         .idle_timeout(None)
         .max_lifetime(None)
         .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(|sqlite| {
+        .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
@@ -102,6 +108,8 @@ async fn connect_sqlite(url: &str, connections: u32) -> Result<DatabaseConnectio
                 .busy_timeout(BUSY)
                 .statement_cache_capacity(256)
                 .pragma("cache_size", "-16000")
+                .pragma("temp_store", "memory")
+                .pragma("wal_autocheckpoint", checkpoint_at_pages)
         });
     Database::connect(options).await
 }
