@@ -173,6 +173,9 @@ codes! {
     MediaTooLarge = "media.too_large", 413;
     /// No record of this handheld promises the photo; send the record first.
     MediaNotPromised = "media.not_promised", 409;
+    /// Another handheld promised the same photo first and brings its preview; only the
+    /// original is taken from this one.
+    MediaPreviewNotWanted = "media.preview_not_wanted", 409;
     /// The chunk does not start where the upload stands.
     MediaWrongOffset = "media.wrong_offset", 409;
     /// The chunk does not fit its own checksum.

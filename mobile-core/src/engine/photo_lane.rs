@@ -83,6 +83,11 @@ impl PhotoLane {
         self.wants = true;
     }
 
+    fn brings_a_preview(&self) -> bool {
+        let current = self.current.as_ref();
+        current.is_some_and(|current| current.key().1 == MediaKind::Preview)
+    }
+
     pub(super) fn network_changed(&mut self) {
         self.backoff.reset();
         self.refusals = 0;
@@ -383,6 +388,9 @@ impl Engine {
             | Code::MediaTooLarge
             | Code::MediaTooManyPixels
             | Code::MediaMalformed => self.photo_refused(*code),
+            Code::MediaPreviewNotWanted if self.photos.brings_a_preview() => {
+                self.preview_not_wanted();
+            }
             Code::MediaNotPromised => {
                 self.journal.doubt();
                 self.photos.set_aside(now, true, &mut self.jitter);
@@ -412,6 +420,17 @@ impl Engine {
                 state: LaneState::Refused,
                 reason: code.to_string(),
             };
+            self.out.push(Command::Persist(Lane::Photos, change));
+        }
+    }
+
+    /// The server waits for no preview of ours: nothing of it is left to send.
+    fn preview_not_wanted(&mut self) {
+        let lane = &mut self.photos;
+        if let Some(current) = lane.current.take() {
+            lane.busy = true;
+            let (photo, kind) = current.key();
+            let change = Change::PhotoHeld { photo, kind };
             self.out.push(Command::Persist(Lane::Photos, change));
         }
     }

@@ -106,7 +106,8 @@ impl TryFrom<upload::Model> for Upload {
 /// The upload for a claim: the one that the handheld began before, or a new one.
 ///
 /// # Errors
-/// `media.not_promised`, `too_many_requests`, or a problem of the database.
+/// `media.not_promised`, `media.preview_not_wanted`, `too_many_requests`, or a problem of
+/// the database.
 pub(super) async fn begin(app: &App, journal: JournalId, claim: Claim) -> Result<Upload, Problem> {
     let (id, now) = (app.new_id(), app.now());
     app.store
@@ -130,7 +131,7 @@ async fn begin_in<C: ConnectionTrait>(
     {
         let detail = "Another handheld's record promised this photo first, and its preview is \
                       taken from there only. The original is taken from you as well.";
-        return Err(Problem::new(Code::MediaNotPromised, detail));
+        return Err(Problem::new(Code::MediaPreviewNotWanted, detail));
     }
     if let Some(before) = same(tx, journal, claim).await? {
         let before = Upload::try_from(before)?;

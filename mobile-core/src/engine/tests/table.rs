@@ -499,6 +499,40 @@ fn an_upload_that_broke_off_goes_on_at_the_byte() {
 }
 
 #[test]
+fn a_preview_that_the_server_does_not_want_is_done_with_and_nothing_is_asked_again() {
+    let mut world = World::new();
+    world.photograph(26);
+    world.begin(HOUR);
+    let mut unwanted = 0;
+    while world.ended.is_none() {
+        if world.asked.is_empty() {
+            world.sleep();
+            continue;
+        }
+        let is_preview = matches!(&world.asked[0].1, Request::Create(upload)
+            if upload.kind == MediaKind::Preview);
+        if is_preview {
+            let (lane, ..) = world.asked.remove(0);
+            unwanted += 1;
+            let reply = world.server.problem(Code::MediaPreviewNotWanted);
+            world.tell(Event::Replied {
+                lane,
+                reply: crate::engine::Reply::Http(reply),
+                sent: 0,
+                received: 0,
+                asked: gridcrew_sync_protocol::time::Millis(0),
+            });
+        } else {
+            world.meet(0, &Fate::Through);
+        }
+    }
+    assert_eq!(
+        (unwanted, world.ended.clone()),
+        (1, Some((Ended::Done, None)))
+    );
+}
+
+#[test]
 fn on_a_metered_link_previews_go_and_originals_wait() {
     let mut world = World::new();
     world.photograph(24);

@@ -208,7 +208,7 @@ async fn a_preview_is_taken_only_from_whose_record_promised_the_photo_first() {
         lane.promise(Some(order), photo).await;
         bring(&lane, photo, &jpeg(31))
             .await
-            .is(Code::MediaNotPromised);
+            .is(Code::MediaPreviewNotWanted);
 
         (lane.manager, lane.journal, lane.token) = first;
         assert_eq!(bring(&lane, photo, &jpeg(32)).await.offset(), Some(0));

@@ -85,7 +85,7 @@ pub(super) async fn tus_options() -> HttpResponse {
         (status = 201, description = "`Location`, `Upload-Offset`, `Upload-Expires`"),
         (status = "default", body = ProblemDocument, content_type = "application/problem+json",
             description = "media.malformed, media.tus_version, media.too_large, \
-            media.not_promised, media.busy, media.checksum_mismatch, media.digest_mismatch, \
+            media.not_promised, media.preview_not_wanted, media.busy, media.checksum_mismatch, media.digest_mismatch, \
             media.no_picture, media.too_many_pixels, too_many_requests, storage.full")
     )
 )]

@@ -3,5 +3,4 @@
 mod aside;
 mod feed;
 mod push;
-mod speed;
 pub(crate) mod world;
