@@ -12,6 +12,7 @@ use crate::{
 };
 use gridcrew_mobile_core::Handheld;
 use gridcrew_sync_protocol::ids::PersonId;
+use serde_json::json;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -110,6 +111,36 @@ pub async fn township(
         }
     }
     Ok((township, working, off_duty))
+}
+
+/// The people of `working`, those with most of the day's requests in their cells first: on a
+/// quiet day too there is then enough to do for the handhelds that are killed at it.
+///
+/// # Errors
+/// When the server refuses to say in which cell a place lies.
+pub async fn busiest_first(
+    township: &Township,
+    working: Vec<PersonId>,
+    todays: &[Request],
+) -> Fallible<Vec<PersonId>> {
+    let cells = township.cells().await?;
+    let mut counts = vec![0_usize; cells.len()];
+    for place in todays.iter().filter_map(|request| request.place) {
+        let asked = json!({ "position": {
+            "datum": "WGS-84", "lon": place.lon, "lat": place.lat,
+        } });
+        let located = township.staff.post("/territory/locate", &asked).await?;
+        let located = located.done()?;
+        let nearest = &located["candidates"][0]["cell"]["id"];
+        if let Some(at) = cells.iter().position(|cell| *nearest == json!(cell.id))
+            && let Some(count) = counts.get_mut(at)
+        {
+            *count += 1;
+        }
+    }
+    let mut counted: Vec<(usize, PersonId)> = counts.into_iter().zip(working).collect();
+    counted.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    Ok(counted.into_iter().map(|(_, person)| person).collect())
 }
 
 /// Gives each of `working` an enrolled handheld behind a link of its own.

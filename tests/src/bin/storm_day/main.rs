@@ -138,6 +138,7 @@ async fn run(arguments: &Arguments, folder: &std::path::Path, began: Instant) ->
     )?;
     server.start().await?;
     let (township, working, off_duty) = setup::township(&server, &all, arguments.cells).await?;
+    let working = setup::busiest_first(&township, working, &todays).await?;
     let crews = setup::crews(&server, &township, &working, &links, folder).await?;
     println!(
         "{} cells, {} people, {off_duty} A off duty, {} handhelds ({:.0} s)",
