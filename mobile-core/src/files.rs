@@ -94,16 +94,30 @@ impl Folder {
         Ok(file)
     }
 
-    /// The right to sync, as long as the file lives.
+    /// The right to sync, as long as it lives.
     ///
     /// # Errors
     /// [`Error::SyncRunning`] when another has it.
-    pub(crate) fn sync_right(&self) -> Result<File, Error> {
+    pub(crate) fn sync_right(&self) -> Result<SyncRight, Error> {
         let file = self.lock_file("sync.lock")?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(SyncRight(file)),
             Err(TryLockError::WouldBlock) => Err(Error::SyncRunning),
             Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// The right to sync a handheld.
+#[derive(Debug)]
+pub(crate) struct SyncRight(File);
+
+impl Drop for SyncRight {
+    /// Closing the file is not enough: a process that this one is just starting has a copy
+    /// of it, and with it the lock, until it runs its own program.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the right to sync is given back late");
         }
     }
 }
