@@ -240,12 +240,12 @@ impl Engine {
     }
 
     fn any_busy(&self) -> bool {
-        self.journal.busy || self.feed.busy || self.photos.busy || self.session.busy
+        self.journal.busy || self.feed.busy || self.photos.busy || self.session.busy()
     }
 
     /// When the next lane that is not busy wants to try something; `None` when none does.
     fn next_try(&self, now: Millis) -> Option<Millis> {
-        if self.session.needs_refresh && !self.session.busy {
+        if self.session.needs_refresh && !self.session.busy() {
             return Some(self.session.backoff.until(now).unwrap_or(now));
         }
         let lanes = [

@@ -15,15 +15,18 @@ use super::{
     reading::{Trouble, json},
 };
 use gridcrew_sync_protocol::{code::Code, enrol::Tokens, ids::Epoch, time::Millis};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// How many renewals in a row may help nothing before the session counts as over.
 const VAIN: u32 = 2;
 
 #[derive(Debug, Default)]
 pub(super) struct Session {
-    /// A renewal or a change of epoch is under way; no lane starts anything.
-    pub(super) busy: bool,
+    /// A renewal was sent and not answered yet.
+    renewing: bool,
+    /// What is being made durable, in the order in which it was asked for. It is a line and
+    /// not one place: another epoch may be heard while a renewal is under way.
+    storing: VecDeque<Storing>,
     pub(super) needs_refresh: bool,
     pub(super) blocked: Option<Problem>,
     /// The handheld is revoked: the journal is still offered, to be kept apart, and
@@ -37,8 +40,14 @@ pub(super) struct Session {
     sent_with: BTreeMap<Lane, u32>,
     /// Renewals since something worked.
     vain: u32,
-    /// The epoch that is being made durable.
-    new_epoch: Option<Epoch>,
+}
+
+/// What of the session's is being made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Storing {
+    Tokens,
+    NewEpoch(Epoch),
+    LeaveScope,
 }
 
 /// How far the handheld is in giving up its scope.
@@ -51,8 +60,14 @@ enum Leaving {
 }
 
 impl Session {
+    /// A renewal, a change of epoch or the giving up of the scope is under way; no lane
+    /// starts anything.
+    pub(super) fn busy(&self) -> bool {
+        self.renewing || !self.storing.is_empty()
+    }
+
     pub(super) fn is_free(&self) -> bool {
-        !self.busy && !self.needs_refresh
+        !self.busy() && !self.needs_refresh
     }
 
     pub(super) fn sent(&mut self, lane: Lane) {
@@ -106,11 +121,9 @@ impl Engine {
         let session = &mut self.session;
         match session.leaving {
             _ if !session.revoked => {}
-            Leaving::Not if !session.busy => {
-                session.busy = true;
+            Leaving::Not if !session.busy() => {
                 session.leaving = Leaving::UnderWay;
-                let change = Change::LeaveScope;
-                self.out.push(Command::Persist(Lane::Session, change));
+                self.store_session(Storing::LeaveScope, Change::LeaveScope);
             }
             Leaving::Left if self.journal.is_offered_apart() => {
                 session.blocked = Some(Problem::Revoked);
@@ -121,22 +134,19 @@ impl Engine {
 
     pub(super) fn session_start(&mut self, now: Millis) {
         let session = &mut self.session;
-        if session.busy || !session.needs_refresh || session.backoff.until(now).is_some() {
+        if session.busy() || !session.needs_refresh || session.backoff.until(now).is_some() {
             return;
         }
-        session.busy = true;
+        session.renewing = true;
         session.vain = session.vain.saturating_add(1);
         self.send(Lane::Session, Request::Refresh, 0);
     }
 
     pub(super) fn session_replied(&mut self, now: Millis, reply: &Reply) {
+        self.session.renewing = false;
         match json::<Tokens>(reply) {
-            Ok(tokens) => {
-                let change = Change::Tokens(tokens);
-                self.out.push(Command::Persist(Lane::Session, change));
-            }
+            Ok(tokens) => self.store_session(Storing::Tokens, Change::Tokens(tokens)),
             Err(trouble) => {
-                self.session.busy = false;
                 self.session.problem = Some(trouble.problem());
                 match trouble {
                     Trouble::Auth(Code::AuthRevoked) => self.hear_revoked(),
@@ -164,28 +174,34 @@ impl Engine {
             Lane::Session => {}
         }
         let Some(heard) = heard else { return };
-        if self.session.new_epoch.is_none() {
-            self.session.busy = true;
-            self.session.new_epoch = Some(heard);
-            let change = Change::NewEpoch(heard);
-            self.out.push(Command::Persist(Lane::Session, change));
+        let waits = |storing: &Storing| matches!(storing, Storing::NewEpoch(_));
+        if !self.session.storing.iter().any(waits) {
+            self.store_session(Storing::NewEpoch(heard), Change::NewEpoch(heard));
         }
     }
 
+    fn store_session(&mut self, storing: Storing, change: Change) {
+        self.session.storing.push_back(storing);
+        self.out.push(Command::Persist(Lane::Session, change));
+    }
+
+    /// The first of what was being made durable is it now.
     pub(super) fn session_stored(&mut self) {
-        self.session.busy = false;
-        if self.session.leaving == Leaving::UnderWay {
-            self.session.leaving = Leaving::Left;
-        } else if let Some(epoch) = self.session.new_epoch.take() {
-            self.epoch = epoch;
-            self.journal.offer_again();
-            self.photos.offer_again();
-            self.want_everything();
-        } else {
-            self.session.generation = self.session.generation.saturating_add(1);
-            self.session.needs_refresh = false;
-            self.session.problem = None;
-            self.session.backoff.reset();
+        match self.session.storing.pop_front() {
+            None => {}
+            Some(Storing::LeaveScope) => self.session.leaving = Leaving::Left,
+            Some(Storing::NewEpoch(epoch)) => {
+                self.epoch = epoch;
+                self.journal.offer_again();
+                self.photos.offer_again();
+                self.want_everything();
+            }
+            Some(Storing::Tokens) => {
+                self.session.generation = self.session.generation.saturating_add(1);
+                self.session.needs_refresh = false;
+                self.session.problem = None;
+                self.session.backoff.reset();
+            }
         }
     }
 }

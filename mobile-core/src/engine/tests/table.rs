@@ -267,6 +267,32 @@ fn an_expired_token_is_renewed_once_and_everything_goes_on() {
 }
 
 #[test]
+fn a_restored_server_that_is_heard_of_during_a_renewal_starts_no_second_renewal() {
+    let mut world = World::new();
+    world.note();
+    world.photograph(24);
+    world.begin(HOUR);
+    // The record goes over; the feed and the photos ask side by side.
+    while world.asked.len() < 2 {
+        world.meet(0, &Fate::Through);
+    }
+    world.server.token = 1;
+    world.meet(0, &Fate::Through);
+    assert!(world.asked.iter().any(|(lane, ..)| *lane == Lane::Session));
+    // The other lane, whose token still held when it asked, hears of the restored server.
+    let books = world.server.books.clone();
+    world.server.restore(books);
+    let other = world
+        .asked
+        .iter()
+        .position(|(lane, ..)| *lane != Lane::Session);
+    world.asked[other.unwrap()].2 = 1;
+    world.meet(other.unwrap(), &Fate::Through);
+    assert_eq!(world.go_on(), (Ended::Done, None));
+    world.assert_converged();
+}
+
+#[test]
 fn a_login_that_expires_offline_stops_sending_and_never_recording() {
     let mut world = World::new();
     world.note();
