@@ -7,7 +7,9 @@
 
 use sea_orm_migration::prelude::*;
 
+mod columns;
 mod v1;
+mod v2;
 
 /// Brings a database to the present version.
 #[derive(Debug)]
@@ -16,6 +18,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(v1::FirstLight)]
+        vec![Box::new(v1::FirstLight), Box::new(v2::HowHandheldsStand)]
     }
 }

@@ -72,6 +72,8 @@ pub(crate) struct Inner {
     pub(crate) recorded: Notify,
     /// Rung when the network changed, so that a running sync tries at once.
     pub(crate) network: Notify,
+    /// Rung when the person looks again, so that a running sync tries at once.
+    pub(crate) foreground: Notify,
 }
 
 impl Inner {
@@ -114,6 +116,7 @@ impl Handheld {
             local,
             recorded: Notify::new(),
             network: Notify::new(),
+            foreground: Notify::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -323,6 +326,11 @@ impl Handheld {
     /// Tells a running sync that the network changed: it tries again at once.
     pub fn network_changed(&self) {
         self.inner.network.notify_one();
+    }
+
+    /// Tells a running sync that the person looks at the screen again: it tries at once.
+    pub fn came_to_foreground(&self) {
+        self.inner.foreground.notify_one();
     }
 
     /// How the handheld stands: what waits, the last success, and why not since.

@@ -9,11 +9,13 @@
 //! 3. [`push`] carries it to the server, [`feed`] brings it to other handhelds; its photos
 //!    go by the second lane, [`media`].
 //! 4. Both ends fold the [`order`] from the same records and come to the same state.
+//! 5. How the handheld itself stands goes last, as [`diagnostics`].
 //!
 //! [`wire`] is how all of it is written as bytes, [`digest`] how it is hashed, [`code`] the
 //! register of everything that can be wrong.
 
 pub mod code;
+pub mod diagnostics;
 pub mod digest;
 pub mod enrol;
 pub mod feed;

@@ -132,6 +132,9 @@ pub(crate) enum Command {
         /// The link costs by the byte: original photos wait.
         #[arg(long)]
         metered: bool,
+        /// The device saves its battery: original photos wait.
+        #[arg(long)]
+        battery_saver: bool,
     },
     /// Says what waits, when the last sync succeeded, and why not since.
     Status,

@@ -108,11 +108,13 @@ fn carry_out(
             seconds,
             bytes,
             metered,
+            battery_saver,
         } => {
             let budget = Budget {
                 seconds: Some(seconds),
                 bytes,
                 metered,
+                battery_saver,
             };
             let report = wait_for(handheld.sync(budget))??;
             show::report(&report, tongue, out)?;

@@ -12,6 +12,9 @@ pub struct Budget {
     pub bytes: Option<u64>,
     /// The link costs by the byte: records and previews go, originals wait.
     pub metered: bool,
+    /// The device saves its battery: records and previews go, originals and diagnostics
+    /// wait.
+    pub battery_saver: bool,
 }
 
 impl Budget {
@@ -21,6 +24,15 @@ impl Budget {
         Self {
             seconds: Some(seconds),
             ..Self::default()
+        }
+    }
+
+    /// Why originals wait, if the budget makes them.
+    pub(crate) fn keeps_originals(&self) -> Option<Problem> {
+        match (self.metered, self.battery_saver) {
+            (true, _) => Some(Problem::Metered),
+            (false, true) => Some(Problem::BatterySaver),
+            (false, false) => None,
         }
     }
 
@@ -98,7 +110,7 @@ impl SyncReport {
     pub fn succeeded(&self) -> bool {
         let fine = matches!(
             self.problem,
-            None | Some(Problem::Metered | Problem::PhotosStuck)
+            None | Some(Problem::Metered | Problem::BatterySaver | Problem::PhotosStuck)
         );
         self.ended == Ended::Done && fine
     }

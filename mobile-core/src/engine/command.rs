@@ -3,6 +3,7 @@
 use super::{Ended, Lane, Problem};
 use crate::store::photos::{LaneState, Upload};
 use gridcrew_sync_protocol::{
+    diagnostics::Diagnostics,
     digest::Digest,
     enrol::Tokens,
     feed::FeedPage,
@@ -57,6 +58,8 @@ pub enum Load {
     },
     /// The feed's cursor.
     Feed,
+    /// How this handheld stands, if that is news to the server.
+    Diagnostics,
     /// The next thing to say about photos.
     Photos {
         /// What is not to be tried now.
@@ -69,7 +72,7 @@ pub enum Load {
 }
 
 /// What a look-up found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Loaded {
     /// Nothing waits in the journal.
     JournalEmpty,
@@ -79,6 +82,8 @@ pub enum Loaded {
     Reopen(Vec<u8>),
     /// The feed's cursor.
     Feed(Option<String>),
+    /// How this handheld stands; nothing when the server knows.
+    Diagnostics(Option<Box<Diagnostics>>),
     /// No photo can be sent now.
     PhotosEmpty,
     /// Photos that the server is to be asked about.
@@ -111,6 +116,8 @@ pub enum Request {
     Reopen(Vec<u8>),
     /// `GET /api/v1/sync/feed`
     Feed(Option<String>),
+    /// `POST /api/v1/sync/diagnostics`
+    Diagnose(Vec<u8>),
     /// `POST /api/v1/media/held`
     Held(Vec<u8>),
     /// `POST /api/v1/auth/refresh`, with the refresh token that the host keeps.
@@ -226,6 +233,8 @@ pub enum Change {
     },
     /// The server was asked about all photos.
     AskedAll,
+    /// The server knows how this handheld stands.
+    Diagnosed(Box<Diagnostics>),
 }
 
 /// What storing a change found.

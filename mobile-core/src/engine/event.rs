@@ -13,6 +13,8 @@ pub enum Lane {
     Feed,
     /// Photos out, previews before originals.
     Photos,
+    /// How the handheld stands, out, after everything else.
+    Diagnostics,
     /// Tokens and the server's epoch.
     Session,
 }
@@ -45,6 +47,8 @@ pub enum Event {
     Recorded,
     /// The network changed.
     NetworkChanged,
+    /// The person looks at the screen again: whatever waits is tried at once.
+    Foreground,
     /// Time has passed.
     Tick,
 }

@@ -12,11 +12,13 @@
 //! photos, previews before originals, the feed when the records are through. What fails in
 //! one lane holds up no other; only when the link itself fails, or the server asks for
 //! quiet, do all wait, and then the lane that failed goes on last. `reading` says what an answer is, `backoff` how long to wait,
-//! `journal_lane`, `feed_lane`, `photo_lane` and `session` what each does.
+//! `journal_lane`, `feed_lane`, `photo_lane`, `diagnostics_lane` and `session` what each
+//! does.
 
 mod backoff;
 mod budget;
 mod command;
+mod diagnostics_lane;
 mod event;
 mod feed_lane;
 mod journal_lane;
@@ -35,6 +37,7 @@ pub use problem::Problem;
 pub(crate) use reading::{PACKED, code_of};
 
 use backoff::{Backoff, Jitter};
+use diagnostics_lane::DiagnosticsLane;
 use ed25519_dalek::VerifyingKey;
 use feed_lane::FeedLane;
 use gridcrew_sync_protocol::{ids::Epoch, time::Millis};
@@ -61,6 +64,7 @@ pub struct Engine {
     journal: JournalLane,
     feed: FeedLane,
     photos: PhotoLane,
+    diagnostics: DiagnosticsLane,
     session: Session,
     finished: bool,
     out: Vec<Command>,
@@ -82,6 +86,7 @@ impl Engine {
             journal: JournalLane::default(),
             feed: FeedLane::default(),
             photos: PhotoLane::default(),
+            diagnostics: DiagnosticsLane::default(),
             session: Session::default(),
             finished: false,
             out: Vec::new(),
@@ -115,7 +120,7 @@ impl Engine {
                 self.journal.want_anew();
                 self.photos.want();
             }
-            Event::NetworkChanged => {
+            Event::NetworkChanged | Event::Foreground => {
                 self.link.reset();
                 self.session.backoff.reset();
                 self.feed.network_changed();
@@ -129,6 +134,7 @@ impl Engine {
                 Lane::Journal => self.journal_stored(now, stored),
                 Lane::Feed => self.feed_stored(stored),
                 Lane::Photos => self.photos_stored(),
+                Lane::Diagnostics => self.diagnostics_stored(),
                 Lane::Session => self.session_stored(),
             },
             Event::StorageFailed(detail) => {
@@ -150,6 +156,9 @@ impl Engine {
         self.journal.want_anew();
         self.feed.want();
         self.photos.want();
+        if !self.budget.battery_saver {
+            self.diagnostics.want();
+        }
     }
 
     fn loaded(&mut self, loaded: Loaded) {
@@ -161,6 +170,7 @@ impl Engine {
             Loaded::PhotosEmpty | Loaded::AskPhotos(_) | Loaded::AskedAll | Loaded::Upload(_) => {
                 self.photos_loaded(loaded)
             }
+            Loaded::Diagnostics(news) => self.diagnostics_loaded(news),
         }
     }
 
@@ -185,6 +195,7 @@ impl Engine {
             Lane::Journal => self.journal_replied(now, reply, asked),
             Lane::Feed => self.feed_replied(now, reply, asked),
             Lane::Photos => self.photos_replied(now, reply),
+            Lane::Diagnostics => self.diagnostics_replied(now, reply),
         }
     }
 
@@ -236,14 +247,22 @@ impl Engine {
         if !self.journal.has_the_way(now) && !self.session.revoked {
             self.feed_start(now);
             self.photos_start(now);
+            self.diagnostics_start(now);
         }
     }
 
     fn any_busy(&self) -> bool {
-        self.journal.busy || self.feed.busy || self.photos.busy || self.session.busy()
+        let lanes = [
+            self.journal.busy,
+            self.feed.busy,
+            self.photos.busy,
+            self.diagnostics.busy,
+        ];
+        lanes.contains(&true) || self.session.busy()
     }
 
     /// When the next lane that is not busy wants to try something; `None` when none does.
+    /// Diagnostics keep no sync going.
     fn next_try(&self, now: Millis) -> Option<Millis> {
         if self.session.needs_refresh && !self.session.busy() {
             return Some(self.session.backoff.until(now).unwrap_or(now));
@@ -336,7 +355,7 @@ impl Engine {
             Lane::Journal => &mut self.journal.backoff,
             Lane::Feed => &mut self.feed.backoff,
             Lane::Photos => &mut self.photos.backoff,
-            Lane::Session => return,
+            Lane::Diagnostics | Lane::Session => return,
         };
         if failed {
             backoff.fail(now, &mut self.jitter);

@@ -44,6 +44,8 @@ pub(super) struct PhotoLane {
     asked_to: Option<Digest>,
     /// Photos that failed in this sync.
     tries: BTreeMap<(Digest, MediaKind), Try>,
+    /// Those of them that the last look at the store passed over.
+    skipped: BTreeSet<(Digest, MediaKind)>,
 }
 
 /// The upload under way.
@@ -159,9 +161,10 @@ impl Engine {
         lane.busy = true;
         let Some(current) = lane.current.clone() else {
             lane.wants = false;
+            lane.skipped = lane.skip(now);
             let load = Load::Photos {
-                skip: lane.skip(now),
-                originals: !self.budget.metered,
+                skip: lane.skipped.clone(),
+                originals: self.budget.keeps_originals().is_none(),
                 ask_after: lane.asked_to,
             };
             self.out.push(Command::Load(load));
@@ -219,7 +222,13 @@ impl Engine {
                     offset: None,
                 });
             }
-            _ => lane.busy = false,
+            _ => {
+                lane.busy = false;
+                // Nothing waits but what was passed over: what failed and was not is done
+                // with by another way, as when the server said that it holds it.
+                let PhotoLane { tries, skipped, .. } = lane;
+                tries.retain(|key, _| skipped.contains(key));
+            }
         }
     }
 

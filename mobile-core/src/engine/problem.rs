@@ -40,6 +40,8 @@ pub enum Problem {
     BudgetSpent,
     /// Originals wait for a link that is not metered.
     Metered,
+    /// Originals wait until the device no longer saves its battery.
+    BatterySaver,
     /// Photos are stuck, each for its own reason.
     PhotosStuck,
     /// This device could not store what came.
@@ -100,6 +102,10 @@ impl Problem {
             Self::Metered => (
                 "原图等待非计费网络".to_owned(),
                 "Original photos wait for a link that is not metered".to_owned(),
+            ),
+            Self::BatterySaver => (
+                "省电模式下原图暂不发送".to_owned(),
+                "Original photos wait while the device saves its battery".to_owned(),
             ),
             Self::PhotosStuck => (
                 "有照片未能送达，请查看工单".to_owned(),

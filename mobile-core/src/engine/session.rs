@@ -171,6 +171,7 @@ impl Engine {
             Lane::Journal => self.journal.drop_reply(),
             Lane::Feed => self.feed.drop_reply(),
             Lane::Photos => self.photos.drop_reply(),
+            Lane::Diagnostics => self.diagnostics.drop_reply(),
             Lane::Session => {}
         }
         let Some(heard) = heard else { return };

@@ -106,6 +106,7 @@ impl Http {
             Request::Push(body) => self.packed("/api/v1/sync/push", body, token).await,
             Request::Reopen(body) => self.packed("/api/v1/sync/journals", body, token).await,
             Request::Held(body) => self.packed("/api/v1/media/held", body, token).await,
+            Request::Diagnose(body) => self.packed("/api/v1/sync/diagnostics", body, token).await,
             Request::Feed(cursor) => {
                 let mut query = vec![("wait", "0".to_owned())];
                 query.extend(cursor.map(|cursor| ("cursor", cursor)));

@@ -87,8 +87,8 @@ fn note_end(
     let photos = photos::counts(local.store.read())?;
     report.records_waiting = records.queued;
     report.photos_waiting = photos.originals_waiting;
-    if report.problem.is_none() && budget.metered && photos.originals_waiting > 0 {
-        report.problem = Some(Problem::Metered);
+    if report.problem.is_none() && photos.originals_waiting > 0 {
+        report.problem = budget.keeps_originals();
     }
     let now = local.wall();
     local.store.write(|db| {
@@ -211,6 +211,7 @@ impl Run {
             Some(event) = self.asked.next() => event,
             () = inner.recorded.notified() => Event::Recorded,
             () = inner.network.notified() => Event::NetworkChanged,
+            () = inner.foreground.notified() => Event::Foreground,
             () = sleep_or_never(wake) => {
                 self.wake = None;
                 Event::Tick

@@ -37,6 +37,7 @@ impl Local {
                 apart,
                 max_bytes,
             } => self.load_journal(from, probe, apart, max_bytes),
+            Load::Diagnostics => Ok(Loaded::Diagnostics(self.news()?)),
             Load::Feed => Ok(Loaded::Feed(scope::feed(self.store.read())?.cursor)),
             Load::Photos {
                 skip,

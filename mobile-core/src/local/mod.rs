@@ -1,6 +1,7 @@
 //! All that is on the device: the store, the photo folder, keys and tokens, and the clocks
 //! and randomness passed in. What the facade and the sync's host do, they do through this.
 
+mod diagnostics;
 mod load;
 mod persist;
 

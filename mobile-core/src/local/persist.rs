@@ -107,6 +107,7 @@ impl Local {
                 let held_at = self.sure_now()?;
                 self.done(|db| photos_held(db, &asked, &reply, held_at))
             }
+            Change::Diagnosed(told) => self.done(|db| facts::set_diagnosed(db, &told)),
             Change::AskedAll => self.store.write(|db| {
                 let mut identity = identity::require(db)?;
                 identity.ask_photos = false;
@@ -203,6 +204,7 @@ fn new_epoch(db: &Connection, epoch: Epoch) -> Result<Stored, Error> {
     identity::put(db, &identity)?;
     rows::forget_urls(db)?;
     facts::set_apart(db, None)?;
+    facts::forget_diagnosed(db)?;
     scope::ask_anew(db)?;
     Ok(Stored::Done)
 }

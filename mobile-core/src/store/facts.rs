@@ -2,7 +2,9 @@
 //! sync, what it did already and need not do again.
 
 use crate::error::Error;
-use gridcrew_sync_protocol::{ids::OrderId, journal::EntryId, time::UnixMillis};
+use gridcrew_sync_protocol::{
+    diagnostics::Diagnostics, ids::OrderId, journal::EntryId, time::UnixMillis,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
@@ -70,6 +72,22 @@ pub(crate) fn apart(db: &Connection) -> Result<Option<EntryId>, Error> {
 /// Remembers up to where the server keeps entries apart; nothing for nowhere.
 pub(crate) fn set_apart(db: &Connection, last: Option<EntryId>) -> Result<(), Error> {
     set(db, "apart", &last)
+}
+
+/// How the handheld stood when the server was last told.
+pub(crate) fn diagnosed(db: &Connection) -> Result<Option<Diagnostics>, Error> {
+    get(db, "diagnosed")
+}
+
+/// Remembers what the server was told of how the handheld stands.
+pub(crate) fn set_diagnosed(db: &Connection, told: &Diagnostics) -> Result<(), Error> {
+    set(db, "diagnosed", told)
+}
+
+/// The server knows nothing any more of how the handheld stands.
+pub(crate) fn forget_diagnosed(db: &Connection) -> Result<(), Error> {
+    db.execute("DELETE FROM fact WHERE key = 'diagnosed'", [])?;
+    Ok(())
 }
 
 /// A fact; an unknown one, or one that an older program wrote in another shape, is none.

@@ -343,6 +343,16 @@ pub(crate) fn standing(db: &Connection, order: OrderId) -> Result<Vec<Standing>,
     Ok(rows)
 }
 
+/// When the oldest entry that waits was recorded, by the wall clock.
+pub(crate) fn waiting_since(db: &Connection) -> Result<Option<UnixMillis>, Error> {
+    let since: Option<i64> = db.query_row(
+        "SELECT min(recorded_at) FROM journal_entry WHERE state = 'queued'",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(since.map(UnixMillis))
+}
+
 /// How many entries stand in which state.
 pub(crate) fn counts(db: &Connection) -> Result<Counts, Error> {
     let counts = db.query_row(

@@ -138,6 +138,11 @@ CREATE TABLE order_entry (
 CREATE TABLE fact (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
+/// The version that a store has.
+pub(crate) fn version(db: &Connection) -> Result<u32, Error> {
+    Ok(db.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
 /// Brings the store to the newest version.
 ///
 /// # Errors

@@ -8,6 +8,8 @@
 //! [`reopen`] gives the handheld a new journal that names the old. What is not applied is
 //! kept all the same: [`aside`].
 //!
+//! How the handheld itself stands comes last, and the last one is kept: [`diagnostics`].
+//!
 //! **Out.** A handheld asks for what is new since its [`cursor`], which is opaque, cannot be
 //! forged, and says what it was told. [`feed`] holds the rules of what it must be told so
 //! that it holds its scope and nothing else, [`page`] puts the answer together from one
@@ -16,6 +18,7 @@
 pub mod apply;
 pub mod aside;
 pub mod cursor;
+pub mod diagnostics;
 pub mod feed;
 pub mod handheld;
 pub mod incoming;

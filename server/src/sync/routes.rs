@@ -2,7 +2,7 @@
 
 use super::{
     apply::{Outcome, apply},
-    aside, cursor, handheld,
+    aside, cursor, diagnostics, handheld,
     handheld::Handheld,
     incoming::{self, Incoming},
     page,
@@ -39,6 +39,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(sync_push)
         .service(sync_feed)
         .service(sync_reopen)
+        .service(diagnostics::routes::sync_diagnostics)
+        .service(diagnostics::routes::show_diagnostics)
         .service(aside::routes::list_set_aside);
 }
 
@@ -133,7 +135,7 @@ fn may_deliver(caller: &Caller) -> Result<(), Problem> {
 }
 
 /// The handheld that calls.
-async fn of_caller(app: &App, caller: &Caller) -> Result<Handheld, Problem> {
+pub(super) async fn of_caller(app: &App, caller: &Caller) -> Result<Handheld, Problem> {
     may_deliver(caller)?;
     let journal = caller.handheld.ok_or_else(Problem::not_found)?;
     handheld::find(app.store.read(), journal)

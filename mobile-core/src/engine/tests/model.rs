@@ -9,6 +9,7 @@ use crate::{
 use ed25519_dalek::{Signature, VerifyingKey};
 use gridcrew_sync_protocol::{
     code::Code,
+    diagnostics::{Diagnostics, MAX_DIAGNOSTICS_BYTES},
     digest::Digest,
     feed::{FeedEntry, FeedItem, FeedPage},
     ids::{Epoch, JournalId, OrderId},
@@ -56,6 +57,8 @@ pub(crate) struct Model {
     pub(crate) now: i64,
     /// The entries that were kept apart, and in how many batches.
     pub(crate) apart: (BTreeSet<Seq>, u32),
+    /// How the handheld said that it stands.
+    pub(crate) diagnosed: Vec<Diagnostics>,
     /// Raised to tell the whole feed anew, to whatever cursor.
     pub(crate) tells: u32,
     forked: BTreeSet<JournalId>,
@@ -75,6 +78,7 @@ impl Model {
             revoked: false,
             now: START,
             apart: (BTreeSet::new(), 0),
+            diagnosed: Vec::new(),
             tells: 0,
             forked: BTreeSet::new(),
             reopened: BTreeMap::new(),
@@ -102,6 +106,11 @@ impl Model {
             Request::Reopen(body) => self.reopen(body),
             Request::Feed(cursor) => self.feed(cursor.as_deref()),
             Request::Held(body) => self.which_held(body),
+            Request::Diagnose(body) => {
+                let told = wire::unpack(body, MAX_DIAGNOSTICS_BYTES).unwrap();
+                self.diagnosed.push(told);
+                self.reply(204)
+            }
             Request::Refresh => {
                 let mut reply = self.reply(200);
                 reply.media_type = "application/json".to_owned();

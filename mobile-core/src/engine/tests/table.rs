@@ -20,6 +20,7 @@ const HOUR: Budget = Budget {
     seconds: Some(3_600),
     bytes: None,
     metered: false,
+    battery_saver: false,
 };
 
 fn queued(world: &mut World) -> u64 {
@@ -493,6 +494,32 @@ fn one_photo_that_the_server_refuses_does_not_keep_the_others_back() {
 }
 
 #[test]
+fn a_photo_that_failed_and_was_then_said_to_be_held_is_not_looked_for_again() {
+    for kind in [MediaKind::Preview, MediaKind::Original] {
+        let mut world = World::new();
+        world.photograph(24);
+        world.begin(HOUR);
+        let mut lost = 0;
+        while world.ended.is_none() {
+            if world.asked.is_empty() {
+                world.sleep();
+                continue;
+            }
+            let last = matches!(&world.asked[0].1, Request::Chunk { upload, .. }
+                if upload.kind == kind);
+            if last && lost == 0 {
+                lost += 1;
+                world.meet(0, &Fate::AnswerLost);
+            } else {
+                world.meet(0, &Fate::Through);
+            }
+        }
+        assert_eq!((lost, world.ended.clone()), (1, Some((Ended::Done, None))));
+        world.assert_converged();
+    }
+}
+
+#[test]
 fn an_upload_that_broke_off_goes_on_at_the_byte() {
     let mut world = World::new();
     let photo = world.photograph(760);
@@ -779,4 +806,99 @@ fn a_server_that_says_it_forked_while_it_did_not_is_asked_again() {
     world.assert_converged();
     let unknown = JournalId(uuid::Uuid::from_u128(77));
     assert!(!world.server.books.journals.contains_key(&unknown));
+}
+
+#[test]
+fn how_the_handheld_stands_is_told_last_and_only_when_it_is_news() {
+    let mut world = World::new();
+    world.note();
+    world.photograph(24);
+    world.begin(HOUR);
+    let mut lanes = Vec::new();
+    while world.ended.is_none() {
+        lanes.push(world.asked[0].0);
+        world.meet(0, &Fate::Through);
+    }
+    assert_eq!(lanes.last(), Some(&Lane::Diagnostics));
+    assert_eq!(
+        lanes
+            .iter()
+            .filter(|lane| **lane == Lane::Diagnostics)
+            .count(),
+        1
+    );
+    assert_eq!(world.server.diagnosed.len(), 1);
+    assert_eq!(world.server.diagnosed[0].records_waiting, 0);
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    assert_eq!(world.server.diagnosed.len(), 1, "nothing new");
+    // Parked records are.
+    let parked = world.note();
+    world.server.parks.insert(parked);
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    assert_eq!(world.server.diagnosed.len(), 2);
+    assert_eq!(world.server.diagnosed[1].records_parked, 1);
+    // A restored server knows nothing of it.
+    let books = world.server.books.clone();
+    world.server.restore(books);
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    assert_eq!(world.server.diagnosed.len(), 3);
+}
+
+#[test]
+fn diagnostics_that_go_wrong_trouble_no_sync() {
+    for fate in [
+        Fate::Lost,
+        Fate::AnswerLost,
+        Fate::Html,
+        Fate::Proxy(404),
+        Fate::Maintenance,
+        Fate::Problem(Code::RequestMalformed),
+    ] {
+        let mut world = World::new();
+        world.note();
+        world.begin(HOUR);
+        while world.ended.is_none() {
+            let last = world.asked[0].0 == Lane::Diagnostics;
+            world.meet(0, if last { &fate } else { &Fate::Through });
+        }
+        assert_eq!(world.ended, Some((Ended::Done, None)), "{fate:?}");
+        // The next sync tells it.
+        let told = world.server.diagnosed.len();
+        assert_eq!(world.run(HOUR), (Ended::Done, None));
+        assert_eq!(world.server.diagnosed.len(), told + 1);
+    }
+}
+
+#[test]
+fn a_device_that_saves_its_battery_sends_records_and_previews_only() {
+    let mut world = World::new();
+    world.note();
+    world.photograph(24);
+    let saving = Budget {
+        battery_saver: true,
+        ..HOUR
+    };
+    assert_eq!(world.run(saving).0, Ended::Done);
+    assert_eq!(queued(&mut world), 0);
+    let counts = photos::counts(world.local().store.read()).unwrap();
+    assert_eq!((counts.originals_waiting, counts.previews_waiting), (1, 0));
+    assert_eq!(world.server.diagnosed.len(), 0);
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
+}
+
+#[test]
+fn the_person_who_looks_again_ends_every_wait() {
+    let mut world = World::new();
+    world.note();
+    world.begin(HOUR);
+    for _ in 0..6 {
+        world.meet(0, &Fate::Lost);
+        world.sleep();
+    }
+    world.meet(0, &Fate::Lost);
+    assert!(world.asked.is_empty());
+    world.tell(Event::Foreground);
+    assert_eq!(world.asked.len(), 1, "it is tried at once");
+    assert_eq!(world.go_on(), (Ended::Done, None));
 }

@@ -247,7 +247,10 @@ impl World {
         self.server.now = crate::fixture::START + self.now().0;
         let mut chunk = self.chunk_of(&request);
         let sent = match &request {
-            Request::Push(body) | Request::Reopen(body) | Request::Held(body) => body.len(),
+            Request::Push(body)
+            | Request::Reopen(body)
+            | Request::Held(body)
+            | Request::Diagnose(body) => body.len(),
             _ => chunk.len(),
         } as u64;
         let strange = |status: u16| HttpReply {

@@ -330,7 +330,15 @@ fn handhelds_and_duty() -> Vec<Row> {
             Kind::Device,
             about,
             |world, caller, target| Verdict::done_if(world.sees_device(caller, target.id()), 200),
-            Reads::One(set_aside),
+            Reads::One(of_the_handheld),
+        ),
+        Row::reading(
+            "show_diagnostics",
+            READS_PEOPLE,
+            Kind::Device,
+            about,
+            |world, caller, target| Verdict::done_if(world.sees_device(caller, target.id()), 200),
+            Reads::One(of_the_handheld),
         ),
         Row::writing(
             "revoke_handheld",
@@ -363,8 +371,8 @@ fn handhelds_and_duty() -> Vec<Row> {
     ]
 }
 
-/// What was set aside is told of the handheld that was asked for.
-fn set_aside(_: &World, _: &Caller, target: &Target, reply: &Reply) -> Fallible<()> {
+/// It is told of the handheld that was asked for.
+fn of_the_handheld(_: &World, _: &Caller, target: &Target, reply: &Reply) -> Fallible<()> {
     let shown: Value = serde_json::from_slice(&reply.bytes)?;
     let device: JournalId = id_of(&shown, "handheld")?;
     same("handheld", &device, &target.id())

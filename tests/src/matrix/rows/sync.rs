@@ -12,10 +12,12 @@ use crate::{
 };
 use ed25519_dalek::{Signer, SigningKey};
 use gridcrew_sync_protocol::{
+    diagnostics::Diagnostics,
     digest::Digest,
     ids::{JournalId, PersonId},
     journal::{Batch, Entry, Item, Opened, Seq},
     push::{PushOutcome, PushReply, ReopenRequest},
+    time::{TimeEvidence, UnixMillis},
     wire,
 };
 use uuid::Uuid;
@@ -40,6 +42,13 @@ pub(super) fn rows() -> Vec<Row> {
             |_, _, _| Ask::plain(),
             |_, _, _| Verdict::Done(200),
             Reads::Feed,
+        ),
+        Row::writing(
+            "sync_diagnostics",
+            Who::Handhelds,
+            Kind::Nothing,
+            |_, _, _| Ask::plain().packed(wire::pack(&diagnostics())),
+            |_, _, _| Verdict::Done(204),
         ),
         Row::writing(
             "sync_reopen",
@@ -86,6 +95,24 @@ fn pushed(_: &World, _: &Caller, _: &Target, reply: &Reply) -> Fallible<()> {
     let reply: PushReply = wire::unpack(&reply.bytes, MOST)?;
     let held = matches!(reply.outcome, PushOutcome::Held { .. });
     same("held", &held, &true)
+}
+
+/// A handheld that stands well.
+fn diagnostics() -> Diagnostics {
+    Diagnostics {
+        time: TimeEvidence::of_server(UnixMillis(0)),
+        program: "matrix".to_owned(),
+        store_version: 1,
+        records_waiting: 0,
+        waiting_since: None,
+        records_parked: 0,
+        photos_waiting: 0,
+        photos_refused: 0,
+        photos_damaged: 0,
+        free_bytes: None,
+        disagreeing: Vec::new(),
+        findings: Vec::new(),
+    }
 }
 
 /// A new journal after the target's, proven by the target's key where it has one.

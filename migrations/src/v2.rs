@@ -1,0 +1,26 @@
+//! Version 2: how handhelds stand.
+
+use super::columns::table;
+use sea_orm_migration::{prelude::*, schema::*};
+
+/// The second version of the schema.
+#[derive(DeriveMigrationName)]
+pub(super) struct HowHandheldsStand;
+
+#[async_trait::async_trait]
+impl MigrationTrait for HowHandheldsStand {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // The last one of each; what it says is in `packed`, as it came.
+        let told = table(
+            "handheld_diagnostics",
+            [
+                uuid("journal_id"),
+                uuid("station_id"),
+                big_integer("received_at"),
+                binary("packed"),
+            ],
+            &["journal_id"],
+        );
+        manager.create_table(told).await
+    }
+}
