@@ -10,6 +10,7 @@ use gridcrew_tests::{
     raw::picture,
     scene::Scene,
     server::{program, said},
+    township::text_of,
 };
 use std::{
     fs,
@@ -139,7 +140,23 @@ async fn an_order_finds_its_manager_and_comes_back_as_a_trace(
             .await?;
         ensure(reply.status == 200 && reply.bytes == bytes, || reply.said())?;
     }
+    stands_well(&scene).await?;
     trace(&mut scene).await
+}
+
+/// The station sees how the handheld stands.
+async fn stands_well(scene: &Scene) -> Fallible<()> {
+    let staff = &scene.township.staff;
+    let listed = staff.get("/handhelds").await?.done()?;
+    let handheld = text_of(&listed["items"][0], "id")?;
+    let path = format!("/handhelds/{handheld}/diagnostics");
+    let shown = staff.get(&path).await?.done()?;
+    let said = &shown["said"];
+    let waits = [&said["records_waiting"], &said["photos_waiting"]];
+    ensure(
+        waits == [0, 0] && text_of(said, "program")?.starts_with("gridcrew-handheld/"),
+        || shown.to_string(),
+    )
 }
 
 /// The steps after the arrival.
