@@ -17,7 +17,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
-use gridcrew_mobile_core::{Budget, Error, Handheld, PhotoInput, StepInput};
+use gridcrew_mobile_core::{Budget, Handheld, PhotoInput, StepInput};
 use gridcrew_sync_protocol::{
     ids::OrderId,
     record::Value,
@@ -142,7 +142,7 @@ impl Stage {
         let folder = scene.folder.path().join("handheld");
         let handheld = scene
             .township
-            .handheld(owner, &folder, &scene.server.url()?)
+            .handheld(owner, &scene.server.url()?, &folder)
             .await?;
         handheld.sync(Budget::default()).await?;
         Ok(Self {
@@ -201,7 +201,6 @@ impl Stage {
                 .note(order, &format!("第 {number} 次现场记录"), None)
             {
                 Ok(_) => times.push(began.elapsed()),
-                Err(Error::OrderClosed(_)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
