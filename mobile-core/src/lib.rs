@@ -22,6 +22,7 @@ mod files;
 #[cfg(test)]
 mod fixture;
 mod fold;
+pub mod from_outside;
 mod handheld;
 mod host;
 mod journal;

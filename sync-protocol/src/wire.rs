@@ -11,6 +11,9 @@ use std::io::Read;
 
 /// Compression level: 3 is where a phone's processor and a phone's link meet.
 const ZSTD_LEVEL: i32 = 3;
+/// Most that a frame may have its reader look back, as a power of two: 8 MiB, what level 19
+/// asks for. By default a frame of a dozen bytes has 128 MiB set aside for it.
+const ZSTD_WINDOW: u32 = 23;
 
 /// Bytes that could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +78,10 @@ pub fn pack<T: Serialize>(value: &T) -> Vec<u8> {
 /// # Errors
 /// [`WireError`] of the first thing that was wrong.
 pub fn unpack<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, WireError> {
-    let decoder = zstd::Decoder::new(bytes).map_err(WireError::NotCompressed)?;
+    let mut decoder = zstd::Decoder::new(bytes).map_err(WireError::NotCompressed)?;
+    decoder
+        .window_log_max(ZSTD_WINDOW)
+        .map_err(WireError::NotCompressed)?;
     let mut plain = Vec::new();
     decoder
         .take(limit as u64 + 1)
@@ -103,6 +109,21 @@ mod tests {
             unpack::<Vec<u8>>(&packed, 200_000).map(|v| v.len()).ok(),
             Some(100_000)
         );
+    }
+
+    #[test]
+    fn a_frame_that_asks_for_much_memory_is_refused() {
+        // Magic number, no options, the window, one raw block of one byte: the number 7.
+        let frame = |window: u8| {
+            let mut bytes = vec![0x28, 0xb5, 0x2f, 0xfd, 0, (window - 10) << 3];
+            bytes.extend([0x09, 0, 0, 7]);
+            bytes
+        };
+        assert_eq!(unpack::<u8>(&frame(23), 10).ok(), Some(7));
+        assert!(matches!(
+            unpack::<u8>(&frame(24), 10),
+            Err(WireError::NotCompressed(_))
+        ));
     }
 
     #[test]

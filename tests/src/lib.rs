@@ -5,7 +5,8 @@
 //! of its own), has a [`township`] founded over HTTP as a station would do it, talks to it
 //! through a [`client`] or through handhelds whose [`link`] is slow and breaks, kills
 //! whatever it likes, and compares in the end with what a ledger outside of everything
-//! noted. [`storm`] is the largest of them: a real day of a real storm.
+//! noted. [`storm`] is the largest of them: a real day of a real storm. [`fuzzing`] stands
+//! apart: everything that reads bytes from outside, behind functions that take any.
 //!
 //! Nothing here sleeps in the hope that something has happened by then: [`wait`] asks until
 //! it has, or until a deadline.
@@ -13,6 +14,7 @@
 pub mod books;
 pub mod client;
 pub mod failure;
+pub mod fuzzing;
 pub mod link;
 pub mod matrix;
 pub mod postgres;

@@ -34,6 +34,7 @@ pub use budget::{Budget, Ended, Spent, SyncReport};
 pub use command::{Change, Command, Load, Loaded, PackedBatch, Request, Stored};
 pub use event::{Event, HttpReply, Lane, Reply};
 pub use problem::Problem;
+pub use reading::understood;
 pub(crate) use reading::{PACKED, code_of};
 
 use backoff::{Backoff, Jitter};

@@ -100,6 +100,13 @@ pub(super) fn json<T: DeserializeOwned>(reply: &Reply) -> Result<T, Trouble> {
     })
 }
 
+/// Whether a reply is an answer of the kind that is waited for: packed when it is one of the
+/// protocol's own, else in JSON. `limit` is in bytes, once decompressed.
+#[must_use]
+pub fn understood<T: DeserializeOwned>(reply: &Reply, limit: usize) -> Option<T> {
+    packed(reply, limit).or_else(|_| json(reply)).ok()
+}
+
 /// The code of a problem document of the server.
 pub(crate) fn code_of(http: &HttpReply) -> Option<Code> {
     if http.media_type != PROBLEM {

@@ -7,7 +7,7 @@
 //! 3. [`sweep`] tidies what a crash left between the two steps of 1.
 //! 4. [`thin`] removes originals that the server has held for 30 days, and nothing else.
 
-mod preview;
+pub(crate) mod preview;
 mod sweep;
 
 #[cfg(test)]

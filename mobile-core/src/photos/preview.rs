@@ -27,7 +27,7 @@ const MAX_SIDE: u32 = 30_000;
 ///
 /// # Errors
 /// Why there is none, in English.
-pub(super) fn make(content: &[u8], format: PictureFormat) -> Result<Vec<u8>, String> {
+pub(crate) fn make(content: &[u8], format: PictureFormat) -> Result<Vec<u8>, String> {
     let picture = decode(content, format)?;
     let picture = DynamicImage::ImageRgb8(picture.into_rgb8());
     for (side, quality) in TRIES {

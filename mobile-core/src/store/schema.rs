@@ -148,7 +148,7 @@ pub(crate) fn version(db: &Connection) -> Result<u32, Error> {
 /// # Errors
 /// A store of a newer program, or a disk that fails; then the store stays at the last
 /// version that was reached.
-pub(super) fn migrate(db: &mut Connection) -> Result<(), Error> {
+pub(crate) fn migrate(db: &mut Connection) -> Result<(), Error> {
     let known = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
     loop {
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -16,6 +16,7 @@
 
 mod completion;
 mod folder;
+pub mod from_outside;
 mod held;
 mod part;
 mod photos;

@@ -7,6 +7,7 @@
 //! that and starts at 0 is told the true offset by a 409 and goes on from there. A body
 //! that comes with the creation starts at 0; the bytes that are there already are skipped.
 
+pub(super) mod from_outside;
 mod protocol;
 mod receive;
 mod reply;
