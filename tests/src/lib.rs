@@ -13,6 +13,7 @@
 pub mod books;
 pub mod client;
 pub mod failure;
+pub mod faults;
 pub mod link;
 pub mod matrix;
 pub mod postgres;
