@@ -211,6 +211,17 @@ impl Server {
         Ok(())
     }
 
+    /// Tells it to end (SIGTERM), as a service manager does, and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not run, or does not end in time.
+    pub async fn terminate(&mut self) -> Fallible<ExitStatus> {
+        if let Some(process) = Pid::from_raw(self.process()?.try_into()?) {
+            kill_process(process, Signal::TERM)?;
+        }
+        self.gone().await
+    }
+
     /// Waits until it has ended by itself or by somebody else's hand.
     ///
     /// # Errors

@@ -69,7 +69,7 @@ impl Ran {
     pub fn fault(&self, injection: Option<&Injection>) -> Option<String> {
         let killed = injection.is_some_and(|injection| injection.fault == Fault::Kill);
         match self.code {
-            Some(PANICKED) => Some(format!("panicked: {}", self.err.trim())),
+            Some(PANICKED) => Some(format!("panicked: {}", first_lines(&self.err))),
             Some(0) => None,
             Some(_) if self.err.trim().is_empty() => Some("failed without a word".to_owned()),
             Some(_) => None,
@@ -150,6 +150,19 @@ impl Cli {
         let late = |_| Failure::new(format!("{arguments:?} did not end within {WITHIN:?}"));
         Ok(output.map_err(late)??)
     }
+}
+
+/// Where and why: the trace below it is long.
+fn first_lines(text: &str) -> String {
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines
+        .get(..lines.len().min(2))
+        .unwrap_or_default()
+        .join(" ")
 }
 
 fn ran(output: &Output, hit: bool) -> Ran {

@@ -8,11 +8,11 @@ use super::{
     tally::Tally,
 };
 use crate::{
-    Failure, Fallible, books::Books, failure::ensure, postgres::TestDatabase, raw::picture,
+    Failure, Fallible, books::Books, postgres::TestDatabase, raw::picture,
     scene::Scene,
 };
 use gridcrew_mobile_core::Handheld;
-use gridcrew_sync_protocol::{digest::Digest, ids::OrderId, journal::EntryId};
+use gridcrew_sync_protocol::{digest::Digest, ids::OrderId, journal::EntryId, record::Event};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -173,11 +173,22 @@ impl Ground {
         let handheld = Handheld::open(&self.cli.folder)?;
         let mut ids: BTreeMap<EntryId, String> = BTreeMap::new();
         let mut promised = BTreeSet::new();
+        // What others did on the order came by the feed, without their photos' files.
+        let mut own: BTreeSet<_> = self
+            .ledger
+            .attempts
+            .values()
+            .filter_map(|attempt| attempt.saved)
+            .map(|id| id.journal)
+            .collect();
+        own.extend(handheld.status()?.journal);
         for sourced in handheld.records(self.order)? {
             if let Some(mark) = ledger::mark_of(&sourced.record.event) {
                 ids.insert(sourced.id, mark);
             }
-            if let gridcrew_sync_protocol::record::Event::StepDone(done) = &sourced.record.event {
+            if let Event::StepDone(done) = &sourced.record.event
+                && own.contains(&sourced.id.journal)
+            {
                 promised.extend(done.photos.iter().map(|photo| photo.digest));
             }
         }
@@ -366,20 +377,4 @@ pub fn files_of(folder: &Path) -> Fallible<Vec<PathBuf>> {
         }
     }
     Ok(files)
-}
-
-/// Copies a folder with everything in it to a place where nothing is.
-///
-/// # Errors
-/// When it cannot be read or written.
-pub fn copy_folder(from: &Path, to: &Path) -> Fallible<()> {
-    ensure(!to.exists(), || format!("{} is there", to.display()))?;
-    for file in files_of(from)? {
-        let place = to.join(file.strip_prefix(from)?);
-        if let Some(folder) = place.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::copy(&file, place)?;
-    }
-    Ok(())
 }

@@ -20,3 +20,5 @@ pub mod power;
 pub mod strace;
 pub mod sweep;
 pub mod tally;
+pub mod tamper;
+pub mod wire;

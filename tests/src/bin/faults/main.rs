@@ -17,6 +17,7 @@ use gridcrew_tests::{
         strace::{Fault, Strace},
         sweep::Extent,
         tally::Tally,
+        wire,
     },
     postgres::{Engine, TestDatabase},
 };
@@ -83,6 +84,7 @@ async fn run(arguments: &Arguments) -> Fallible<bool> {
         Some(faketime) => clocks(arguments, &faketime, &mut tallies).await?,
         None => println!("SKIPPED: clocks that jump: libfaketime is not here"),
     }
+    wires(arguments, &mut tallies).await?;
     let wrong = tallies.iter().filter(|tally| !tally.is_clean()).count();
     println!("{} sweeps, {wrong} of them wrong", tallies.len());
     Ok(wrong == 0)
@@ -194,6 +196,35 @@ async fn clocks(
     if arguments.wants("clock-server") {
         say(
             clocks::server(&mut ground().await?, faketime).await?,
+            tallies,
+        );
+    }
+    Ok(())
+}
+
+async fn wires(arguments: &Arguments, tallies: &mut Vec<Tally>) -> Fallible<()> {
+    let part = |all: u32, bounded: u32| if arguments.bounded { bounded } else { all };
+    if arguments.wants("wire-truncated-receipt") {
+        let stride = part(1, 16) as usize;
+        say(
+            wire::truncated_receipts(&mut ground().await?, stride).await?,
+            tallies,
+        );
+    }
+    if arguments.wants("wire-captive-portal") {
+        say(wire::captive_portals(&mut ground().await?).await?, tallies);
+    }
+    if arguments.wants("wire-restart-during-upload") {
+        let times = part(200, 10);
+        say(
+            wire::restarts_during_upload(&mut ground().await?, times).await?,
+            tallies,
+        );
+    }
+    if arguments.wants("wire-parallel-writers") {
+        let each = part(200, 5);
+        say(
+            wire::parallel_writers(&mut ground().await?, each).await?,
             tallies,
         );
     }
