@@ -18,6 +18,9 @@ use tokio::{process::Command, time::timeout};
 const WITHIN: Duration = Duration::from_secs(120);
 /// What it prints before the identity of what it saved.
 const SAVED: &str = "recorded on this device, waiting to be sent: ";
+/// What the executor says when it cannot write to the counter by which its threads wake one
+/// another. That is a `write` as well, so sweeps meet it; but no disk can make it fail.
+const WAKING: &str = "failed to wake I/O driver";
 /// What a program ends with that panicked.
 const PANICKED: i32 = 101;
 
@@ -69,6 +72,7 @@ impl Ran {
     pub fn fault(&self, injection: Option<&Injection>) -> Option<String> {
         let killed = injection.is_some_and(|injection| injection.fault == Fault::Kill);
         match self.code {
+            Some(PANICKED) if self.err.contains(WAKING) => None,
             Some(PANICKED) => Some(format!("panicked: {}", first_lines(&self.err))),
             Some(0) => None,
             Some(_) if self.err.trim().is_empty() => Some("failed without a word".to_owned()),

@@ -7,10 +7,7 @@ use super::{
     strace::{Injection, Strace},
     tally::Tally,
 };
-use crate::{
-    Failure, Fallible, books::Books, postgres::TestDatabase, raw::picture,
-    scene::Scene,
-};
+use crate::{Failure, Fallible, books::Books, postgres::TestDatabase, raw::picture, scene::Scene};
 use gridcrew_mobile_core::Handheld;
 use gridcrew_sync_protocol::{digest::Digest, ids::OrderId, journal::EntryId, record::Event};
 use std::{

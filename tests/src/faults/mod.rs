@@ -16,6 +16,7 @@ pub mod field;
 pub mod full;
 pub mod ground;
 pub mod ledger;
+pub mod open;
 pub mod power;
 pub mod strace;
 pub mod sweep;

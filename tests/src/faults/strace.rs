@@ -125,7 +125,7 @@ impl Strace {
         drop(fs::remove_file(log));
         let mut command = Command::new(&self.0);
         command
-            .args(["-f", "-q", "-o"])
+            .args(["-f", "-o"])
             .arg(log)
             .arg("-e")
             .arg(format!("trace={}", injection.call))

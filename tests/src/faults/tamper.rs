@@ -24,7 +24,8 @@ pub enum Tampering {
     #[default]
     None,
     /// The answer to the first push ends after so many bytes, and the connection with it.
-    /// From then on nothing is done.
+    /// From then on every connection ends at once, so that a retry cannot hide what was made
+    /// of it.
     EndPushAnswerAfter(usize),
     /// Every request is answered with these bytes and never reaches the server.
     AnswerAll(Vec<u8>),
@@ -164,7 +165,7 @@ fn end_after(state: &Shared, passed: usize, more: usize) -> Option<usize> {
     if passed + more < limit {
         return None;
     }
-    state.tampering = Tampering::None;
+    state.tampering = Tampering::AnswerAll(Vec::new());
     state.ended = true;
     state.push_answer = limit;
     Some(limit.saturating_sub(passed))

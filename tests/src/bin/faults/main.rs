@@ -13,7 +13,7 @@ use gridcrew_tests::{
         clocks::{self, Faketime},
         field, full,
         ground::Ground,
-        power,
+        open, power,
         strace::{Fault, Strace},
         sweep::Extent,
         tally::Tally,
@@ -109,6 +109,14 @@ async fn handheld(
                 let tally = field::sweep(&mut ground, strace, deed, fault, extent);
                 say(tally.await?, tallies);
             }
+        }
+        let is_error = fault != Fault::Kill;
+        if is_error && arguments.wants(&format!("handheld-open-{}", field::name_of(fault))) {
+            let mut ground = ground().await?;
+            say(
+                open::sweep(&mut ground, strace, fault, extent).await?,
+                tallies,
+            );
         }
         if arguments.wants(&format!("handheld-make-{}", field::name_of(fault))) {
             let tally = field::sweep_making(&ground().await?, strace, fault, extent).await?;
