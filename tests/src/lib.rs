@@ -14,6 +14,7 @@
 pub mod books;
 pub mod client;
 pub mod failure;
+pub mod faults;
 pub mod fuzzing;
 pub mod link;
 pub mod matrix;

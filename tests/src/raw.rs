@@ -8,6 +8,7 @@ use crate::{
     client::{Client, Reply},
     failure::{Failure, Fallible, ensure},
     township::Township,
+    wait,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
@@ -26,10 +27,12 @@ use gridcrew_sync_protocol::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// The media type of packed bodies.
 pub const PACKED: &str = "application/vnd.gridcrew+cbor-zstd";
+/// How long a server may take until it holds what it is sent again and again.
+const HEALS_WITHIN: Duration = Duration::from_secs(30);
 /// The most bytes of an answer that is unpacked.
 const MOST: usize = 8 * 1024 * 1024;
 
@@ -226,6 +229,33 @@ impl RawHandheld {
         }
     }
 
+    /// Sends a batch again and again until it is held, as every handheld does, and goes on
+    /// after it.
+    ///
+    /// # Errors
+    /// When it is not held in time.
+    pub async fn push_until_held(&mut self, batch: &Batch) -> Fallible<()> {
+        let this = &*self;
+        wait::until("the batch is held", HEALS_WITHIN, || async move {
+            let outcome = this.outcome(batch).await;
+            Ok(matches!(outcome, Ok(PushOutcome::Held { .. })).then_some(()))
+        })
+        .await?;
+        self.went_on(batch);
+        Ok(())
+    }
+
+    /// Uploads an original again and again until it is held, going on where it stands.
+    ///
+    /// # Errors
+    /// When it is not held in time.
+    pub async fn upload_until_held(&self, photo: &[u8]) -> Fallible<()> {
+        wait::until("the photo is held", HEALS_WITHIN, || async move {
+            Ok(self.upload(photo).await.ok())
+        })
+        .await
+    }
+
     /// One page of the feed.
     ///
     /// # Errors
@@ -303,7 +333,9 @@ impl RawHandheld {
         if offset_of(&begun)? == length {
             return Ok(());
         }
-        let sent = self.send_bytes(&upload, 0, photo).await?;
+        let offset = offset_of(&begun)?;
+        let rest = photo.get(usize::try_from(offset)?..).unwrap_or_default();
+        let sent = self.send_bytes(&upload, offset, rest).await?;
         ensure(sent.status == 204 && offset_of(&sent)? == length, || {
             sent.said()
         })

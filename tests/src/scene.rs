@@ -10,6 +10,7 @@ use crate::{
     township::{Cell, Township, row_of_areas, square},
 };
 use gridcrew_sync_protocol::ids::{OrderId, PersonId};
+use std::path::Path;
 use tempfile::TempDir;
 
 /// The south-west corner of the ground, degrees of WGS-84.
@@ -40,7 +41,19 @@ impl Scene {
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("server");
         std::fs::create_dir_all(&data)?;
-        let mut server = Server::on(&data, database.url())?;
+        Self::set_in(database, folder, &data).await
+    }
+
+    /// The same with the server's data at `data`, a folder that is there.
+    ///
+    /// # Errors
+    /// When any of it fails.
+    pub async fn set_at(database: TestDatabase, data: &Path) -> Fallible<Self> {
+        Self::set_in(database, tempfile::tempdir()?, data).await
+    }
+
+    async fn set_in(database: TestDatabase, folder: TempDir, data: &Path) -> Fallible<Self> {
+        let mut server = Server::on(data, database.url())?;
         server.start().await?;
         let township = Township::found(&server).await?;
         township

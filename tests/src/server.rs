@@ -1,12 +1,16 @@
 //! A real server process: started, killed without warning, started again where it was.
 
-use crate::failure::{Failure, Fallible, ensure};
+use crate::{
+    failure::{Failure, Fallible, ensure},
+    faults::strace::{Injection, Strace},
+};
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     env,
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Output, Stdio},
+    process::{ExitStatus, Output, Stdio},
     time::Duration,
 };
 use tokio::{
@@ -17,6 +21,8 @@ use tokio::{
 
 /// How long a server may take until it answers.
 const READY_WITHIN: Duration = Duration::from_secs(30);
+/// How long a server may take to end.
+const GONE_WITHIN: Duration = Duration::from_secs(30);
 /// What a server prints before its address once it is ready.
 const READY: &str = "listening on http://";
 
@@ -64,6 +70,12 @@ pub struct Server {
     address: Option<SocketAddr>,
     child: Option<Child>,
     peak_kib: u64,
+    /// What its next start is run under.
+    trace: Option<(Strace, Injection, PathBuf)>,
+    /// Whether the child is a tracer and the server is the tracer's child.
+    traced: bool,
+    /// Variables that it is run with, such as another clock.
+    environment: Vec<(String, String)>,
 }
 
 impl Server {
@@ -79,7 +91,21 @@ impl Server {
             address: None,
             child: None,
             peak_kib: 0,
+            trace: None,
+            traced: false,
+            environment: Vec::new(),
         })
+    }
+
+    /// Has its next start run under a fault, from its first system call on; what it called
+    /// is written to `log`.
+    pub fn trace_next_start(&mut self, strace: &Strace, injection: &Injection, log: &Path) {
+        self.trace = Some((strace.clone(), *injection, log.to_owned()));
+    }
+
+    /// Sets the variables that it is run with from its next start on.
+    pub fn set_environment(&mut self, variables: Vec<(String, String)>) {
+        self.environment = variables;
     }
 
     /// The folder it works on.
@@ -128,8 +154,14 @@ impl Server {
             .create(true)
             .append(true)
             .open(self.data.join("server.log"))?;
+        let trace = self.trace.take();
+        self.traced = trace.is_some();
+        let command = match &trace {
+            Some((strace, injection, log)) => strace.command(injection, log, &self.program),
+            None => Command::new(&self.program),
+        };
         let mut child = self
-            .command("serve")
+            .with_arguments(command, "serve")
             .args(["--listen", &listen])
             .stdout(Stdio::piped())
             .stderr(Stdio::from(log))
@@ -171,9 +203,47 @@ impl Server {
             .child
             .take()
             .ok_or_else(|| Failure::new("the server does not run"))?;
-        child.start_kill()?;
+        match child.id().filter(|_| self.traced) {
+            Some(tracer) => kill_child_of(tracer)?,
+            None => child.start_kill()?,
+        }
         child.wait().await?;
         Ok(())
+    }
+
+    /// Tells it to end (SIGTERM), as a service manager does, and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not run, or does not end in time.
+    pub async fn terminate(&mut self) -> Fallible<ExitStatus> {
+        if let Some(process) = Pid::from_raw(self.process()?.try_into()?) {
+            kill_process(process, Signal::TERM)?;
+        }
+        self.gone().await
+    }
+
+    /// Waits until it has ended by itself or by somebody else's hand.
+    ///
+    /// # Errors
+    /// When it does not run, or does not end in time.
+    pub async fn gone(&mut self) -> Fallible<ExitStatus> {
+        let mut child = self
+            .child
+            .take()
+            .ok_or_else(|| Failure::new("the server does not run"))?;
+        let ended = timeout(GONE_WITHIN, child.wait()).await;
+        Ok(ended.map_err(|_| Failure::new("the server did not end in time"))??)
+    }
+
+    /// Whether its process still runs.
+    ///
+    /// # Errors
+    /// When the system cannot say.
+    pub fn runs(&mut self) -> Fallible<bool> {
+        let Some(child) = &mut self.child else {
+            return Ok(false);
+        };
+        Ok(child.try_wait()?.is_none())
     }
 
     /// Kills it and starts it again at once.
@@ -263,7 +333,11 @@ impl Server {
     }
 
     fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(&self.program);
+        self.with_arguments(Command::new(&self.program), name)
+    }
+
+    fn with_arguments(&self, mut command: Command, name: &str) -> Command {
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let words: Vec<&str> = name.split(' ').collect();
         command.args(words).arg("--data").arg(&self.data);
         if let Some(database) = &self.database {
@@ -272,6 +346,17 @@ impl Server {
         command.stdin(Stdio::null());
         command
     }
+}
+
+/// Kills the first child of a process.
+fn kill_child_of(process: u32) -> Fallible<()> {
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))?;
+    if let Some(first) = children.split_whitespace().next()
+        && let Some(child) = Pid::from_raw(first.parse()?)
+    {
+        kill_process(child, Signal::KILL)?;
+    }
+    Ok(())
 }
 
 /// What a command said, for a message.
@@ -299,7 +384,7 @@ pub fn resident_memory_kib(process: &str) -> Option<u64> {
 }
 
 fn memory_kib(process: &str, name: &str) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     status
         .lines()
         .find_map(|line| line.strip_prefix(name))?

@@ -156,6 +156,9 @@ async fn adopt(app: &App, claim: Claim) -> Result<bool, Problem> {
     }
     match look(app, claim, app.photos.object(claim.digest)).await {
         Ok(Sound::Original(format)) => {
+            let photos = Arc::clone(&app.photos);
+            let synced = blocking(move || photos.sync_object(claim.digest)).await?;
+            synced.map_err(|error| disk_problem(&error))?;
             held::record(app, original(claim, format)).await?;
             Ok(true)
         }

@@ -92,13 +92,23 @@ impl PhotoFolder {
     /// Of the file system; then either name is good for another try.
     pub(super) fn keep(&self, file: &Path, digest: Digest) -> io::Result<()> {
         let place = self.object(digest);
-        let folder = place.parent().unwrap_or(&self.photos);
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(place.parent().unwrap_or(&self.photos))?;
         fs::rename(file, &place)?;
+        self.sync_object(digest)?;
+        self.sync_uploads()
+    }
+
+    /// Makes what is at its place durable there: a kill or a failing disk may have come
+    /// between the move and this.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub(super) fn sync_object(&self, digest: Digest) -> io::Result<()> {
+        let place = self.object(digest);
+        let folder = place.parent().unwrap_or(&self.photos);
         sync_folder(folder)?;
         sync_folder(folder.parent().unwrap_or(&self.photos))?;
-        sync_folder(&self.photos)?;
-        self.sync_uploads()
+        sync_folder(&self.photos)
     }
 
     /// Writes bytes that were made here to the place of what is held.
