@@ -5,9 +5,12 @@
 //! else is heard; requests go on side by side. When the sync is dropped, requests under way
 //! are cut, and nothing that was stored is undone.
 
-use super::http::{Answer, Http, Needs};
+use super::{
+    http::{Answer, Http, Needs},
+    progress::{Left, News, Tally},
+};
 use crate::{
-    engine::{Budget, Command, Ended, Engine, Event, Lane, Problem, Request, SyncReport},
+    engine::{Budget, Command, Ended, Engine, Event, Lane, Problem, Request, Stored, SyncReport},
     error::Error,
     handheld::Inner,
     local::Local,
@@ -32,6 +35,7 @@ pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncRepor
         began: Instant::now(),
         asked: FuturesUnordered::new(),
         wake: None,
+        tally: Tally::default(),
     };
     let (ended, problem) = run.until_over().await;
     let spent = run.engine.spent();
@@ -109,6 +113,7 @@ struct Run {
     began: Instant,
     asked: FuturesUnordered<Asked>,
     wake: Option<Instant>,
+    tally: Tally,
 }
 
 impl Run {
@@ -119,8 +124,11 @@ impl Run {
 
     async fn until_over(&mut self) -> (Ended, Option<Problem>) {
         let mut event = Event::Begin;
+        self.tell(News::Recount).await;
         loop {
+            let moved = Moved::by(&event);
             let mut commands = VecDeque::from(self.engine.on(self.now(), event));
+            self.tell_moved(moved).await;
             while let Some(command) = commands.pop_front() {
                 match self.carry_out(command).await {
                     Done::Nothing => {}
@@ -142,7 +150,11 @@ impl Run {
                 Done::Happened(told(found, Event::Loaded))
             }
             Command::Persist(lane, change) => {
+                let news = News::of(&change);
                 let found = on_device(&self.inner, move |local| local.persist(change)).await;
+                if matches!(found, Ok(Ok(Stored::Done | Stored::Anew))) {
+                    self.tell(news).await;
+                }
                 Done::Happened(told(found, |stored| Event::Stored(lane, stored)))
             }
             Command::Hear { server_time, asked } => {
@@ -156,6 +168,7 @@ impl Run {
                 }
             }
             Command::Send(lane, request) => {
+                self.tally.asked(&request);
                 self.ask(lane, request);
                 Done::Nothing
             }
@@ -165,6 +178,38 @@ impl Run {
                 Done::Nothing
             }
             Command::Finish { ended, problem } => Done::Over(ended, problem),
+        }
+    }
+
+    /// Tells the listener, if there is one.
+    async fn tell(&mut self, news: News) {
+        let Some(listener) = self.inner.listener() else {
+            return;
+        };
+        if news.needs_count() {
+            match on_device(&self.inner, |local| Left::count(local)).await {
+                Ok(Ok(left)) => self.tally.counted(left),
+                // Whoever needs the store next says so.
+                Ok(Err(error)) | Err(error) => {
+                    tracing::debug!(%error, "what waits is not counted");
+                    return;
+                }
+            }
+        }
+        self.tally
+            .tell(news, self.engine.spent(), listener.as_ref());
+    }
+
+    async fn tell_moved(&mut self, moved: Moved) {
+        match moved {
+            Moved::Nothing => {}
+            Moved::Recorded => self.tell(News::Recount).await,
+            Moved::Photo => {
+                if let Some(listener) = self.inner.listener() {
+                    self.tally
+                        .tell_photo(self.engine.spent(), listener.as_ref());
+                }
+            }
         }
     }
 
@@ -228,6 +273,27 @@ fn refresh_proof(local: &Local) -> Option<String> {
     let key = local.secrets.key(&identity.public_key).ok()?;
     let proof = key.sign(&RefreshRequest::proof_text(token));
     Some(hex::encode(proof.to_bytes()))
+}
+
+/// What an event tells a listener before anything is made durable.
+enum Moved {
+    Nothing,
+    /// More waits than before.
+    Recorded,
+    /// Bytes of a photo went.
+    Photo,
+}
+
+impl Moved {
+    fn by(event: &Event) -> Self {
+        match event {
+            Event::Recorded => Self::Recorded,
+            Event::Replied {
+                lane: Lane::Photos, ..
+            } => Self::Photo,
+            _ => Self::Nothing,
+        }
+    }
 }
 
 enum Done {
