@@ -29,7 +29,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// A step to be recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub(crate) struct Inner {
     pub(crate) network: Notify,
     /// Rung when the person looks again, so that a running sync tries at once.
     pub(crate) foreground: Notify,
+    /// Told when a running sync shall end.
+    pub(crate) stop: watch::Sender<()>,
     listener: Mutex<Option<Arc<dyn Listener>>>,
 }
 
@@ -124,6 +126,7 @@ impl Handheld {
             recorded: Notify::new(),
             network: Notify::new(),
             foreground: Notify::new(),
+            stop: watch::Sender::new(()),
             listener: Mutex::new(None),
         };
         Ok(Self {
@@ -339,6 +342,13 @@ impl Handheld {
     /// Tells a running sync that the person looks at the screen again: it tries at once.
     pub fn came_to_foreground(&self) {
         self.inner.foreground.notify_one();
+    }
+
+    /// Ends a running sync as soon as what is being stored is stored; requests under way
+    /// are cut. Its report says [`crate::Ended::Stopped`]. For hosts that cannot drop the
+    /// future; nothing is kept of it for a later sync.
+    pub fn stop_sync(&self) {
+        self.inner.stop.send_replace(());
     }
 
     /// From now on `listener` hears how syncs through this handle and its clones go on, a

@@ -20,13 +20,17 @@ use ed25519_dalek::{Signer, VerifyingKey};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use gridcrew_sync_protocol::{enrol::RefreshRequest, time::Millis};
 use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 type Asked = Pin<Box<dyn Future<Output = Event> + Send>>;
 
 /// Runs a sync to its end.
 pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncReport, Error> {
     let _right = inner.with(|local| local.folder.sync_right())?;
+    let stop = inner.stop.subscribe();
     let (engine, http) = on_device(inner, move |local| begin(local, budget)).await??;
     let mut run = Run {
         inner: Arc::clone(inner),
@@ -35,6 +39,7 @@ pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncRepor
         began: Instant::now(),
         asked: FuturesUnordered::new(),
         wake: None,
+        stop,
         tally: Tally::default(),
     };
     let (ended, problem) = run.until_over().await;
@@ -113,6 +118,7 @@ struct Run {
     began: Instant,
     asked: FuturesUnordered<Asked>,
     wake: Option<Instant>,
+    stop: watch::Receiver<()>,
     tally: Tally,
 }
 
@@ -139,7 +145,10 @@ impl Run {
                     Done::Over(ended, problem) => return (ended, problem),
                 }
             }
-            event = self.next_event().await;
+            match self.next_event().await {
+                Some(next) => event = next,
+                None => return (Ended::Stopped, None),
+            }
         }
     }
 
@@ -249,17 +258,19 @@ impl Run {
         }));
     }
 
-    async fn next_event(&mut self) -> Event {
+    /// What happens next; `None` when the host wants the sync to end.
+    async fn next_event(&mut self) -> Option<Event> {
         let wake = self.wake;
         let inner = Arc::clone(&self.inner);
         tokio::select! {
-            Some(event) = self.asked.next() => event,
-            () = inner.recorded.notified() => Event::Recorded,
-            () = inner.network.notified() => Event::NetworkChanged,
-            () = inner.foreground.notified() => Event::Foreground,
+            Ok(()) = self.stop.changed() => None,
+            Some(event) = self.asked.next() => Some(event),
+            () = inner.recorded.notified() => Some(Event::Recorded),
+            () = inner.network.notified() => Some(Event::NetworkChanged),
+            () = inner.foreground.notified() => Some(Event::Foreground),
             () = sleep_or_never(wake) => {
                 self.wake = None;
-                Event::Tick
+                Some(Event::Tick)
             }
         }
     }
