@@ -239,3 +239,103 @@ fn lane_of(kind: MediaKind) -> ProgressLane {
         MediaKind::Original => ProgressLane::Originals,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{EPOCH, JOURNAL, order};
+    use gridcrew_sync_protocol::{digest::Digest, ids::CellId, journal::Seq, time::UnixMillis};
+    use std::sync::Mutex;
+    use uuid::Uuid;
+
+    #[derive(Default)]
+    struct Heard(Mutex<(Vec<Progress>, Vec<Changed>)>);
+
+    impl Listener for Heard {
+        fn progress(&self, progress: Progress) {
+            self.0.lock().unwrap().0.push(progress);
+        }
+        fn changed(&self, changed: Changed) {
+            self.0.lock().unwrap().1.push(changed);
+        }
+    }
+
+    fn told(tally: &mut Tally, change: &Change) -> (Vec<Progress>, Vec<Changed>) {
+        let heard = Heard::default();
+        tally.tell(News::of(change), Spent::default(), &heard);
+        heard.0.into_inner().unwrap()
+    }
+
+    #[test]
+    fn photos_that_went_or_are_stuck_are_taken_off_what_waits() {
+        let mut tally = Tally::default();
+        tally.counted(Left {
+            records: 0,
+            previews: 1,
+            originals: 2,
+        });
+        let photo = Digest::ZERO;
+        let kind = MediaKind::Original;
+        let (heard, _) = told(&mut tally, &Change::PhotoHeld { photo, kind });
+        assert_eq!((heard[0].lane, heard[0].done), (ProgressLane::Originals, 1));
+        assert_eq!(heard[0].left, Some(1));
+        let stuck = Change::PhotoStuck {
+            photo,
+            kind,
+            state: crate::LaneState::Refused,
+            reason: "media.no_picture".into(),
+        };
+        let (heard, _) = told(&mut tally, &stuck);
+        assert_eq!((heard[0].done, heard[0].left), (1, Some(0)));
+        let kind = MediaKind::Preview;
+        let (heard, _) = told(&mut tally, &Change::PhotoHeld { photo, kind });
+        assert_eq!(
+            (heard[0].lane, heard[0].left),
+            (ProgressLane::Previews, Some(0))
+        );
+    }
+
+    #[test]
+    fn a_page_names_each_order_once_and_says_whether_there_is_more() {
+        let cell = CellId(Uuid::from_u128(1));
+        let mut page = FeedPage {
+            epoch: EPOCH,
+            server_time: UnixMillis(0),
+            items: vec![
+                FeedItem::OrderGone(order(2)),
+                FeedItem::OrderGone(order(1)),
+                FeedItem::OrderGone(order(2)),
+            ],
+            cursor: "c".into(),
+            more: true,
+        };
+        let mut tally = Tally::default();
+        let (heard, changed) = told(&mut tally, &Change::Page(Box::new(page.clone())));
+        assert_eq!((heard[0].done, heard[0].left), (1, None));
+        assert_eq!(changed[0].orders, [order(1), order(2)]);
+        assert!(!changed[0].scope);
+        page.items = vec![FeedItem::CellGone(cell)];
+        page.more = false;
+        let (heard, changed) = told(&mut tally, &Change::Page(Box::new(page.clone())));
+        assert_eq!((heard[0].done, heard[0].left), (2, Some(0)));
+        assert!(changed[0].scope && changed[0].orders.is_empty());
+        page.items.clear();
+        let (_, changed) = told(&mut tally, &Change::Page(Box::new(page)));
+        assert_eq!(changed, []);
+    }
+
+    #[test]
+    fn a_batch_counts_its_entries_and_has_what_waits_counted_anew() {
+        let held = Change::Held {
+            journal: JOURNAL,
+            first: Seq(3),
+            last: Seq(5),
+            held: Seq(5),
+            link: Digest::ZERO,
+            parked: Vec::new(),
+        };
+        assert!(News::of(&held).needs_count());
+        let (heard, _) = told(&mut Tally::default(), &held);
+        assert_eq!((heard[0].lane, heard[0].done), (ProgressLane::Records, 3));
+    }
+}
