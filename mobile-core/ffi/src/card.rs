@@ -1,16 +1,12 @@
-//! An order in full, and the people around it.
+//! An order in full.
 
 use crate::{
-    error::MissingPart,
+    forms::{DeclineReason, NextStep},
     orders::{DeadlineLine, OrderOwner, OrderStatus, Words},
     trace::{self, Position, TraceLine},
 };
 use gridcrew_mobile_core as core;
-use gridcrew_sync_protocol::{
-    feed,
-    record::OrderDetails,
-    workflow::{self, StepSpec},
-};
+use gridcrew_sync_protocol::{feed, record::OrderDetails};
 use std::collections::BTreeMap;
 
 /// An order in full, as this handheld knows it.
@@ -90,79 +86,6 @@ pub struct CellName {
     pub name: String,
 }
 
-/// A step that can be done now: what to ask for.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct NextStep {
-    /// Its code.
-    pub step: String,
-    /// What it is called.
-    pub title: Words,
-    /// The prompt card shown with it.
-    pub hint: Words,
-    /// It may be left out.
-    pub optional: bool,
-    /// Doing it closes the work.
-    pub closes: bool,
-    /// What is filled in.
-    pub fields: Vec<FieldForm>,
-    /// What is photographed.
-    pub photos: Vec<PhotoForm>,
-    /// What it needs before it is complete, when nothing is filled in yet.
-    pub needs: Vec<MissingPart>,
-}
-
-/// A field of a step.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct FieldForm {
-    /// Its code.
-    pub field: String,
-    /// What it is called.
-    pub title: Words,
-    /// What goes into it.
-    pub kind: FieldKind,
-    /// It may stay empty.
-    pub optional: bool,
-    /// The codes to choose from, of a choice.
-    pub choices: Vec<String>,
-}
-
-/// What goes into a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
-pub enum FieldKind {
-    /// Free text of at most 2,000 characters.
-    Text,
-    /// One of the choices.
-    Choice,
-    /// Yes or no.
-    Flag,
-    /// A whole number.
-    Whole,
-    /// A decimal number, as text such as `219.5`.
-    Decimal,
-}
-
-/// A photo slot of a step.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct PhotoForm {
-    /// Its code.
-    pub slot: String,
-    /// What must be visible.
-    pub title: Words,
-    /// Fewest photos.
-    pub min: u32,
-    /// Most photos.
-    pub max: u32,
-}
-
-/// A reason for which an order can be declined.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct DeclineReason {
-    /// Stable code.
-    pub code: String,
-    /// What it is called.
-    pub title: Words,
-}
-
 /// How a photo of an order stands.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct PhotoStanding {
@@ -195,30 +118,6 @@ pub enum PhotoState {
     Refused,
     /// The file is gone or no longer what was recorded.
     Damaged,
-}
-
-/// The person himself.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct Me {
-    /// His id.
-    pub person: String,
-    /// His name.
-    pub name: String,
-    /// His station.
-    pub station: String,
-    /// The station's name.
-    pub station_name: String,
-    /// People of the same station, to whom an order can be handed over.
-    pub colleagues: Vec<Colleague>,
-}
-
-/// A person of the same station.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct Colleague {
-    /// His id.
-    pub person: String,
-    /// His name.
-    pub name: String,
 }
 
 impl From<core::OrderCard> for OrderCard {
@@ -300,60 +199,6 @@ impl From<feed::Cell> for CellName {
     }
 }
 
-impl From<core::NextStep> for NextStep {
-    fn from(next: core::NextStep) -> Self {
-        let StepSpec {
-            code,
-            title,
-            optional,
-            closes,
-            hint,
-            fields,
-            photos,
-            ..
-        } = next.spec;
-        Self {
-            step: code.0,
-            title: title.into(),
-            hint: hint.into(),
-            optional,
-            closes,
-            fields: fields.into_iter().map(Into::into).collect(),
-            photos: photos.into_iter().map(Into::into).collect(),
-            needs: next.needs.iter().map(Into::into).collect(),
-        }
-    }
-}
-
-impl From<workflow::FieldSpec> for FieldForm {
-    fn from(field: workflow::FieldSpec) -> Self {
-        Self {
-            field: field.code.0,
-            title: field.title.into(),
-            kind: match field.kind {
-                workflow::FieldKind::Text => FieldKind::Text,
-                workflow::FieldKind::Choice => FieldKind::Choice,
-                workflow::FieldKind::Flag => FieldKind::Flag,
-                workflow::FieldKind::Whole => FieldKind::Whole,
-                workflow::FieldKind::Decimal => FieldKind::Decimal,
-            },
-            optional: field.optional,
-            choices: field.choices,
-        }
-    }
-}
-
-impl From<workflow::PhotoSlot> for PhotoForm {
-    fn from(slot: workflow::PhotoSlot) -> Self {
-        Self {
-            slot: slot.code.0,
-            title: slot.title.into(),
-            min: slot.min,
-            max: slot.max,
-        }
-    }
-}
-
 impl From<core::PhotoStanding> for PhotoStanding {
     fn from(photo: core::PhotoStanding) -> Self {
         Self {
@@ -376,24 +221,6 @@ impl From<core::LaneState> for PhotoState {
             core::LaneState::Held => Self::Held,
             core::LaneState::Refused => Self::Refused,
             core::LaneState::Damaged => Self::Damaged,
-        }
-    }
-}
-
-impl From<feed::Me> for Me {
-    fn from(me: feed::Me) -> Self {
-        let colleagues = me.colleagues.into_iter();
-        Self {
-            person: me.person.to_string(),
-            name: me.name,
-            station: me.station.to_string(),
-            station_name: me.station_name,
-            colleagues: colleagues
-                .map(|colleague| Colleague {
-                    person: colleague.person.to_string(),
-                    name: colleague.name,
-                })
-                .collect(),
         }
     }
 }

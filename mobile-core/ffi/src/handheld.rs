@@ -1,12 +1,13 @@
 //! The handheld: everything that a host calls.
 
 use crate::{
-    card::{Me, OrderCard},
+    card::OrderCard,
     error::HandheldError,
     input::{self, Place, StepInput, SyncBudget},
     listener::{Relay, SyncListener},
     online::Online,
     orders::{OrderLine, OrderList},
+    people::Me,
     standing::{HandheldStatus, SyncReport, ThinReport},
     trace::{RecordId, RecordedStep},
 };

@@ -3,7 +3,7 @@
 //!
 //! A call comes in through [`handheld`], where its plain values (`input`) are checked and
 //! become the engine's own; what the engine gives is put into plain records on the way out
-//! (`orders`, `card`, `trace`, `standing`). Ids are text and checked on the way in, times are
+//! (`orders`, `card`, `forms`, `trace`, `people`, `standing`). Ids are text and checked on the way in, times are
 //! milliseconds and named so, pictures are paths: no bytes of a photo cross the boundary.
 //!
 //! What needs the network is async and runs on threads of this library (`online`), never on
@@ -16,11 +16,13 @@
 
 pub mod card;
 pub mod error;
+pub mod forms;
 pub mod handheld;
 pub mod input;
 pub mod listener;
 mod online;
 pub mod orders;
+pub mod people;
 pub mod standing;
 pub mod trace;
 
