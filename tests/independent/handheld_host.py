@@ -36,7 +36,7 @@ from gridcrew_mobile import (
     refusal_of,
 )
 
-UNLIMITED = SyncBudget(seconds=60, bytes=None, metered=False)
+UNLIMITED = SyncBudget(seconds=60, bytes=None, metered=False, battery_saver=False)
 HERE = Place(
     lon=116.605, lat=32.85, datum=Datum.WGS84, accuracy_m=8.0, age_ms=400, mock=False,
     gnss_unix_ms=None,
@@ -224,10 +224,15 @@ async def main():
     assert me.name == name and other in [one.person for one in me.colleagues]
 
     work(handheld, order, pictures)
-    spent = await handheld.sync(SyncBudget(seconds=60, bytes=50, metered=False))
+    spent = await handheld.sync(SyncBudget(seconds=60, bytes=50, metered=False, battery_saver=False))
     assert spent.ended == SyncEnd.BUDGET_SPENT, spent
     assert spent.problem.kind == SyncProblemKind.BUDGET_SPENT and spent.problem.words.en
     assert handheld.status().records_waiting >= 3
+    saving = await handheld.sync(
+        SyncBudget(seconds=60, bytes=None, metered=True, battery_saver=True))
+    assert saving.succeeded and saving.problem.kind == SyncProblemKind.METERED, saving
+    assert (saving.records_waiting, saving.photos_waiting) == (0, 1)
+    handheld.came_to_foreground()
     noted = await cut_syncs(handheld, heard, order)
     assert handheld.status().all_held
 

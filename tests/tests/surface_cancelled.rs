@@ -162,6 +162,7 @@ async fn the_surface_lets_go_of_a_call_and_takes_the_next() -> Fallible<()> {
         seconds: Some(60),
         bytes: None,
         metered: false,
+        battery_saver: false,
     };
     // Let go of at its only await, with the work under way on the library's own threads.
     let dropped = polled(1, handheld.enrol(url.clone(), code.clone(), "test".into())).await;

@@ -73,7 +73,8 @@ async fn a_host_in_python_works_an_order_that_is_handed_over_meanwhile() -> Fall
     ensure(output.status.success(), || said(&output))?;
     let told: Value = serde_json::from_slice(&output.stdout)?;
     ensure(
-        told["lanes"] == serde_json::json!(["FEED", "ORIGINALS", "PREVIEWS", "RECORDS"]),
+        told["lanes"]
+            == serde_json::json!(["DIAGNOSTICS", "FEED", "ORIGINALS", "PREVIEWS", "RECORDS"]),
         || told.to_string(),
     )?;
     ensure(told["syncs_cut"].as_u64() > Some(3), || told.to_string())?;

@@ -245,6 +245,11 @@ impl Handheld {
         self.engine.network_changed();
     }
 
+    /// Tells a running sync that the person looks at the screen again: it tries at once.
+    pub fn came_to_foreground(&self) {
+        self.engine.came_to_foreground();
+    }
+
     /// From now on `listener` hears how syncs go on, a running one too; none for no one.
     pub fn listen(&self, listener: Option<Arc<dyn SyncListener>>) {
         let relay =

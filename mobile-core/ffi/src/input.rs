@@ -95,6 +95,9 @@ pub struct SyncBudget {
     pub bytes: Option<u64>,
     /// The link costs by the byte: records and previews go, originals wait.
     pub metered: bool,
+    /// The device saves its battery: records and previews go, originals and diagnostics
+    /// wait.
+    pub battery_saver: bool,
 }
 
 impl From<SyncBudget> for core::Budget {
@@ -103,11 +106,13 @@ impl From<SyncBudget> for core::Budget {
             seconds,
             bytes,
             metered,
+            battery_saver,
         } = budget;
         Self {
             seconds,
             bytes,
             metered,
+            battery_saver,
         }
     }
 }

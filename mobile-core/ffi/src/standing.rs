@@ -77,6 +77,8 @@ pub enum SyncLane {
     Previews,
     /// Original photos out.
     Originals,
+    /// How the handheld stands, out.
+    Diagnostics,
     /// One that this version does not know.
     Other,
 }
@@ -149,6 +151,8 @@ pub enum SyncProblemKind {
     BudgetSpent,
     /// Originals wait for a link that is not metered.
     Metered,
+    /// Originals wait until the device no longer saves its battery.
+    BatterySaver,
     /// Photos are stuck, each for its own reason: see their orders.
     PhotosStuck,
     /// This device could not store what came.
@@ -213,6 +217,7 @@ impl From<core::ProgressLane> for SyncLane {
             core::ProgressLane::Feed => Self::Feed,
             core::ProgressLane::Previews => Self::Previews,
             core::ProgressLane::Originals => Self::Originals,
+            core::ProgressLane::Diagnostics => Self::Diagnostics,
             _ => Self::Other,
         }
     }
@@ -260,6 +265,7 @@ impl From<core::Problem> for SyncProblem {
             P::Continued => (Kind::Continued, None),
             P::BudgetSpent => (Kind::BudgetSpent, None),
             P::Metered => (Kind::Metered, None),
+            P::BatterySaver => (Kind::BatterySaver, None),
             P::PhotosStuck => (Kind::PhotosStuck, None),
             P::Storage { .. } => (Kind::Storage, None),
             _ => (Kind::Other, None),

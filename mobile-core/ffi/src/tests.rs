@@ -140,6 +140,7 @@ async fn before_enrolment_everything_says_so() {
         seconds: Some(1),
         bytes: None,
         metered: false,
+        battery_saver: false,
     };
     let error = handheld.sync(budget).await.unwrap_err();
     assert!(

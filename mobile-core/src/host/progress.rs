@@ -38,6 +38,8 @@ pub enum ProgressLane {
     Previews,
     /// Original photos out.
     Originals,
+    /// How the handheld stands, out.
+    Diagnostics,
 }
 
 /// How far a lane is.
@@ -45,7 +47,7 @@ pub enum ProgressLane {
 pub struct Progress {
     /// Which lane.
     pub lane: ProgressLane,
-    /// How many of its pieces (entries, pages, photos) came through in this sync.
+    /// How many of its pieces (entries, pages, photos, reports) came through in this sync.
     pub done: u64,
     /// How many still wait; `None` of the feed while the server says that there is more.
     pub left: Option<u64>,
@@ -90,6 +92,8 @@ pub(super) enum News {
     Photo(MediaKind, Gone),
     /// A page came.
     Page(Changed, bool),
+    /// The server knows how the handheld stands.
+    Diagnosed,
     /// What waits has to be counted anew.
     Recount,
 }
@@ -112,6 +116,7 @@ impl News {
             Change::PhotoHeld { kind, .. } => Self::Photo(*kind, Gone::Held),
             Change::PhotoStuck { kind, .. } => Self::Photo(*kind, Gone::Stuck),
             Change::Page(page) => Self::Page(Changed::by(page), page.more),
+            Change::Diagnosed(_) => Self::Diagnosed,
             Change::Tokens(_) | Change::UploadAt { .. } | Change::AskedAll => Self::Nothing,
             _ => Self::Recount,
         }
@@ -151,6 +156,7 @@ pub(super) struct Tally {
     more_pages: bool,
     previews: u64,
     originals: u64,
+    reports: u64,
     /// What the photo lane is sending.
     sending: Option<MediaKind>,
 }
@@ -205,6 +211,10 @@ impl Tally {
                 *done = done.saturating_add(went);
                 listener.progress(self.progress(lane_of(kind), spent));
             }
+            News::Diagnosed => {
+                self.reports = self.reports.saturating_add(1);
+                listener.progress(self.progress(ProgressLane::Diagnostics, spent));
+            }
             News::Page(changed, more) => {
                 self.pages = self.pages.saturating_add(1);
                 self.more_pages = more;
@@ -222,6 +232,7 @@ impl Tally {
             ProgressLane::Feed => (self.pages, (!self.more_pages).then_some(0)),
             ProgressLane::Previews => (self.previews, Some(self.left.previews)),
             ProgressLane::Originals => (self.originals, Some(self.left.originals)),
+            ProgressLane::Diagnostics => (self.reports, Some(0)),
         };
         Progress {
             lane,
