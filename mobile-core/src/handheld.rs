@@ -8,7 +8,7 @@ use crate::{
     clock::{Clock, Random, SystemClock, SystemRandom},
     engine::{Budget, SyncReport},
     error::Error,
-    host,
+    host::{self, Listener},
     journal::Place,
     local::Local,
     photos::{self, Thinned},
@@ -29,7 +29,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// A step to be recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +74,9 @@ pub(crate) struct Inner {
     pub(crate) network: Notify,
     /// Rung when the person looks again, so that a running sync tries at once.
     pub(crate) foreground: Notify,
+    /// Told when a running sync shall end.
+    pub(crate) stop: watch::Sender<()>,
+    listener: Mutex<Option<Arc<dyn Listener>>>,
 }
 
 impl Inner {
@@ -83,6 +86,12 @@ impl Inner {
         // whole, and in memory there is nothing else.
         let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut local)
+    }
+
+    /// Who wants to hear how a sync goes on.
+    pub(crate) fn listener(&self) -> Option<Arc<dyn Listener>> {
+        let listener = self.listener.lock();
+        listener.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -117,6 +126,8 @@ impl Handheld {
             recorded: Notify::new(),
             network: Notify::new(),
             foreground: Notify::new(),
+            stop: watch::Sender::new(()),
+            listener: Mutex::new(None),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -331,6 +342,24 @@ impl Handheld {
     /// Tells a running sync that the person looks at the screen again: it tries at once.
     pub fn came_to_foreground(&self) {
         self.inner.foreground.notify_one();
+    }
+
+    /// Ends a running sync as soon as what is being stored is stored; requests under way
+    /// are cut. Its report says [`crate::Ended::Stopped`]. For hosts that cannot drop the
+    /// future; nothing is kept of it for a later sync.
+    pub fn stop_sync(&self) {
+        self.inner.stop.send_replace(());
+    }
+
+    /// From now on `listener` hears how syncs through this handle and its clones go on, a
+    /// running one too; `None` for no one.
+    pub fn listen(&self, listener: Option<Arc<dyn Listener>>) {
+        let mut place = self
+            .inner
+            .listener
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *place = listener;
     }
 
     /// How the handheld stands: what waits, the last success, and why not since.

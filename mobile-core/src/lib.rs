@@ -36,6 +36,7 @@ mod views;
 pub use engine::{Budget, Ended, Problem, SyncReport};
 pub use error::{Error, missing_words};
 pub use handheld::{Handheld, PhotoInput, Recorded, StepInput};
+pub use host::{Changed, Listener, Progress, ProgressLane};
 pub use journal::Place;
 pub use photos::Thinned;
 pub use store::{

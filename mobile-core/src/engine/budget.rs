@@ -82,6 +82,8 @@ pub enum Ended {
     Blocked,
     /// This device could not store what came.
     StorageFailed,
+    /// The host wanted it to end ([`crate::Handheld::stop_sync`]); the rest waits.
+    Stopped,
 }
 
 /// What a sync did.

@@ -1,13 +1,15 @@
 //! The host of the engine: acts and never decides. `http` makes the requests, `run` is the
-//! loop between the engine, the device and the network, `enrol` what the engine
-//! has no part in.
+//! loop between the engine, the device and the network, `progress` what a listener hears of
+//! it, `enrol` what the engine has no part in.
 
 mod enrol;
 mod http;
+mod progress;
 mod run;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use enrol::{enrol, login};
+pub use progress::{Changed, Listener, Progress, ProgressLane};
 pub(crate) use run::sync;

@@ -5,9 +5,12 @@
 //! else is heard; requests go on side by side. When the sync is dropped, requests under way
 //! are cut, and nothing that was stored is undone.
 
-use super::http::{Answer, Http, Needs};
+use super::{
+    http::{Answer, Http, Needs},
+    progress::{Left, News, Tally},
+};
 use crate::{
-    engine::{Budget, Command, Ended, Engine, Event, Lane, Problem, Request, SyncReport},
+    engine::{Budget, Command, Ended, Engine, Event, Lane, Problem, Request, Stored, SyncReport},
     error::Error,
     handheld::Inner,
     local::Local,
@@ -17,13 +20,17 @@ use ed25519_dalek::{Signer, VerifyingKey};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use gridcrew_sync_protocol::{enrol::RefreshRequest, time::Millis};
 use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 type Asked = Pin<Box<dyn Future<Output = Event> + Send>>;
 
 /// Runs a sync to its end.
 pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncReport, Error> {
     let _right = inner.with(|local| local.folder.sync_right())?;
+    let stop = inner.stop.subscribe();
     let (engine, http) = on_device(inner, move |local| begin(local, budget)).await??;
     let mut run = Run {
         inner: Arc::clone(inner),
@@ -32,6 +39,8 @@ pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncRepor
         began: Instant::now(),
         asked: FuturesUnordered::new(),
         wake: None,
+        stop,
+        tally: Tally::default(),
     };
     let (ended, problem) = run.until_over().await;
     let spent = run.engine.spent();
@@ -109,6 +118,8 @@ struct Run {
     began: Instant,
     asked: FuturesUnordered<Asked>,
     wake: Option<Instant>,
+    stop: watch::Receiver<()>,
+    tally: Tally,
 }
 
 impl Run {
@@ -119,8 +130,11 @@ impl Run {
 
     async fn until_over(&mut self) -> (Ended, Option<Problem>) {
         let mut event = Event::Begin;
+        self.tell(News::Recount).await;
         loop {
+            let moved = Moved::by(&event);
             let mut commands = VecDeque::from(self.engine.on(self.now(), event));
+            self.tell_moved(moved).await;
             while let Some(command) = commands.pop_front() {
                 match self.carry_out(command).await {
                     Done::Nothing => {}
@@ -131,7 +145,10 @@ impl Run {
                     Done::Over(ended, problem) => return (ended, problem),
                 }
             }
-            event = self.next_event().await;
+            match self.next_event().await {
+                Some(next) => event = next,
+                None => return (Ended::Stopped, None),
+            }
         }
     }
 
@@ -142,7 +159,11 @@ impl Run {
                 Done::Happened(told(found, Event::Loaded))
             }
             Command::Persist(lane, change) => {
+                let news = News::of(&change);
                 let found = on_device(&self.inner, move |local| local.persist(change)).await;
+                if matches!(found, Ok(Ok(Stored::Done | Stored::Anew))) {
+                    self.tell(news).await;
+                }
                 Done::Happened(told(found, |stored| Event::Stored(lane, stored)))
             }
             Command::Hear { server_time, asked } => {
@@ -156,6 +177,7 @@ impl Run {
                 }
             }
             Command::Send(lane, request) => {
+                self.tally.asked(&request);
                 self.ask(lane, request);
                 Done::Nothing
             }
@@ -165,6 +187,38 @@ impl Run {
                 Done::Nothing
             }
             Command::Finish { ended, problem } => Done::Over(ended, problem),
+        }
+    }
+
+    /// Tells the listener, if there is one.
+    async fn tell(&mut self, news: News) {
+        let Some(listener) = self.inner.listener() else {
+            return;
+        };
+        if news.needs_count() {
+            match on_device(&self.inner, |local| Left::count(local)).await {
+                Ok(Ok(left)) => self.tally.counted(left),
+                // Whoever needs the store next says so.
+                Ok(Err(error)) | Err(error) => {
+                    tracing::debug!(%error, "what waits is not counted");
+                    return;
+                }
+            }
+        }
+        self.tally
+            .tell(news, self.engine.spent(), listener.as_ref());
+    }
+
+    async fn tell_moved(&mut self, moved: Moved) {
+        match moved {
+            Moved::Nothing => {}
+            Moved::Recorded => self.tell(News::Recount).await,
+            Moved::Photo => {
+                if let Some(listener) = self.inner.listener() {
+                    self.tally
+                        .tell_photo(self.engine.spent(), listener.as_ref());
+                }
+            }
         }
     }
 
@@ -204,17 +258,19 @@ impl Run {
         }));
     }
 
-    async fn next_event(&mut self) -> Event {
+    /// What happens next; `None` when the host wants the sync to end.
+    async fn next_event(&mut self) -> Option<Event> {
         let wake = self.wake;
         let inner = Arc::clone(&self.inner);
         tokio::select! {
-            Some(event) = self.asked.next() => event,
-            () = inner.recorded.notified() => Event::Recorded,
-            () = inner.network.notified() => Event::NetworkChanged,
-            () = inner.foreground.notified() => Event::Foreground,
+            Ok(()) = self.stop.changed() => None,
+            Some(event) = self.asked.next() => Some(event),
+            () = inner.recorded.notified() => Some(Event::Recorded),
+            () = inner.network.notified() => Some(Event::NetworkChanged),
+            () = inner.foreground.notified() => Some(Event::Foreground),
             () = sleep_or_never(wake) => {
                 self.wake = None;
-                Event::Tick
+                Some(Event::Tick)
             }
         }
     }
@@ -228,6 +284,27 @@ fn refresh_proof(local: &Local) -> Option<String> {
     let key = local.secrets.key(&identity.public_key).ok()?;
     let proof = key.sign(&RefreshRequest::proof_text(token));
     Some(hex::encode(proof.to_bytes()))
+}
+
+/// What an event tells a listener before anything is made durable.
+enum Moved {
+    Nothing,
+    /// More waits than before.
+    Recorded,
+    /// Bytes of a photo went.
+    Photo,
+}
+
+impl Moved {
+    fn by(event: &Event) -> Self {
+        match event {
+            Event::Recorded => Self::Recorded,
+            Event::Replied {
+                lane: Lane::Photos, ..
+            } => Self::Photo,
+            _ => Self::Nothing,
+        }
+    }
 }
 
 enum Done {
