@@ -2,6 +2,7 @@
 //! handheld, an order in its scope, and pictures.
 
 use crate::{
+    FreeSpace, Settings,
     clock::{Clock, Moment, Random},
     feed,
     journal::open_journal,
@@ -162,7 +163,21 @@ pub(crate) fn open(folder: &Path, clock: &Arc<TestClock>) -> Local {
     let clock = Arc::clone(clock);
     let seed = clock.uptime.load(Ordering::SeqCst).unsigned_abs() << 20;
     let random = Arc::new(TestRandom(AtomicU64::new(seed)));
-    Local::open(folder, clock, random).unwrap()
+    let mut local = Local::open(folder, clock, random).unwrap();
+    local.configure(Settings {
+        space: Arc::new(Plenty),
+        ..Settings::default()
+    });
+    local
+}
+
+/// A disk that others do not write to.
+struct Plenty;
+
+impl FreeSpace for Plenty {
+    fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+        Ok(1 << 40)
+    }
 }
 
 /// A handheld enrolled for [`ME`] with [`JOURNAL`].
