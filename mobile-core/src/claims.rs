@@ -153,3 +153,60 @@ pub(crate) fn of_record(
         photos: photos.iter().map(seen).collect::<Result<_, Error>>()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gridcrew_sync_protocol::{
+        position::{Datum, TypedPosition},
+        time::{BootId, ServerAnchor, UnixMillis},
+    };
+
+    fn time(boot: u8, uptime: i64, sure: bool) -> TimeEvidence {
+        let anchor = ServerAnchor {
+            server_time: UnixMillis(1_000_000),
+            boot: BootId([boot; 16]),
+            uptime: Millis(0),
+        };
+        TimeEvidence {
+            wall: UnixMillis(0),
+            boot: BootId([boot; 16]),
+            uptime: Millis(uptime),
+            gnss: None,
+            anchor: sure.then_some(anchor),
+        }
+    }
+
+    fn fix(age: i64) -> Fix {
+        Fix {
+            position: TypedPosition::new(116.0, 32.0, Datum::Wgs84).unwrap(),
+            accuracy_dm: 50,
+            age: Millis(age),
+            mock: false,
+        }
+    }
+
+    #[test]
+    fn the_way_is_timed_by_what_clock_spans_it_from_fix_to_fix() {
+        let took = |last: TimeEvidence, now: TimeEvidence, age: i64| {
+            let last = made(&fix(0), &last);
+            travel(&last, &fix(age), &now).map(|travel| travel.took)
+        };
+        let minute = Some(Millis(60_000));
+        // Within a boot by its own clock, whatever the wall clock says; from when the fix was
+        // made, not from when it was used.
+        assert_eq!(
+            took(time(1, 1_000, false), time(1, 61_500, false), 500),
+            minute
+        );
+        // Across a reboot only by times that are sure.
+        assert_eq!(took(time(1, 1_000, true), time(2, 61_000, true), 0), minute);
+        assert_eq!(took(time(1, 1_000, true), time(2, 61_000, false), 0), None);
+        assert_eq!(took(time(1, 1_000, false), time(2, 61_000, true), 0), None);
+        // A fix from before the last one is no way at all.
+        assert_eq!(
+            took(time(1, 9_000, false), time(1, 9_500, false), 600),
+            None
+        );
+    }
+}

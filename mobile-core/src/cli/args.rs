@@ -150,7 +150,8 @@ pub(crate) enum Command {
     },
     /// Says what waits, when the last sync succeeded, and why not since.
     Status,
-    /// Removes original photos that the server has held for 30 days.
+    /// Removes original photos that the server has held for 30 days; when storage is short,
+    /// also those that it has held for less.
     Thin,
     /// Tries photos again that the server refused.
     Retry,
