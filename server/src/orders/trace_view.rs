@@ -290,7 +290,7 @@ impl TraceEntry {
         let Review {
             doubts,
             arrival,
-            mut photos,
+            photos,
             ..
         } = review;
         self.place = record.fix.as_ref().map(|fix| place(fix, doubts));
@@ -304,7 +304,7 @@ impl TraceEntry {
         self.photos = photos_of(&record.event)
             .iter()
             .zip(claimed.chain(std::iter::repeat(None)))
-            .zip(photos.drain(..))
+            .zip(photos)
             .map(|((photo, claim), flags)| TracePhoto::of(held.view(photo), claim, flags))
             .collect();
     }
