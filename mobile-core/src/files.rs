@@ -7,6 +7,7 @@
 //! previews/<sha-256> small copies, named by their own hash
 //! in-use.lock        held shared by every open handheld, alone while sweeping
 //! sync.lock          held by the one process that syncs
+//! reserve            space kept back for the last record
 //! ```
 //!
 //! Secrets lie in the open for whoever can read the owner's files; encryption at rest with
@@ -42,6 +43,10 @@ impl Folder {
         }
         sync_folder(root)?;
         Ok(folder)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     pub(crate) fn store(&self) -> PathBuf {

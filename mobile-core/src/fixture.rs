@@ -2,6 +2,7 @@
 //! handheld, an order in its scope, and pictures.
 
 use crate::{
+    FreeSpace, Settings,
     clock::{Clock, Moment, Random},
     feed,
     journal::open_journal,
@@ -16,6 +17,7 @@ use gridcrew_sync_protocol::{
     ids::{CellId, Epoch, JournalId, OrderId, OrgId, PersonId},
     journal::{Entry, EntryId, Seq},
     order::{OrderState, Sourced, fold},
+    position::TypedPosition,
     record::{Accepted, Assigned, Event, Noted, OrderDetails, Owner, Record, Rung, Term},
     time::{BootId, Millis, TimeEvidence, UnixMillis},
     wire,
@@ -161,7 +163,21 @@ pub(crate) fn open(folder: &Path, clock: &Arc<TestClock>) -> Local {
     let clock = Arc::clone(clock);
     let seed = clock.uptime.load(Ordering::SeqCst).unsigned_abs() << 20;
     let random = Arc::new(TestRandom(AtomicU64::new(seed)));
-    Local::open(folder, clock, random).unwrap()
+    let mut local = Local::open(folder, clock, random).unwrap();
+    local.configure(Settings {
+        space: Arc::new(Plenty),
+        ..Settings::default()
+    });
+    local
+}
+
+/// A disk that others do not write to.
+struct Plenty;
+
+impl FreeSpace for Plenty {
+    fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+        Ok(1 << 40)
+    }
 }
 
 /// A handheld enrolled for [`ME`] with [`JOURNAL`].
@@ -209,6 +225,7 @@ fn server_entry(order: OrderId, seq: u64, term: u32, minute: i64, event: Event) 
         time: TimeEvidence::of_server(UnixMillis(START + minute * 60_000)),
         fix: None,
         event,
+        claims: None,
     });
     FeedEntry {
         id: EntryId {
@@ -234,17 +251,26 @@ pub(crate) fn assigned(order: OrderId, seq: u64, term: u32, to: PersonId) -> Fee
 
 /// The server's own part of an order's trace: accepted, and assigned to `owner`.
 pub(crate) fn server_entries(order: OrderId, owner: PersonId) -> Vec<FeedEntry> {
+    server_entries_at(order, owner, 1, None)
+}
+
+fn server_entries_at(
+    order: OrderId,
+    owner: PersonId,
+    edition: u32,
+    position: Option<TypedPosition>,
+) -> Vec<FeedEntry> {
     let accepted = Event::Accepted(Accepted {
         source: "95598".into(),
         outside_no: order.to_string(),
         template: TemplateRef {
             code: "fault_repair".into(),
-            version: 1,
+            version: edition,
         },
         area_class: AreaClass::Rural,
         station: OrgId(Uuid::from_u128(9)),
         customer: None,
-        position: None,
+        position,
         reported_at: None,
         details: Digest::ZERO,
     });
@@ -305,6 +331,42 @@ pub(crate) fn bring_order(local: &mut Local, order: OrderId) {
         "1",
         vec![FeedItem::Template(template()), FeedItem::Order(item)],
     );
+    local.store.write(|db| feed::apply(db, ME, &page)).unwrap();
+}
+
+/// Brings an order of [`ME`] with a place into the handheld's scope.
+pub(crate) fn bring_order_at(local: &mut Local, order: OrderId, position: TypedPosition) {
+    bring_under(local, order, template(), position);
+}
+
+/// The same under an edition that asks who is not there for his reason.
+pub(crate) fn bring_asking_order(local: &mut Local, order: OrderId, position: TypedPosition) {
+    let field = r#"
+[[steps.fields]]
+code = "not_there_reason"
+title = { zh = "原因", en = "why" }
+kind = "text"
+optional = true
+[[steps.photos]]
+code = "site""#;
+    let asking = TEMPLATE.replace("version = 1", "version = 2").replacen(
+        "[[steps.photos]]\ncode = \"site\"",
+        field.trim_start(),
+        1,
+    );
+    bring_under(
+        local,
+        order,
+        Template::from_toml(&asking).unwrap(),
+        position,
+    );
+}
+
+fn bring_under(local: &mut Local, order: OrderId, template: Template, position: TypedPosition) {
+    let entries = server_entries_at(order, ME, template.version, Some(position));
+    let item = order_item(order, entries, true);
+    let items = vec![FeedItem::Template(template), FeedItem::Order(item)];
+    let page = page("1", items);
     local.store.write(|db| feed::apply(db, ME, &page)).unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! What reads bytes that came from outside, callable alone: no network, no handheld and no
 //! folder are needed. For the fuzz targets, which throw at it what no server would send.
 
-use crate::{engine::Stored, error::Error, feed, photos::preview, store::schema};
+use crate::{engine::Stored, error::Error, feed, photos, store::schema};
 use gridcrew_sync_protocol::{feed::FeedPage, ids::PersonId, media::PictureFormat};
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -49,5 +49,5 @@ impl FeedReader {
 /// Why there is none.
 pub fn preview_of(content: &[u8]) -> Result<Vec<u8>, String> {
     let format = PictureFormat::of_head(content).ok_or("no picture")?;
-    preview::make(content, format)
+    photos::preview_of(content, format).map_err(|why| format!("{why:?}"))
 }

@@ -11,11 +11,13 @@ use crate::{
     host::{self, Listener},
     journal::Place,
     local::Local,
-    photos::{self, Thinned},
+    photos::{self, Taking, Thinned},
+    settings::Settings,
     store::{orders, photos as photo_rows, scope},
     views::{self, List, OrderCard, OrderLine, Status},
 };
 use gridcrew_sync_protocol::{
+    arrival::ArrivalProof,
     digest::Digest,
     feed::Me,
     ids::{OrderId, PersonId},
@@ -120,7 +122,23 @@ impl Handheld {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, Error> {
-        let local = Mutex::new(Local::open(folder, clock, random)?);
+        Self::open_configured(folder, clock, random, Settings::default())
+    }
+
+    /// Opens a data folder, or makes it, with a policy for photos and for storage space of the
+    /// caller's.
+    ///
+    /// # Errors
+    /// As [`Self::open_with`].
+    pub fn open_configured(
+        folder: &Path,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        let mut local = Local::open(folder, clock, random)?;
+        local.configure(settings);
+        let local = Mutex::new(local);
         let inner = Inner {
             local,
             recorded: Notify::new(),
@@ -257,7 +275,8 @@ impl Handheld {
 
     /// Records a step with its fields and pictures. The pictures are copied and durable
     /// before the record that promises them; one that is no picture is refused before
-    /// anything is recorded.
+    /// anything is recorded. An arrival whose place is not proved is recorded with that, and
+    /// where the workflow asks for it, with the person's reason and a photo.
     ///
     /// # Errors
     /// [`Error::Incomplete`] with everything that is missing, [`Error::NoPicture`],
@@ -287,15 +306,26 @@ impl Handheld {
                 slot: SlotCode(photo.slot.clone()),
             })
             .collect();
-        let (folder, random) = self.inner.with(|local| {
-            local.may_record(order, &event(stand_ins))?;
-            Ok::<_, Error>((local.folder.clone(), Arc::clone(&local.random)))
+        let (folder, random, policy, stamp) = self.inner.with(|local| {
+            let stamp = local.may_record(order, &event(stand_ins), place.as_ref())?;
+            if !input.photos.is_empty() {
+                local.make_room()?;
+            }
+            let random = Arc::clone(&local.random);
+            let policy = local.settings.photos;
+            Ok::<_, Error>((local.folder.clone(), random, policy, stamp))
         })?;
+        let taking = Taking {
+            folder: &folder,
+            random: random.as_ref(),
+            policy,
+            stamp: &stamp,
+        };
         let taken = input
             .photos
             .iter()
             .map(|photo| {
-                let taken = photos::take_over(&folder, &photo.path, random.as_ref())?;
+                let taken = taking.take_over(&photo.path)?;
                 Ok((taken, SlotCode(photo.slot.clone())))
             })
             .collect::<Result<Vec<_>, Error>>()?;
@@ -369,20 +399,37 @@ impl Handheld {
     pub fn status(&self) -> Result<Status, Error> {
         self.inner.with(|local| {
             let now = local.trusted_now()?;
-            views::status(local.store.read(), now, local.wall())
+            views::status(local.store.read(), now, local.wall(), local.space())
         })
     }
 
-    /// Removes originals that the server has held for 30 days; nothing else is ever
-    /// removed, and nothing at all while the time is not sure.
+    /// Removes originals that the server has held for 30 days, and none of these while the
+    /// time is not sure; when space is short, also those that it has held for less. Nothing
+    /// that it does not hold is ever removed.
     ///
     /// # Errors
     /// A disk that fails.
     pub fn thin(&self) -> Result<Thinned, Error> {
-        self.inner.with(|local| match local.sure_now()? {
-            Some(now) => photos::thin(&mut local.store, &local.folder, now),
-            None => Ok(Thinned::default()),
+        self.inner.with(|local| {
+            let old = match local.sure_now()? {
+                Some(now) => photos::thin(&mut local.store, &local.folder, now)?,
+                None => Thinned::default(),
+            };
+            Ok(old.and(local.make_room()?))
         })
+    }
+
+    /// What an arrival at an order would prove at that place now: for asking the person why
+    /// he is not there before he records it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOrder`], [`Error::NoTemplate`], or a store that cannot be read.
+    pub fn prove_arrival(
+        &self,
+        order: OrderId,
+        place: Option<&Place>,
+    ) -> Result<ArrivalProof, Error> {
+        self.inner.with(|local| local.prove_arrival(order, place))
     }
 
     /// Queues photos that the server refused once more; gives how many uploads that are.

@@ -2,38 +2,44 @@
 //! when two devices wrote one (I4), or when the server does not know the one there is.
 
 use crate::{
+    claims,
     error::Error,
     fold::{records, refold, template_of},
     local::Local,
+    photos::stamp,
     rules,
     store::{
         identity::{self, Identity},
-        journal, orders, photos as rows,
+        journal, looks, orders, photos as rows,
         photos::Taken,
     },
 };
 use gridcrew_sync_protocol::{
+    arrival::{ArrivalProof, Motion, Target, prove},
     digest::Digest,
     ids::{JournalId, OrderId},
     journal::{Entry, EntryId, MAX_ENTRY_BYTES, Opened, Seq},
-    order::fold,
-    record::{Event, Fix, Record},
-    time::{Millis, UnixMillis},
-    workflow::SlotCode,
+    order::{OrderState, Sourced, fold},
+    record::{Event, Fix, Record, Term},
+    time::{Millis, TimeEvidence, UnixMillis},
+    workflow::{SlotCode, Template},
 };
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
 /// Oldest fix whose time is taken as evidence (the protocol's rule for GNSS time).
-const FRESH_FIX: Millis = Millis(60_000);
+const FRESH_FIX: Millis = claims::LIMITS.oldest_fix;
 
-/// A place fix as the device gave it, with the satellites' time if there was one.
+/// A place fix as the device gave it, with the satellites' time and the speed if there were
+/// any. Whether a mock provider gave it stands in the fix.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Place {
     /// Where, how sure and how old.
     pub fix: Fix,
     /// The time that the satellites gave with it.
     pub gnss_time: Option<UnixMillis>,
+    /// The person's speed by the receiver, in decimetres a second.
+    pub speed_dm_s: Option<u32>,
 }
 
 impl Place {
@@ -51,20 +57,51 @@ impl From<Fix> for Place {
         Self {
             fix,
             gnss_time: None,
+            speed_dm_s: None,
         }
     }
 }
 
 impl Local {
-    /// Whether the person may record `event` now, judged without recording anything.
-    pub(crate) fn may_record(&self, order: OrderId, event: &Event) -> Result<(), Error> {
+    /// Judges whether the person may record `event` now, without recording anything; gives
+    /// what is written on the copies of its photos.
+    pub(crate) fn may_record(
+        &self,
+        order: OrderId,
+        event: &Event,
+        place: Option<&Place>,
+    ) -> Result<Vec<String>, Error> {
         let db = self.store.read();
         let identity = identity::require(db)?;
-        judge(db, &identity, order, event).map(|_| ())
+        let time = self.evidence(db, place)?;
+        let judged = judge(db, &identity, order, event, (place, &time))?;
+        let fix = place.map(|place| &place.fix);
+        Ok(stamp::lines(&judged.order_no, time.trusted(), fix))
+    }
+
+    /// What an arrival at an order would prove now.
+    pub(crate) fn prove_arrival(
+        &self,
+        order: OrderId,
+        place: Option<&Place>,
+    ) -> Result<ArrivalProof, Error> {
+        let db = self.store.read();
+        let time = self.evidence(db, place)?;
+        let (records, _, state) = known(db, order)?;
+        let target = claims::target(db, &records, &state)?;
+        let motion = claims::motion(db, place, &time)?;
+        let fix = place.map(|place| &place.fix);
+        Ok(prove(fix, target.as_ref(), motion, claims::LIMITS))
+    }
+
+    fn evidence(&self, db: &Connection, place: Option<&Place>) -> Result<TimeEvidence, Error> {
+        let gnss = place.and_then(Place::gnss_now);
+        Ok(self.clock.now().evidence(identity::anchor(db)?, gnss))
     }
 
     /// Records an event of an order. When this returns, it is durable; when it fails,
-    /// nothing was recorded.
+    /// nothing was recorded. On a full disk it is tried once more with the space that is kept
+    /// back for the last record.
     pub(crate) fn record(
         &mut self,
         order: OrderId,
@@ -72,18 +109,47 @@ impl Local {
         place: Option<Place>,
         photos: &[(Taken, SlotCode)],
     ) -> Result<EntryId, Error> {
-        let now = self.clock.now();
-        let gnss = place.as_ref().and_then(Place::gnss_now);
+        let first = self.record_once(order, event.clone(), place.as_ref(), photos);
+        match first {
+            Err(Error::DiskFull(why)) => {
+                if self.reserve.give_up()? {
+                    self.record_once(order, event, place.as_ref(), photos)
+                } else {
+                    Err(Error::DiskFull(why))
+                }
+            }
+            other => other,
+        }
+    }
+
+    fn record_once(
+        &mut self,
+        order: OrderId,
+        event: Event,
+        place: Option<&Place>,
+        photos: &[(Taken, SlotCode)],
+    ) -> Result<EntryId, Error> {
+        let time = self.evidence(self.store.read(), place)?;
+        let now = time.wall;
         self.store.write(|db| {
             let identity = identity::require(db)?;
-            let term = judge(db, &identity, order, &event)?;
+            let Judged {
+                term,
+                motion,
+                target,
+                arrival,
+                ..
+            } = judge(db, &identity, order, &event, (place, &time))?;
+            let claims = claims::of_record(db, order, motion, target, arrival, photos)?;
+            let looks: Vec<_> = claims.photos.iter().map(|photo| photo.look).collect();
             let record = Record {
                 order,
                 actor: identity.person,
                 term,
-                time: now.evidence(identity::anchor(db)?, gnss),
-                fix: place.map(|place| place.fix),
+                time,
+                fix: place.map(|place| place.fix.clone()),
                 event,
+                claims: claims.any(),
             };
             let entry = Entry::Record(record);
             let length = entry.to_bytes().len();
@@ -92,15 +158,40 @@ impl Local {
                     "the record has {length} bytes; at most {MAX_ENTRY_BYTES} are allowed"
                 )));
             }
-            let id = journal::append(db, identity.journal, &entry, now.wall)?;
-            for (taken, slot) in photos {
-                rows::put(db, taken, now.wall)?;
+            let id = journal::append(db, identity.journal, &entry, now)?;
+            for ((taken, slot), look) in photos.iter().zip(looks) {
+                rows::put(db, taken, now)?;
                 rows::add_use(db, taken.digest, id, slot, order)?;
+                if let Some(look) = look {
+                    looks::put(db, taken.digest, look, now)?;
+                }
             }
+            claims::remember(db, place, &time)?;
             refold(db, order)?;
             Ok(id)
         })
     }
+}
+
+/// What judging an event found out.
+struct Judged {
+    term: Term,
+    /// The order's number at its source.
+    order_no: String,
+    motion: Motion,
+    target: Option<Target>,
+    arrival: Option<ArrivalProof>,
+}
+
+fn known(db: &Connection, order: OrderId) -> Result<(Vec<Sourced>, Template, OrderState), Error> {
+    let row = orders::get(db, order)?;
+    if row.is_none_or(|row| row.gone) {
+        return Err(Error::UnknownOrder(order.to_string()));
+    }
+    let records = records(db, order)?;
+    let template = template_of(db, &records)?.ok_or(Error::NoTemplate)?;
+    let state = fold(&template, &records).ok_or(Error::NoTemplate)?;
+    Ok((records, template, state))
 }
 
 fn judge(
@@ -108,15 +199,21 @@ fn judge(
     identity: &Identity,
     order: OrderId,
     event: &Event,
-) -> Result<gridcrew_sync_protocol::record::Term, Error> {
-    let known = orders::get(db, order)?;
-    if known.is_none_or(|row| row.gone) {
-        return Err(Error::UnknownOrder(order.to_string()));
-    }
-    let records = records(db, order)?;
-    let template = template_of(db, &records)?.ok_or(Error::NoTemplate)?;
-    let state = fold(&template, &records).ok_or(Error::NoTemplate)?;
-    rules::term_for(&state, &template, identity.person, event)
+    (place, time): (Option<&Place>, &TimeEvidence),
+) -> Result<Judged, Error> {
+    let (records, template, state) = known(db, order)?;
+    let target = claims::target(db, &records, &state)?;
+    let motion = claims::motion(db, place, time)?;
+    let arrival = claims::arrival(&template, event, place, target.as_ref(), motion);
+    let term = rules::term_for(&state, &template, identity.person, event, arrival.as_ref())?;
+    let order_no = claims::accepted(&records).map(|accepted| accepted.outside_no.clone());
+    Ok(Judged {
+        term,
+        order_no: order_no.unwrap_or_default(),
+        motion,
+        target,
+        arrival,
+    })
 }
 
 /// Writes the opening of a journal, which is its first entry.

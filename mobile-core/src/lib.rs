@@ -4,8 +4,9 @@
 //! The way of an act through these modules:
 //!
 //! 1. [`Handheld::step`] judges it by `rules`, takes its pictures over into the photo
-//!    folder (`photos`), and `journal` makes a chained entry of it in the `store`: durable
-//!    before the call returns.
+//!    folder (`photos`), notes what it noticed about place and photos (`claims`), and
+//!    `journal` makes a chained entry of it in the `store`: durable before the call returns,
+//!    also when `space` is short.
 //! 2. `fold` derives the order's state from what is here, with the server's own code, so
 //!    that `views` show it at once.
 //! 3. [`Handheld::sync`] runs the [`engine`], which decides and never acts, in a `host`
@@ -14,6 +15,7 @@
 //!
 //! Time and randomness come in through [`clock`].
 
+mod claims;
 pub mod clock;
 pub mod engine;
 mod error;
@@ -30,6 +32,8 @@ mod local;
 mod photos;
 mod rules;
 mod secrets;
+mod settings;
+mod space;
 mod store;
 mod views;
 
@@ -38,7 +42,13 @@ pub use error::{Error, missing_words};
 pub use handheld::{Handheld, PhotoInput, Recorded, StepInput};
 pub use host::{Changed, Listener, Progress, ProgressLane};
 pub use journal::Place;
-pub use photos::Thinned;
+pub use photos::{
+    Thinned,
+    exif::ExifFacts,
+    policy::{PhotoPolicy, SentOriginal},
+};
+pub use settings::Settings;
+pub use space::{FreeSpace, SpaceLimits, SpaceStanding, SystemSpace};
 pub use store::{
     photos::{LaneState, PhotoCounts, PhotoStanding},
     waiting::Waits,

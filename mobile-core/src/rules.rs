@@ -6,13 +6,15 @@
 
 use crate::error::Error;
 use gridcrew_sync_protocol::{
+    arrival::{ArrivalProof, still_asked},
     ids::PersonId,
     order::{OrderState, Status},
     record::{Event, Owner, StepDone, Term},
     workflow::{Template, missing},
 };
 
-/// The term under which `me` may record `event` now.
+/// The term under which `me` may record `event` now. `arrival` is what it proves, if it is
+/// one: where that is not enough, the workflow may ask why.
 ///
 /// # Errors
 /// Why he may not.
@@ -21,6 +23,7 @@ pub(crate) fn term_for(
     template: &Template,
     me: PersonId,
     event: &Event,
+    arrival: Option<&ArrivalProof>,
 ) -> Result<Term, Error> {
     let present = state.owner == Some(Owner::Person(me));
     let term = last_term_of(state, me);
@@ -43,7 +46,7 @@ pub(crate) fn term_for(
                 });
             }
         }
-        Event::StepDone(done) => step(state, template, present, term, done)?,
+        Event::StepDone(done) => step(state, template, (present, term), done, arrival)?,
         Event::Noted(noted) => {
             if noted.text.trim().is_empty() {
                 return Err(Error::Invalid("the note is empty".to_owned()));
@@ -70,9 +73,9 @@ fn owner_of_open(state: &OrderState, present: bool) -> Result<(), Error> {
 fn step(
     state: &OrderState,
     template: &Template,
-    present: bool,
-    term: Option<Term>,
+    (present, term): (bool, Option<Term>),
     done: &StepDone,
+    arrival: Option<&ArrivalProof>,
 ) -> Result<(), Error> {
     let Some(spec) = template.step(&done.step) else {
         let codes: Vec<&str> = template
@@ -93,7 +96,15 @@ fn step(
     if state.status == Status::Returned {
         return Err(Error::Closed);
     }
-    let missing = missing(template, spec, &state.done(), &done.values, &done.photos);
+    let mut missing = missing(template, spec, &state.done(), &done.values, &done.photos);
+    for asked in arrival
+        .into_iter()
+        .flat_map(|proof| still_asked(spec, proof, &done.values, &done.photos))
+    {
+        if !missing.contains(&asked) {
+            missing.push(asked);
+        }
+    }
     if missing.is_empty() {
         Ok(())
     } else {

@@ -125,6 +125,7 @@ fn record(n: u64) -> Record {
             values,
             photos: vec![],
         }),
+        claims: None,
     }
 }
 

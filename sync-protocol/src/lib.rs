@@ -8,12 +8,15 @@
 //!    datum, and appended to the handheld's [`journal`], which chains and signs it.
 //! 3. [`push`] carries it to the server, [`feed`] brings it to other handhelds; its photos
 //!    go by the second lane, [`media`].
-//! 4. Both ends fold the [`order`] from the same records and come to the same state.
-//! 5. How the handheld itself stands goes last, as [`diagnostics`].
+//! 4. What follows from its place and photos, [`arrival`] and [`claims`] say by [`limits`].
+//! 5. Both ends fold the [`order`] from the same records and come to the same state.
+//! 6. How the handheld itself stands goes last, as [`diagnostics`].
 //!
 //! [`wire`] is how all of it is written as bytes, [`digest`] how it is hashed, [`code`] the
 //! register of everything that can be wrong.
 
+pub mod arrival;
+pub mod claims;
 pub mod code;
 pub mod diagnostics;
 pub mod digest;
@@ -21,6 +24,7 @@ pub mod enrol;
 pub mod feed;
 pub mod ids;
 pub mod journal;
+pub mod limits;
 pub mod media;
 pub mod order;
 pub mod position;

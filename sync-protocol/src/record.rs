@@ -10,6 +10,7 @@
 //! order carries the digest of its details, the details travel beside it.
 
 use crate::{
+    claims::Claims,
     digest::Digest,
     ids::{CellId, CustomerId, OrderId, OrgId, PersonId, StationAreaId},
     position::TypedPosition,
@@ -45,6 +46,9 @@ pub struct Record {
     /// What.
     #[serde(rename = "e")]
     pub event: Event,
+    /// What the handheld noticed about it: no part of the order's state.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Box<Claims>>,
 }
 
 /// The number of an assignment of one order, counting from 1; 0 before the first.

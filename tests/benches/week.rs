@@ -19,9 +19,10 @@
 
 use gridcrew_mobile_core::{Budget, Handheld, PhotoInput, StepInput};
 use gridcrew_sync_protocol::{
+    arrival::NOT_THERE_REASON,
     ids::OrderId,
     record::Value,
-    workflow::{FieldKind, StepSpec},
+    workflow::{FieldKind, FieldSpec, StepSpec},
 };
 use gridcrew_tests::{
     Failure, Fallible,
@@ -255,7 +256,9 @@ impl Shots {
     /// What a step asks for.
     fn input(&mut self, spec: &StepSpec) -> Fallible<StepInput> {
         let mut values = BTreeMap::new();
-        for field in spec.fields.iter().filter(|field| !field.optional) {
+        // No satellites here, so who arrives is asked why.
+        let filled = |field: &&FieldSpec| !field.optional || field.code.0 == NOT_THERE_REASON;
+        for field in spec.fields.iter().filter(filled) {
             let value = match field.kind {
                 FieldKind::Flag => Value::Flag(true),
                 FieldKind::Whole => Value::Whole(25),

@@ -118,6 +118,7 @@ impl RawHandheld {
             time: clock_says(1_763_000_000_000),
             fix: None,
             event,
+            claims: None,
         }
     }
 

@@ -165,9 +165,13 @@ fn arrive(handheld: &Handheld, order: OrderId, number: u32, folder: &Path) -> Fa
     let path = folder.join(format!("{number}.jpg"));
     fs::write(&path, &photo)?;
     let told = Value::Text("in_person".to_owned());
+    let no_fix = Value::Text("no satellites in the valley".to_owned());
     let input = StepInput {
         step: "arrived".to_owned(),
-        values: BTreeMap::from([(FieldCode::from("told_how"), told)]),
+        values: BTreeMap::from([
+            (FieldCode::from("told_how"), told),
+            (FieldCode::from("not_there_reason"), no_fix),
+        ]),
         photos: vec![PhotoInput {
             slot: "site".to_owned(),
             path,

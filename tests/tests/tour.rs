@@ -2,7 +2,7 @@
 //! its manager, is worked offline on the command-line handheld, and comes back as a trace
 //! that verifies without the server.
 
-use gridcrew_sync_protocol::digest::Digest;
+use gridcrew_sync_protocol::{digest::Digest, ids::OrderId};
 use gridcrew_tests::{
     Failure, Fallible, both_databases,
     failure::ensure,
@@ -100,6 +100,13 @@ async fn an_order_finds_its_manager_and_comes_back_as_a_trace(
     handheld
         .refused(&[&arrived[..], &[&wrong]].concat(), "media.no_picture")
         .await?;
+    // Not there, and not sure where: he is asked why, and kept from nothing.
+    let far = ["--at", "116.705,32.85,WGS-84,8"];
+    let old = [&at[..], &["--fix-age", "61"]].concat();
+    for unproved in [&far[..], &old, &[]] {
+        let here = [&arrived[..], &[&site], unproved].concat();
+        handheld.refused(&here, "record.incomplete").await?;
+    }
     handheld
         .done(&[&arrived[..], &[&site], &at].concat())
         .await?;
@@ -130,6 +137,7 @@ async fn an_order_finds_its_manager_and_comes_back_as_a_trace(
     ensure(shown.to_string().contains("\"returned\""), || {
         shown.to_string()
     })?;
+    judged(&scene, order).await?;
     for path in &photos {
         let bytes = fs::read(path)?;
         let photo = Digest::of(&bytes);
@@ -157,6 +165,27 @@ async fn stands_well(scene: &Scene) -> Fallible<()> {
         waits == [0, 0] && text_of(said, "program")?.starts_with("gridcrew-handheld/"),
         || shown.to_string(),
     )
+}
+
+/// The trace says that the arrival is proved, and which photo has no place.
+async fn judged(scene: &Scene, order: OrderId) -> Fallible<()> {
+    let path = format!("/orders/{order}/trace");
+    let trace = scene.township.staff.get(&path).await?.done()?;
+    let of = |step: &str| {
+        let mut entries = trace["entries"].as_array().into_iter().flatten();
+        entries.find(|entry| entry["content"]["step"] == step)
+    };
+    let arrived = of("arrived").ok_or_else(|| Failure::new(trace.to_string()))?;
+    let proved = arrived["arrival"]["proved"]["metres"].as_u64();
+    let flags = arrived["photos"][0]["flags"].as_array();
+    ensure(
+        proved.is_some_and(|metres| metres < 200) && flags.is_some_and(Vec::is_empty),
+        || arrived.to_string(),
+    )?;
+    let diagnosis = of("diagnosis").ok_or_else(|| Failure::new(trace.to_string()))?;
+    ensure(diagnosis["photos"][0]["flags"][0] == "no_fix", || {
+        diagnosis.to_string()
+    })
 }
 
 /// The steps after the arrival.

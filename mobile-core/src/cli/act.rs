@@ -153,18 +153,32 @@ fn place(at: &At) -> Result<Option<Place>, Error> {
     let accuracy = accuracy
         .filter(|metres| metres.is_finite() && (0.0..=100_000.0).contains(metres))
         .ok_or_else(|| Error::Invalid("the accuracy is missing: 0 to 100000 metres".to_owned()))?;
+    let fix = Fix {
+        position,
+        accuracy_dm: tenths(accuracy),
+        age: Millis::seconds(at.fix_age),
+        mock: at.mock,
+    };
+    let possible = |speed: &f64| speed.is_finite() && (0.0..=100_000.0).contains(speed);
+    if at.speed.is_some_and(|speed| !possible(&speed)) {
+        let wrong = "the speed is wrong: 0 to 100000 metres a second".to_owned();
+        return Err(Error::Invalid(wrong));
+    }
+    Ok(Some(Place {
+        speed_dm_s: at.speed.map(tenths),
+        ..Place::from(fix)
+    }))
+}
+
+/// Metres as decimetres.
+fn tenths(metres: f64) -> u32 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "checked to be between 0 and 100 km"
+        reason = "checked to be between 0 and 100,000"
     )]
-    let accuracy_dm = (accuracy * 10.0).round() as u32;
-    Ok(Some(Place::from(Fix {
-        position,
-        accuracy_dm,
-        age: Millis(0),
-        mock: false,
-    })))
+    let tenths = (metres * 10.0).round() as u32;
+    tenths
 }
 
 #[cfg(test)]
@@ -174,6 +188,9 @@ mod tests {
     fn at(text: &str) -> Result<Option<Place>, Error> {
         place(&At {
             at: Some(text.to_owned()),
+            fix_age: 61,
+            speed: Some(1.5),
+            mock: true,
         })
     }
 
@@ -182,6 +199,8 @@ mod tests {
         let place = at("118.5,31.25,GCJ-02,7.5").unwrap().unwrap();
         assert_eq!(place.fix.accuracy_dm, 75);
         assert_eq!(place.fix.position.datum().name(), "GCJ-02");
+        assert_eq!((place.fix.age, place.fix.mock), (Millis(61_000), true));
+        assert_eq!(place.speed_dm_s, Some(15));
         for bad in [
             "118.5,31.25",
             "118.5,31.25,GCJ-02",

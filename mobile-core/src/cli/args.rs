@@ -11,6 +11,18 @@ pub(crate) struct Cli {
     /// The data folder of this handheld.
     #[arg(long, env = "GRIDCREW_HANDHELD", global = true, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// Sends photos made smaller: at most so many pixels on the longest side. Else they are
+    /// sent as they were taken.
+    #[arg(
+        long,
+        env = "GRIDCREW_PHOTO_SIDE",
+        global = true,
+        value_name = "PIXELS"
+    )]
+    pub(crate) photo_side: Option<u32>,
+    /// The JPEG quality of photos made smaller, 40 to 95.
+    #[arg(long, global = true, value_name = "QUALITY", default_value_t = 85)]
+    pub(crate) photo_quality: u8,
     /// The language of messages; by LANG when it is not given.
     #[arg(long, global = true)]
     pub(crate) lang: Option<Lang>,
@@ -138,7 +150,8 @@ pub(crate) enum Command {
     },
     /// Says what waits, when the last sync succeeded, and why not since.
     Status,
-    /// Removes original photos that the server has held for 30 days.
+    /// Removes original photos that the server has held for 30 days; when storage is short,
+    /// also those that it has held for less.
     Thin,
     /// Tries photos again that the server refused.
     Retry,
@@ -168,6 +181,15 @@ pub(crate) struct At {
         allow_hyphen_values = true
     )]
     pub(crate) at: Option<String>,
+    /// How many seconds old that place is.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, requires = "at")]
+    pub(crate) fix_age: u32,
+    /// How fast you were moving by the receiver, in metres a second.
+    #[arg(long, value_name = "M/S", requires = "at")]
+    pub(crate) speed: Option<f64>,
+    /// The system says that a mock provider gave the place.
+    #[arg(long, requires = "at")]
+    pub(crate) mock: bool,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

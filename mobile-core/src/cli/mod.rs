@@ -1,18 +1,23 @@
 //! The command-line handheld: `args` is what it takes, `act` what records, `show` what is
-//! printed. Exit codes: 0 done, 1 refused (the message names the code), 2 wrong usage.
+//! printed, `flags` what of it a person should look at twice. Exit codes: 0 done, 1 refused (the message names the code), 2 wrong usage.
 
 mod act;
 mod args;
+mod flags;
 mod show;
 
 use args::{Cli, Command, Lang};
 use clap::Parser;
-use gridcrew_mobile_core::{Budget, Error, Handheld};
+use gridcrew_mobile_core::{
+    Budget, Error, Handheld, PhotoPolicy, SentOriginal, Settings,
+    clock::{SystemClock, SystemRandom},
+};
 use gridcrew_sync_protocol::workflow::Words;
 use std::{
     env,
     io::{self, Write},
     process::ExitCode,
+    sync::Arc,
 };
 
 /// The language that the person reads.
@@ -57,7 +62,23 @@ pub(crate) fn run() -> ExitCode {
         complain(line);
         return ExitCode::from(2);
     };
-    let done = Handheld::open(&data).and_then(|handheld| {
+    let sent = match cli.photo_side {
+        Some(side) => SentOriginal::Smaller {
+            side,
+            quality: cli.photo_quality,
+        },
+        None => SentOriginal::AsTaken,
+    };
+    let settings = Settings {
+        photos: PhotoPolicy {
+            sent,
+            ..PhotoPolicy::default()
+        },
+        ..Settings::default()
+    };
+    let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
+    let opened = Handheld::open_configured(&data, clock, random, settings);
+    let done = opened.and_then(|handheld| {
         let mut out = Vec::new();
         let done = carry_out(&handheld, cli.command, tongue, &mut out);
         // What was done stays done when no one reads what is said about it.

@@ -196,7 +196,7 @@ fn record_line(
         (None, true) => String::new(),
     };
     writeln!(out, "  {}{unsure}  {what}{standing}", moment(record.at.at))?;
-    Ok(())
+    super::flags::of_record(record, tongue, out)
 }
 
 fn photo_line(photo: &PhotoStanding, tongue: Tongue, out: &mut Vec<u8>) -> Result<(), Error> {
@@ -257,6 +257,16 @@ pub(super) fn status(status: &Status, tongue: Tongue, out: &mut Vec<u8>) -> Resu
         status.photos.refused.saturating_add(status.photos.damaged),
         tongue.say("需处理", "need attention"),
     )?;
+    if let Some(free) = status.space.free {
+        let reserve = if status.space.reserve {
+            ""
+        } else {
+            tongue.say("（无备用空间）", " (nothing kept back)")
+        };
+        let megabytes = free / 1_000_000;
+        let line = tongue.say("剩余空间", "free space");
+        writeln!(out, "{line}: {megabytes} MB{reserve}")?;
+    }
     for order in &status.disagreeing {
         let line = tongue.say("与服务器状态不一致", "differs from the server's state");
         writeln!(out, "{order}: {line}")?;

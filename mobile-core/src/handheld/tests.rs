@@ -6,6 +6,8 @@ use crate::{
     fixture::{ME, OTHER, TestClock, TestRandom, bring_order, enrolled, folder, order, picture},
 };
 use gridcrew_sync_protocol::{
+    arrival::Doubt,
+    claims::PhotoFlag,
     code::Code,
     media::MediaKind,
     order::{DeadlineOutcome, Status as Standing},
@@ -201,6 +203,7 @@ fn the_satellites_time_is_evidence_only_of_a_fresh_fix_that_was_not_mocked() {
         let place = Place {
             fix,
             gnss_time: Some(UnixMillis(crate::fixture::START + 7_000_000)),
+            speed_dm_s: None,
         };
         let id = handheld.note(order(1), "here", Some(place)).unwrap();
         let records = handheld.records(order(1)).unwrap();
@@ -322,4 +325,148 @@ fn before_enrolment_everything_says_so() {
     let status = handheld.status().unwrap();
     assert_eq!(status.person, None);
     assert!(status.strip.words.zh.contains("尚未注册"));
+}
+
+fn place_at(lat: f64) -> Place {
+    Place::from(Fix {
+        position: TypedPosition::new(116.0, lat, Datum::Wgs84).unwrap(),
+        accuracy_dm: 50,
+        age: Millis(0),
+        mock: false,
+    })
+}
+
+fn arrival_of(handheld: &Handheld, number: u128) -> gridcrew_sync_protocol::claims::Review {
+    let card = handheld.show(order(number)).unwrap();
+    let is_step = |line: &&crate::RecordLine| matches!(line.event, Event::StepDone(_));
+    card.records
+        .iter()
+        .rev()
+        .find(is_step)
+        .unwrap()
+        .review
+        .clone()
+}
+
+/// A world whose order has a place: 116° east, 32° north.
+fn placed_world() -> (TempDir, Arc<TestClock>, Handheld) {
+    let folder = folder();
+    let clock = Arc::new(TestClock::default());
+    let data = folder.path().join("data");
+    let mut local = enrolled(&data, &clock);
+    crate::fixture::bring_order_at(&mut local, order(1), place_at(32.0).fix.position);
+    crate::fixture::bring_order_at(&mut local, order(2), place_at(32.0).fix.position);
+    drop(local);
+    let random = Arc::new(TestRandom(AtomicU64::new(1 << 40)));
+    let handheld = Handheld::open_with(&data, Arc::clone(&clock) as _, random).unwrap();
+    (folder, clock, handheld)
+}
+
+#[test]
+fn an_arrival_says_what_it_proves_and_is_never_refused_for_it() {
+    let (_folder, clock, handheld) = placed_world();
+    handheld
+        .step(order(1), step("arrived"), Some(place_at(32.001)))
+        .unwrap();
+    let review = arrival_of(&handheld, 1);
+    assert_eq!(review.arrival, Some(ArrivalProof::Proved { metres: 111 }));
+    assert!(review.doubts.is_empty() && !review.claims_differ);
+    // 11 km in a minute.
+    clock.pass(60_000);
+    handheld
+        .step(order(2), step("arrived"), Some(place_at(32.1)))
+        .unwrap();
+    let review = arrival_of(&handheld, 2);
+    assert_eq!(review.doubts, [Doubt::ImpossibleSpeed]);
+    assert!(matches!(review.arrival, Some(ArrivalProof::Unsure { .. })));
+    clock.pass(3_600_000);
+    let far = handheld
+        .prove_arrival(order(1), Some(&place_at(32.01)))
+        .unwrap();
+    assert_eq!(
+        far,
+        ArrivalProof::FarAway {
+            metres: 1109,
+            allowed: 205
+        }
+    );
+    let none = handheld.prove_arrival(order(1), None).unwrap();
+    assert_eq!(
+        none,
+        ArrivalProof::Unsure {
+            doubts: vec![Doubt::NoFix],
+            metres: None
+        }
+    );
+}
+
+#[test]
+fn where_the_workflow_asks_who_is_not_there_says_why_with_a_photo() {
+    let folder = folder();
+    let clock = Arc::new(TestClock::default());
+    let data = folder.path().join("data");
+    let mut local = enrolled(&data, &clock);
+    crate::fixture::bring_asking_order(&mut local, order(1), place_at(32.0).fix.position);
+    drop(local);
+    let random = Arc::new(TestRandom(AtomicU64::new(1 << 40)));
+    let handheld = Handheld::open_with(&data, clock, random).unwrap();
+    let far = || Some(place_at(32.01));
+    let refused = handheld.step(order(1), step("arrived"), far()).unwrap_err();
+    let Error::Incomplete(missing) = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(missing.len(), 2, "{missing:?}");
+    let explained = StepInput {
+        values: BTreeMap::from([("not_there_reason".into(), Value::Text("flood".into()))]),
+        photos: vec![PhotoInput {
+            slot: "site".into(),
+            path: picture(folder.path(), 1, 40),
+        }],
+        ..step("arrived")
+    };
+    handheld.step(order(1), explained, far()).unwrap();
+    let review = arrival_of(&handheld, 1);
+    assert!(matches!(review.arrival, Some(ArrivalProof::FarAway { .. })));
+    assert_eq!(review.photos, [[PhotoFlag::FarFromPlace { metres: 1109 }]]);
+}
+
+#[test]
+fn a_picture_used_before_is_found_by_its_bytes_and_by_its_look() {
+    let (folder, _, handheld) = placed_world();
+    let scene = |name: &str, side: u32| {
+        let path = folder.path().join(name);
+        let picture = image::RgbImage::from_fn(640, 480, |x, y| {
+            let wave = f64::from(x * 5 + y * 3) / 97.0;
+            let level = 127.0 + 120.0 * (wave.sin() * f64::from(y + 40) / 520.0);
+            image::Rgb([level as u8; 3])
+        });
+        let filter = image::imageops::FilterType::Triangle;
+        image::imageops::resize(&picture, side, side * 3 / 4, filter)
+            .save(&path)
+            .unwrap();
+        path
+    };
+    let arrive = |number: u128, path: PathBuf| {
+        let photos = vec![PhotoInput {
+            slot: "site".into(),
+            path,
+        }];
+        let input = StepInput {
+            photos,
+            ..step("arrived")
+        };
+        handheld
+            .step(order(number), input, Some(place_at(32.0)))
+            .unwrap();
+        arrival_of(&handheld, number).photos[0].clone()
+    };
+    let first = scene("first.jpg", 640);
+    assert_eq!(arrive(1, first.clone()), []);
+    let smaller = arrive(2, scene("smaller.jpg", 480));
+    let [PhotoFlag::LooksLike { order: of, bits }] = smaller.as_slice() else {
+        panic!("{smaller:?}");
+    };
+    assert!(*of == order(1) && *bits <= 6);
+    let same = arrive(2, first);
+    assert_eq!(same, [PhotoFlag::SamePicture { order: order(1) }]);
 }

@@ -37,7 +37,7 @@ impl Local {
             photos_waiting: photos.originals_waiting,
             photos_refused: photos.refused,
             photos_damaged: photos.damaged,
-            free_bytes: None,
+            free_bytes: self.space().free,
             disagreeing: orders::disagreeing(db)?,
             findings: facts::findings(db)?,
         };

@@ -11,6 +11,8 @@ use crate::{
     files::Folder,
     photos,
     secrets::Secrets,
+    settings::Settings,
+    space::Reserve,
     store::{Store, facts, identity},
 };
 use gridcrew_sync_protocol::time::{Millis, ServerAnchor, Sureness, TrustedTime, UnixMillis};
@@ -27,6 +29,8 @@ pub(crate) struct Local {
     pub(crate) secrets: Secrets,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) settings: Settings,
+    pub(crate) reserve: Reserve,
     _in_use: File,
 }
 
@@ -65,14 +69,19 @@ impl Local {
             })
         })?;
         let secrets = Secrets::open(&folder)?;
-        Ok(Self {
+        let reserve = Reserve::of(folder.root());
+        let mut local = Self {
             folder,
             store,
             secrets,
             clock,
             random,
+            settings: Settings::default(),
+            reserve,
             _in_use: in_use,
-        })
+        };
+        local.configure(Settings::default());
+        Ok(local)
     }
 
     /// The wall clock, for rows that are only looked at by the person.

@@ -1,13 +1,19 @@
 //! Photos on the device, from the picture that was taken to the file that may go.
 //!
-//! 1. [`take_over`] looks at the first bytes, copies the picture into the photo folder
-//!    under the hash of its bytes, durably, and makes a [`preview`]. Only then is a record
-//!    made that promises it: no row without a file.
+//! 1. [`Taking::take_over`] looks at the first bytes, reads the [`exif`], decodes the
+//!    [`picture`], copies the bytes into the photo folder under their hash, durably, and
+//!    makes a preview with a [`stamp`], all by [`policy`]. Only then is a record made that
+//!    promises it: no row without a file. A photo is never refused for its EXIF or because
+//!    it cannot be decoded: it is kept, and says why it has no preview.
 //! 2. The sync sends it ([`crate::engine`]); [`check`] hashes the file before.
 //! 3. [`sweep`] tidies what a crash left between the two steps of 1.
-//! 4. [`thin`] removes originals that the server has held for 30 days, and nothing else.
+//! 4. [`thin`] removes originals that the server has held for 30 days, [`make_room`] those
+//!    that it has held for less when space is short; nothing else is ever removed.
 
-pub(crate) mod preview;
+pub(crate) mod exif;
+mod picture;
+pub(crate) mod policy;
+pub(crate) mod stamp;
 mod sweep;
 
 #[cfg(test)]
@@ -15,6 +21,11 @@ mod tests;
 
 pub(crate) use sweep::sweep;
 
+use self::{
+    exif::ExifFacts,
+    picture::Picture,
+    policy::{PhotoPolicy, SentOriginal},
+};
 use crate::{
     clock::Random,
     error::Error,
@@ -22,6 +33,7 @@ use crate::{
     store::{Store, photos as rows, photos::Taken},
 };
 use gridcrew_sync_protocol::{
+    claims::{CameraOriginal, NoPreview, PhotoClaim},
     digest::Digest,
     media::{MAX_ORIGINAL_BYTES, PictureFormat},
     time::{Millis, UnixMillis},
@@ -38,16 +50,105 @@ use std::{
 /// from a backup may ask for it again (RELIABILITY P7).
 pub(crate) const KEEP: Millis = Millis(30 * 24 * 60 * 60 * 1000);
 
-/// Takes a picture over into the photo folder. When this returns, the file is durable.
+/// How pictures are taken over.
+#[derive(Clone, Copy)]
+pub(crate) struct Taking<'t> {
+    pub(crate) folder: &'t Folder,
+    pub(crate) random: &'t dyn Random,
+    pub(crate) policy: PhotoPolicy,
+    /// What is written on previews.
+    pub(crate) stamp: &'t [String],
+}
+
+impl Taking<'_> {
+    /// Takes a picture over into the photo folder. When this returns, the file is durable.
+    ///
+    /// # Errors
+    /// [`Error::NoPicture`], [`Error::PictureTooLarge`], [`Error::Invalid`] when the file
+    /// cannot be read, or a disk that fails.
+    pub(crate) fn take_over(&self, source: &Path) -> Result<Taken, Error> {
+        let (content, format) = read(source)?;
+        let policy = self.policy.within_bounds();
+        let facts = ExifFacts::read(&content);
+        let needed = match policy.sent {
+            SentOriginal::AsTaken => policy.preview_side,
+            SentOriginal::Smaller { side, .. } => side.max(policy.preview_side),
+        };
+        let decoded = picture::decode(&content, format, &facts, needed);
+        let mut claim = PhotoClaim {
+            taken_at: facts.taken_at,
+            gnss_at: facts.gnss_at,
+            place: facts.place,
+            look: decoded.as_ref().ok().and_then(picture::look),
+            ..PhotoClaim::default()
+        };
+        let smaller = decoded
+            .as_ref()
+            .ok()
+            .and_then(|picture| smaller(picture, policy.sent, content.len()));
+        let (sent, format) = match smaller {
+            Some(smaller) => {
+                claim.camera = Some(CameraOriginal {
+                    digest: Digest::of(&content),
+                    bytes: content.len() as u64,
+                });
+                (smaller, PictureFormat::Jpeg)
+            }
+            None => (content, format),
+        };
+        let digest = Digest::of(&sent);
+        keep(self.folder, digest, &sent, self.random)?;
+        let lines = if policy.stamp { self.stamp } else { &[] };
+        let small = decoded.and_then(|picture| picture::preview(&picture, &policy, lines));
+        let preview = match small {
+            Ok(small) => Ok(self.keep_preview(&small)?),
+            Err(why) => {
+                claim.no_preview = Some(why);
+                Err(why)
+            }
+        };
+        Ok(Taken {
+            digest,
+            bytes: sent.len() as u64,
+            format: format.media_type(),
+            preview,
+            claim,
+        })
+    }
+
+    fn keep_preview(&self, small: &[u8]) -> Result<(Digest, u64), Error> {
+        let name = Digest::of(small);
+        write_whole(&self.folder.preview(name), small)?;
+        Ok((name, small.len() as u64))
+    }
+}
+
+/// What is read of a picture and made of it when it is taken over: its preview.
 ///
 /// # Errors
-/// [`Error::NoPicture`], [`Error::PictureTooLarge`], [`Error::Invalid`] when the file
-/// cannot be read, or a disk that fails.
-pub(crate) fn take_over(
-    folder: &Folder,
-    source: &Path,
-    random: &dyn Random,
-) -> Result<Taken, Error> {
+/// Why there is none.
+pub(crate) fn preview_of(content: &[u8], format: PictureFormat) -> Result<Vec<u8>, NoPreview> {
+    let policy = PhotoPolicy::default();
+    let facts = ExifFacts::read(content);
+    let picture = picture::decode(content, format, &facts, policy.preview_side)?;
+    picture::look(&picture);
+    picture::preview(&picture, &policy, &[])
+}
+
+/// What is sent instead of the camera's file, where the policy says so and it is fewer bytes.
+/// Only a picture that was decoded itself may be replaced.
+fn smaller(picture: &Picture, sent: SentOriginal, bytes: usize) -> Option<Vec<u8>> {
+    let SentOriginal::Smaller { side, quality } = sent else {
+        return None;
+    };
+    let smaller: Result<Vec<u8>, NoPreview> = picture::smaller(picture, side, quality);
+    smaller
+        .ok()
+        .filter(|smaller| picture.whole && smaller.len() < bytes)
+}
+
+/// Reads a picture whose first bytes are of an allowed kind and which is not too large.
+fn read(source: &Path) -> Result<(Vec<u8>, PictureFormat), Error> {
     let unreadable =
         |error: io::Error| Error::Invalid(format!("{} cannot be read: {error}", source.display()));
     let mut input = File::open(source).map_err(unreadable)?;
@@ -63,7 +164,6 @@ pub(crate) fn take_over(
     if length > MAX_ORIGINAL_BYTES {
         return Err(too_large(length));
     }
-
     let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     content.extend_from_slice(head);
     input
@@ -74,22 +174,7 @@ pub(crate) fn take_over(
     if bytes > MAX_ORIGINAL_BYTES {
         return Err(too_large(bytes));
     }
-    let digest = Digest::of(&content);
-    keep(folder, digest, &content, random)?;
-    let preview = match preview::make(&content, format) {
-        Ok(small) => {
-            let name = Digest::of(&small);
-            write_whole(&folder.preview(name), &small)?;
-            Ok((name, small.len() as u64))
-        }
-        Err(reason) => Err(reason),
-    };
-    Ok(Taken {
-        digest,
-        bytes,
-        format: format.media_type(),
-        preview,
-    })
+    Ok((content, format))
 }
 
 /// Part file, sync, rename, sync of the folder (RELIABILITY table 0.2).
@@ -152,22 +237,64 @@ pub struct Thinned {
     pub bytes: u64,
 }
 
+impl Thinned {
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            photos: self.photos.saturating_add(other.photos),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+}
+
 /// Removes the originals that the server has held for [`KEEP`]; their rows stay. `now` is
 /// sure: by a wall clock that was set wrong, everything would be old.
 pub(crate) fn thin(store: &mut Store, folder: &Folder, now: UnixMillis) -> Result<Thinned, Error> {
     let before = UnixMillis(now.0.saturating_sub(KEEP.0));
     let mut thinned = Thinned::default();
     store.write(|db| rows::date_held(db, now))?;
-    for (digest, bytes) in rows::to_thin(store.read(), before)? {
-        // The row first: a row that says the file is gone while it is not costs a sweep, a
-        // row that expects a file that is gone would be a loss.
-        store.write(|db| rows::set_thinned(db, digest, now))?;
-        match fs::remove_file(folder.photo(digest)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-        thinned.photos = thinned.photos.saturating_add(1);
-        thinned.bytes = thinned.bytes.saturating_add(bytes);
+    for (digest, bytes) in rows::to_thin(store.read(), Some(before))? {
+        remove(store, folder, (digest, bytes), now, &mut thinned)?;
     }
     Ok(thinned)
+}
+
+/// Removes originals that the server holds, the oldest first, while `short` says that space
+/// is short; never one that it was not heard to hold (DOMAIN section 7, row 25).
+pub(crate) fn make_room(
+    store: &mut Store,
+    folder: &Folder,
+    now: UnixMillis,
+    short: impl Fn() -> bool,
+) -> Result<Thinned, Error> {
+    let mut thinned = Thinned::default();
+    if !short() {
+        return Ok(thinned);
+    }
+    for photo in rows::to_thin(store.read(), None)? {
+        if !short() {
+            break;
+        }
+        remove(store, folder, photo, now, &mut thinned)?;
+    }
+    Ok(thinned)
+}
+
+fn remove(
+    store: &mut Store,
+    folder: &Folder,
+    (digest, bytes): (Digest, u64),
+    now: UnixMillis,
+    thinned: &mut Thinned,
+) -> Result<(), Error> {
+    // The row first: a row that says the file is gone while it is not costs a sweep, a
+    // row that expects a file that is gone would be a loss.
+    store.write(|db| rows::set_thinned(db, digest, now))?;
+    match fs::remove_file(folder.photo(digest)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    thinned.photos = thinned.photos.saturating_add(1);
+    thinned.bytes = thinned.bytes.saturating_add(bytes);
+    Ok(())
 }

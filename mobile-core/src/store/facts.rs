@@ -3,7 +3,11 @@
 
 use crate::error::Error;
 use gridcrew_sync_protocol::{
-    diagnostics::Diagnostics, ids::OrderId, journal::EntryId, time::UnixMillis,
+    diagnostics::Diagnostics,
+    ids::OrderId,
+    journal::EntryId,
+    record::Fix,
+    time::{BootId, Millis, UnixMillis},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -88,6 +92,27 @@ pub(crate) fn set_diagnosed(db: &Connection, told: &Diagnostics) -> Result<(), E
 pub(crate) fn forget_diagnosed(db: &Connection) -> Result<(), Error> {
     db.execute("DELETE FROM fact WHERE key = 'diagnosed'", [])?;
     Ok(())
+}
+
+/// A place fix, and when it was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LastFix {
+    pub(crate) fix: Fix,
+    /// The boot in which it was made, and when in it.
+    pub(crate) boot: BootId,
+    pub(crate) uptime: Millis,
+    /// When it was made, if that is sure.
+    pub(crate) at: Option<UnixMillis>,
+}
+
+/// The fix before.
+pub(crate) fn last_fix(db: &Connection) -> Result<Option<LastFix>, Error> {
+    get(db, "last_fix")
+}
+
+/// Remembers the last fix.
+pub(crate) fn set_last_fix(db: &Connection, last: &LastFix) -> Result<(), Error> {
+    set(db, "last_fix", last)
 }
 
 /// A fact; an unknown one, or one that an older program wrote in another shape, is none.

@@ -11,6 +11,7 @@ pub(crate) mod columns;
 pub(crate) mod facts;
 pub(crate) mod identity;
 pub(crate) mod journal;
+pub(crate) mod looks;
 pub(crate) mod open;
 pub(crate) mod orders;
 pub(crate) mod photos;

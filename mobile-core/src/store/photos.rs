@@ -4,7 +4,12 @@
 use super::columns::{get_digest, get_parsed, get_u64, int, seq as column};
 use crate::error::Error;
 use gridcrew_sync_protocol::{
-    digest::Digest, ids::OrderId, journal::EntryId, media::MediaKind, time::UnixMillis,
+    claims::{NoPreview, PhotoClaim},
+    digest::Digest,
+    ids::OrderId,
+    journal::EntryId,
+    media::MediaKind,
+    time::UnixMillis,
     workflow::SlotCode,
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -40,7 +45,7 @@ impl LaneState {
 }
 
 /// A picture that was taken over into the photo folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Taken {
     /// Its name: the hash of its bytes.
     pub(crate) digest: Digest,
@@ -49,7 +54,9 @@ pub(crate) struct Taken {
     /// Its media type.
     pub(crate) format: &'static str,
     /// Its preview, or why there is none.
-    pub(crate) preview: Result<(Digest, u64), String>,
+    pub(crate) preview: Result<(Digest, u64), NoPreview>,
+    /// What was noticed about it.
+    pub(crate) claim: PhotoClaim,
 }
 
 /// Stores the row of a photo, unless it is there; a row whose file had been thinned or
@@ -57,7 +64,7 @@ pub(crate) struct Taken {
 pub(crate) fn put(db: &Connection, taken: &Taken, now: UnixMillis) -> Result<(), Error> {
     let (digest, bytes, state, reason) = match &taken.preview {
         Ok((digest, bytes)) => (Some(digest.0), Some(int(*bytes)?), "queued", None),
-        Err(reason) => (None, None, "none", Some(reason)),
+        Err(reason) => (None, None, "none", Some(reason.to_string())),
     };
     db.execute(
         "INSERT INTO photo (digest, bytes, format, added_at, original_state, preview_digest,
@@ -333,16 +340,20 @@ pub(crate) fn forget_urls(db: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Originals that the server has held since before `before` and that are still here.
-pub(crate) fn to_thin(db: &Connection, before: UnixMillis) -> Result<Vec<(Digest, u64)>, Error> {
+/// Originals that the server has held since before `before`, or at all, and that are still
+/// here, the oldest first.
+pub(crate) fn to_thin(
+    db: &Connection,
+    before: Option<UnixMillis>,
+) -> Result<Vec<(Digest, u64)>, Error> {
     let mut statement = db.prepare(
         "SELECT digest, bytes FROM photo
          WHERE original_state = 'held' AND preview_state <> 'queued'
-               AND original_held_at <= ?1 AND thinned_at IS NULL
+               AND (?1 IS NULL OR original_held_at <= ?1) AND thinned_at IS NULL
          ORDER BY original_held_at",
     )?;
     let rows = statement
-        .query_map([before.0], |row| {
+        .query_map([before.map(|before| before.0)], |row| {
             Ok((get_digest(row, 0)?, get_u64(row, 1)?))
         })?
         .collect::<Result<Vec<_>, _>>()?;

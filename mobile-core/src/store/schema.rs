@@ -6,7 +6,7 @@ use crate::error::Error;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Version by version, what brings a store there from the one before.
-const VERSIONS: &[&str] = &[V1];
+const VERSIONS: &[&str] = &[V1, V2];
 
 const V1: &str = "
 -- Whose handheld this is, and how it stands with the server.
@@ -142,6 +142,8 @@ CREATE TABLE fact (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT RO
 pub(crate) fn version(db: &Connection) -> Result<u32, Error> {
     Ok(db.query_row("PRAGMA user_version", [], |row| row.get(0))?)
 }
+
+const V2: &str = include_str!("schema/photo_look.sql");
 
 /// Brings the store to the newest version.
 ///

@@ -3,6 +3,7 @@
 
 use super::lists::is_mine;
 use crate::{
+    claims,
     error::Error,
     fold::records,
     store::{
@@ -12,11 +13,12 @@ use crate::{
     },
 };
 use gridcrew_sync_protocol::{
+    claims::{Review, review},
     feed::{Cell, Customer},
     ids::{OrderId, PersonId},
     journal::EntryId,
-    order::{DeadlineOutcome, OrderState},
-    record::{Event, OrderDetails},
+    order::{DeadlineOutcome, OrderState, Sourced},
+    record::{Event, OrderDetails, Record},
     time::{Millis, Sureness, TrustedTime, UnixMillis},
     workflow::{Missing, StepSpec, Template, Words, missing, next_steps},
 };
@@ -96,6 +98,8 @@ pub struct RecordLine {
     pub held: bool,
     /// The stable code for which the server could not apply it.
     pub parked: Option<String>,
+    /// What follows from its place and photos: an arrival that is not proved, flags.
+    pub review: Review,
 }
 
 /// The card of an order, judged at `now`.
@@ -114,6 +118,14 @@ pub(crate) fn card(db: &Connection, order: OrderId, now: TrustedTime) -> Result<
         Some(cell) => scope::cell(db, cell)?,
         None => None,
     };
+    let records = records(db, order)?;
+    let target = match &row.state {
+        Some(state) => claims::target(db, &records, state)?,
+        None => None,
+    };
+    let lines = record_lines(db, order, records, |record| {
+        review(record, template.as_ref(), target, claims::LIMITS)
+    })?;
     let (deadlines, next) = match (&row.state, &template) {
         (Some(state), Some(template)) => {
             (deadlines(state, Some(template), now), next(state, template))
@@ -130,18 +142,23 @@ pub(crate) fn card(db: &Connection, order: OrderId, now: TrustedTime) -> Result<
         cell,
         deadlines,
         next,
-        records: record_lines(db, order)?,
+        records: lines,
         photos: photos::of_order(db, order)?,
         agrees: row.agrees,
     })
 }
 
-fn record_lines(db: &Connection, order: OrderId) -> Result<Vec<RecordLine>, Error> {
+fn record_lines(
+    db: &Connection,
+    order: OrderId,
+    records: Vec<Sourced>,
+    review: impl Fn(&Record) -> Review,
+) -> Result<Vec<RecordLine>, Error> {
     let standing: BTreeMap<EntryId, journal::Standing> = journal::standing(db, order)?
         .into_iter()
         .map(|standing| (standing.id, standing))
         .collect();
-    let mut lines: Vec<RecordLine> = records(db, order)?
+    let mut lines: Vec<RecordLine> = records
         .into_iter()
         .map(|sourced| (sourced.id, sourced.record))
         .chain(parked_records(db, order, &standing)?)
@@ -151,6 +168,7 @@ fn record_lines(db: &Connection, order: OrderId) -> Result<Vec<RecordLine>, Erro
                 id,
                 at: record.time.trusted(),
                 actor: record.actor,
+                review: review(&record),
                 event: record.event,
                 own: own.is_some(),
                 held: own.is_none_or(|own| own.held),
@@ -167,7 +185,7 @@ fn parked_records(
     db: &Connection,
     order: OrderId,
     standing: &BTreeMap<EntryId, journal::Standing>,
-) -> Result<Vec<(EntryId, gridcrew_sync_protocol::record::Record)>, Error> {
+) -> Result<Vec<(EntryId, Record)>, Error> {
     use gridcrew_sync_protocol::journal::Entry;
     let mut found = Vec::new();
     for id in standing.values().filter(|one| one.parked.is_some()) {

@@ -4,6 +4,7 @@
 use crate::{
     engine::Problem,
     error::Error,
+    space::SpaceStanding,
     store::{
         facts, identity, journal, orders,
         photos::{self, PhotoCounts},
@@ -54,6 +55,8 @@ pub struct Status {
     /// Orders whose local fold differs from the server's over the same entries: a fault of
     /// the program, to be reported.
     pub disagreeing: Vec<OrderId>,
+    /// How storage space stands.
+    pub space: SpaceStanding,
     /// What was found and done at opening: a damaged store set aside, stray files.
     pub findings: Vec<String>,
     /// What time it is held to be, and how sure that is.
@@ -72,7 +75,12 @@ pub struct Strip {
 }
 
 /// The status, with this device's clock at `wall`.
-pub(crate) fn status(db: &Connection, now: TrustedTime, wall: UnixMillis) -> Result<Status, Error> {
+pub(crate) fn status(
+    db: &Connection,
+    now: TrustedTime,
+    wall: UnixMillis,
+    space: SpaceStanding,
+) -> Result<Status, Error> {
     let identity = identity::get(db)?;
     let counts = journal::counts(db)?;
     let photos = photos::counts(db)?;
@@ -90,6 +98,7 @@ pub(crate) fn status(db: &Connection, now: TrustedTime, wall: UnixMillis) -> Res
         stuck: photos.refused.saturating_add(photos.damaged),
         since_success: facts.last_success.map(|at| wall.since(at)),
         problem: facts.problem.as_ref(),
+        space,
     });
     Ok(Status {
         person: identity.as_ref().map(|identity| identity.person),
@@ -114,6 +123,7 @@ pub(crate) fn status(db: &Connection, now: TrustedTime, wall: UnixMillis) -> Res
         problem: facts.problem,
         disagreeing: orders::disagreeing(db)?,
         findings: facts::findings(db)?,
+        space,
         now,
         strip,
     })
@@ -127,6 +137,7 @@ struct Waiting<'a> {
     stuck: u64,
     since_success: Option<Millis>,
     problem: Option<&'a Problem>,
+    space: SpaceStanding,
 }
 
 fn strip(waiting: &Waiting<'_>) -> Strip {
@@ -164,6 +175,11 @@ fn strip(waiting: &Waiting<'_>) -> Strip {
             "; {} record(s) are held but do not count in their orders",
             waiting.parked
         );
+    }
+    if waiting.space.short {
+        let megabytes = waiting.space.free.unwrap_or(0) / 1_000_000;
+        zh += &format!("；存储空间不足，仅剩 {megabytes} MB");
+        en += &format!("; storage is short, {megabytes} MB left");
     }
     match waiting.since_success {
         None => {

@@ -276,6 +276,7 @@ fn record(handheld: &Handheld, about: &About, minute: u32, event: Event) -> Resu
             mock: false,
         }),
         event,
+        claims: None,
     }))
 }
 

@@ -42,6 +42,7 @@ fn record(town: &Township, order: OrderId, by: &person::Model, term: u32, event:
             time: TimeEvidence::of_server(town.app().now()),
             fix: None,
             event,
+            claims: None,
         },
     }
 }

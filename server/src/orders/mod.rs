@@ -4,7 +4,8 @@
 //! counts as the same again; [`store`] takes it in, in one transaction with its first
 //! owner; [`act`] is what a person does at a desk (take, decline, hand over), through the
 //! same ledger as what handhelds send. [`list`] and [`show`] show orders in the
-//! forms of [`view`], [`trace_view`] what happened to one; [`names`] puts names to ids and
+//! forms of [`view`], [`trace_view`] what happened to one, with what follows
+//! from its place (by [`target`]) and its photos ([`trace_photo`]); [`names`] puts names to ids and
 //! [`photos`] says which have come. [`routes`] are the operations; [`templates`] are the
 //! workflows that orders keep.
 
@@ -17,7 +18,9 @@ pub mod routes;
 pub mod rows;
 pub mod show;
 pub mod store;
+pub mod target;
 pub mod templates;
+pub mod trace_photo;
 pub mod trace_view;
 pub mod view;
 

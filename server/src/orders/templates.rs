@@ -22,7 +22,10 @@ use std::{
 use tokio::sync::Notify;
 
 /// The editions that ship with this build.
-const SHIPPED: [&str; 1] = [include_str!("../../rules/fault_repair.1.toml")];
+const SHIPPED: [&str; 2] = [
+    include_str!("../../rules/fault_repair.1.toml"),
+    include_str!("../../rules/fault_repair.2.toml"),
+];
 
 /// How often a process looks for editions that others have published.
 const LOOK_EVERY: Duration = Duration::from_secs(10);

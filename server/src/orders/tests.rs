@@ -451,7 +451,9 @@ async fn the_trace_tells_who_did_what_in_which_order() {
     town.fixture.pass(Millis(1_000));
     acted(&town, &town.a, order, decline("busy")).await.unwrap();
     let state = town.state(order).await;
-    let view = trace(town.app().store.read(), &state, &TraceQuery::default())
+    let (db, templates) = (town.app().store.read(), &town.app().templates);
+    let template = templates.edition(&state.template).unwrap();
+    let view = trace(db, &state, template, &TraceQuery::default())
         .await
         .unwrap();
     let kinds: Vec<_> = view

@@ -3,18 +3,24 @@
 
 use super::{
     names::{NamedPerson, Wanted},
-    photos::{PhotoView, PhotosHeld},
+    photos::PhotosHeld,
+    target,
+    trace_photo::TracePhoto,
 };
 use crate::{edge::Problem, trace::rows::entry};
 use gridcrew_sync_protocol::{
+    arrival::{ArrivalProof, Doubt},
+    claims::{Review, photos_of, review},
     code::Code,
     digest::Digest,
     ids::{JournalId, OrderId},
     journal::{Entry, EntryId, Seq},
+    limits::Limits,
     order::OrderState,
     position::TypedPosition,
-    record::{Event, Fix, PhotoRef, Record, Term},
+    record::{Event, Fix, Record, Term},
     time::{Millis, Sureness, UnixMillis},
+    workflow::Template,
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -30,10 +36,6 @@ const MAX_PAGE: u64 = 200;
 const CLOCK_OFF: Millis = Millis(5 * 60_000);
 /// A record that came later than this after it was made is a late entry.
 const LATE: Millis = Millis(10 * 60_000);
-/// A fix older than this does not say where a record was made (DOMAIN section 7, row 3).
-const OLD_FIX: Millis = Millis(60_000);
-/// A fix less accurate than this does not either; decimetres.
-const VAGUE_FIX_DM: u32 = 2_000;
 
 /// The trace of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -90,8 +92,10 @@ pub struct TraceEntry {
     /// What exactly, by its kind.
     #[schema(value_type = Object)]
     pub content: Value,
+    /// What it proves of an arrival, if it is one, computed from its facts.
+    pub arrival: Option<ArrivalProof>,
     /// The photos that belong to it.
-    pub photos: Vec<PhotoView>,
+    pub photos: Vec<TracePhoto>,
     /// Stable code of why it changes nothing: parked, or evidence only.
     pub without_effect: Option<String>,
     /// What makes a reviewer look twice.
@@ -109,6 +113,8 @@ pub struct PlaceView {
     pub age: Millis,
     /// The operating system said that the place was given by a mock provider.
     pub mock: bool,
+    /// What is doubtful in it.
+    pub doubts: Vec<Doubt>,
 }
 
 /// What makes a reviewer look twice.
@@ -123,6 +129,16 @@ pub enum Flag {
     MockPlace,
     /// The fix was old or vague.
     PlaceUnsure,
+    /// Nobody travels as fast as the place says.
+    ImpossibleSpeed,
+    /// Whether the person had come to the place is not sure.
+    ArrivalUnsure,
+    /// The person was not at the place.
+    ArrivalFar,
+    /// The handheld found the arrival to prove something else than its own facts do.
+    ClaimsDiffer,
+    /// A photo has flags of its own.
+    PhotoDoubtful,
     /// It came more than ten minutes after it was made.
     LateEntry,
 }
@@ -135,6 +151,7 @@ pub enum Flag {
 pub async fn trace<C: ConnectionTrait>(
     db: &C,
     state: &OrderState,
+    template: &Template,
     query: &TraceQuery,
 ) -> Result<TraceView, Problem> {
     let (rows, next) = page(db, state.order, query).await?;
@@ -152,15 +169,19 @@ pub async fn trace<C: ConnectionTrait>(
     let known = || records.iter().filter_map(|(_, record)| record.as_ref());
     wanted.people.extend(known().map(|record| record.actor.0));
     let names = wanted.look_up(db).await?;
-    let promised = known().flat_map(photos_of).map(|photo| photo.digest);
+    let promised = known()
+        .flat_map(|record| photos_of(&record.event))
+        .map(|photo| photo.digest);
     let held = PhotosHeld::among(db, promised).await?;
+    let target = target::of_order(db, state).await?;
     let mut entries = records
         .iter()
         .map(|(row, record)| {
             let mut shown = stored(row, state)?;
             if let Some(record) = record {
                 shown.actor = names.person(record.actor);
-                shown.tell(record, &held);
+                let review = review(record, Some(template), target, &Limits::DOMAIN);
+                shown.tell(record, &held, review);
             }
             Ok(shown)
         })
@@ -252,6 +273,7 @@ fn stored(row: &entry::Model, state: &OrderState) -> Result<TraceEntry, Problem>
         place: None,
         kind: "unknown".to_owned(),
         content: Value::Null,
+        arrival: None,
         photos: Vec::new(),
         without_effect: row.parked.clone().or(evidence),
         flags: Vec::new(),
@@ -259,33 +281,65 @@ fn stored(row: &entry::Model, state: &OrderState) -> Result<TraceEntry, Problem>
 }
 
 impl TraceEntry {
-    fn tell(&mut self, record: &Record, held: &PhotosHeld) {
+    fn tell(&mut self, record: &Record, held: &PhotosHeld, review: Review) {
         let time = record.time.trusted();
         self.term = record.term;
         (self.at, self.sureness) = (time.at, time.sureness);
         self.clock_offset = record.time.wall_offset();
-        self.place = record.fix.as_ref().map(place);
+        self.flags = flags(record, &review, self.received_at.since(time.at));
+        let Review {
+            doubts,
+            arrival,
+            photos,
+            ..
+        } = review;
+        self.place = record.fix.as_ref().map(|fix| place(fix, doubts));
+        self.arrival = arrival;
         (self.kind, self.content) = told(&record.event);
-        self.photos = photos_of(record)
+        let claims = record.claims.as_deref();
+        let claimed = claims
+            .into_iter()
+            .flat_map(|claims| &claims.photos)
+            .map(Some);
+        self.photos = photos_of(&record.event)
             .iter()
-            .map(|photo| held.view(photo))
+            .zip(claimed.chain(std::iter::repeat(None)))
+            .zip(photos)
+            .map(|((photo, claim), flags)| TracePhoto::of(held.view(photo), claim, flags))
             .collect();
-        self.flags = flags(record, time.sureness, self.received_at.since(time.at));
     }
 }
 
-fn flags(record: &Record, sureness: Sureness, came_after: Millis) -> Vec<Flag> {
-    let fix = record.fix.as_ref();
+fn flags(record: &Record, review: &Review, came_after: Millis) -> Vec<Flag> {
+    let doubtful = |doubts: &[Doubt]| doubts.iter().any(|doubt| review.doubts.contains(doubt));
+    let arrival = review.arrival.as_ref();
     let found = [
-        (sureness == Sureness::Unsure, Flag::ClockUnsure),
+        (
+            record.time.trusted().sureness == Sureness::Unsure,
+            Flag::ClockUnsure,
+        ),
         (
             record.time.wall_offset().0.unsigned_abs() > CLOCK_OFF.0.unsigned_abs(),
             Flag::ClockOff,
         ),
-        (fix.is_some_and(|fix| fix.mock), Flag::MockPlace),
+        (doubtful(&[Doubt::MockPlace]), Flag::MockPlace),
         (
-            fix.is_some_and(|fix| fix.age > OLD_FIX || fix.accuracy_dm > VAGUE_FIX_DM),
+            doubtful(&[Doubt::OldFix, Doubt::VagueFix]),
             Flag::PlaceUnsure,
+        ),
+        (doubtful(&[Doubt::ImpossibleSpeed]), Flag::ImpossibleSpeed),
+        (
+            matches!(arrival, Some(ArrivalProof::Unsure { .. })),
+            Flag::ArrivalUnsure,
+        ),
+        (
+            matches!(arrival, Some(ArrivalProof::FarAway { .. })),
+            Flag::ArrivalFar,
+        ),
+        (review.claims_differ, Flag::ClaimsDiffer),
+        (
+            review.photos.iter().any(|flags| !flags.is_empty()),
+            Flag::PhotoDoubtful,
         ),
         (came_after > LATE, Flag::LateEntry),
     ];
@@ -295,19 +349,13 @@ fn flags(record: &Record, sureness: Sureness, came_after: Millis) -> Vec<Flag> {
         .collect()
 }
 
-fn place(fix: &Fix) -> PlaceView {
+fn place(fix: &Fix, doubts: Vec<Doubt>) -> PlaceView {
     PlaceView {
         position: fix.position,
         accuracy_m: f64::from(fix.accuracy_dm) / 10.0,
         age: fix.age,
         mock: fix.mock,
-    }
-}
-
-fn photos_of(record: &Record) -> &[PhotoRef] {
-    match &record.event {
-        Event::StepDone(done) => &done.photos,
-        _ => &[],
+        doubts,
     }
 }
 
@@ -333,7 +381,15 @@ fn told(event: &Event) -> (String, Value) {
 mod tests {
     use super::*;
     use crate::sync::tests::world::World;
-    use gridcrew_sync_protocol::wire;
+    use gridcrew_sync_protocol::{
+        arrival::{Target, TargetKind},
+        claims::{Claims, PhotoClaim, PhotoFlag},
+        position::Datum,
+        record::{PhotoRef, StepDone},
+        time::TimeEvidence,
+        wire,
+    };
+    use std::collections::BTreeMap;
 
     #[actix_web::test]
     async fn pages_hold_every_entry_once_whatever_their_length() {
@@ -349,8 +405,16 @@ mod tests {
             world.push(device, device.all()).await.unwrap();
         }
         let state: OrderState = wire::decode(&world.row(order).await.state).unwrap();
+        let template = world
+            .fixture
+            .app
+            .templates
+            .edition(&state.template)
+            .unwrap();
         let db = world.fixture.app.store.read();
-        let whole = trace(db, &state, &TraceQuery::default()).await.unwrap();
+        let whole = trace(db, &state, template, &TraceQuery::default())
+            .await
+            .unwrap();
         assert_eq!((whole.entries.len(), &whole.next), (2 + 2 * 5, &None));
         for limit in 1..=12 {
             let mut query = TraceQuery {
@@ -359,7 +423,7 @@ mod tests {
             };
             let mut found = Vec::new();
             loop {
-                let page = trace(db, &state, &query).await.unwrap();
+                let page = trace(db, &state, template, &query).await.unwrap();
                 assert!(page.entries.len() as u64 <= limit);
                 found.extend(page.entries);
                 query.after = page.next;
@@ -373,14 +437,88 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn an_arrival_that_is_not_proved_and_a_doubtful_photo_are_flagged() {
+        let world = World::new().await;
+        let person = world.manager().await;
+        let order = world.order(person, None).await;
+        let mut device = world.device(person, 1).await;
+        let at = UnixMillis(1_800_000_200_000);
+        let position = |lat| TypedPosition::new(116.0, lat, Datum::Wgs84).unwrap();
+        let target = Target {
+            position: position(32.0),
+            kind: TargetKind::Customer,
+        };
+        let photo = PhotoClaim {
+            taken_at: Some(UnixMillis(at.0 - 3_600_000)),
+            place: Some(position(32.0)),
+            ..PhotoClaim::default()
+        };
+        let claims = Claims {
+            target: Some(target),
+            arrival: Some(ArrivalProof::Proved { metres: 0 }),
+            photos: vec![photo],
+            ..Claims::default()
+        };
+        let fix = Fix {
+            position: position(32.1),
+            accuracy_dm: 50,
+            age: Millis(0),
+            mock: false,
+        };
+        let record = Record {
+            order,
+            actor: person,
+            term: Term(1),
+            time: TimeEvidence::of_server(at),
+            fix: Some(fix),
+            event: Event::StepDone(StepDone {
+                step: "arrived".into(),
+                values: BTreeMap::new(),
+                photos: vec![PhotoRef {
+                    digest: Digest::of(b"photo"),
+                    bytes: 5,
+                    slot: "site".into(),
+                }],
+            }),
+            claims: claims.any(),
+        };
+        device.entries.push(Entry::Record(record).to_bytes());
+        world.push(&device, device.all()).await.unwrap();
+        let state: OrderState = wire::decode(&world.row(order).await.state).unwrap();
+        let app = &world.fixture.app;
+        let template = app.templates.edition(&state.template).unwrap();
+        let view = trace(app.store.read(), &state, template, &TraceQuery::default())
+            .await
+            .unwrap();
+        let entry = view.entries.iter().find(|one| one.kind == "step_done");
+        let entry = entry.unwrap();
+        assert!(matches!(entry.arrival, Some(ArrivalProof::FarAway { .. })));
+        for flag in [Flag::ArrivalFar, Flag::ClaimsDiffer, Flag::PhotoDoubtful] {
+            assert!(entry.flags.contains(&flag), "{:?}", entry.flags);
+        }
+        let flags = &entry.photos[0].flags;
+        assert_eq!(flags[0], PhotoFlag::PlaceMismatch { metres: 11_089 });
+        assert_eq!(flags[1], PhotoFlag::OlderThanStep { minutes: 60 });
+        let shown = serde_json::to_value(&entry.photos[0]).unwrap();
+        assert_eq!(shown["slot"], "site");
+        assert_eq!(shown["original_held"], false);
+    }
+
+    #[actix_web::test]
     async fn a_limit_or_a_continuation_that_is_none_is_refused() {
         let world = World::new().await;
         let order = world.order_of(world.station).await;
         let state: OrderState = wire::decode(&world.row(order).await.state).unwrap();
+        let template = world
+            .fixture
+            .app
+            .templates
+            .edition(&state.template)
+            .unwrap();
         let db = world.fixture.app.store.read();
         for (after, limit) in [(None, Some(0)), (None, Some(201)), (Some("1.x.2"), None)] {
             let after = after.map(str::to_owned);
-            let refused = trace(db, &state, &TraceQuery { after, limit }).await;
+            let refused = trace(db, &state, template, &TraceQuery { after, limit }).await;
             assert_eq!(refused.unwrap_err().code, Code::RequestInvalid);
         }
     }

@@ -160,6 +160,7 @@ fn entries(
                 time,
                 fix: None,
                 event,
+                claims: None,
             };
             Item::Bytes(Entry::Record(record).to_bytes().into())
         })

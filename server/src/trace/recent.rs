@@ -137,6 +137,7 @@ mod tests {
                 event: Event::Noted(Noted {
                     text: String::new(),
                 }),
+                claims: None,
             },
         };
         Folded {

@@ -14,6 +14,7 @@ use gridcrew_mobile_core::{
     Budget, Ended, Error, Handheld, List, NextStep, OrderCard, PhotoInput, Recorded, StepInput,
 };
 use gridcrew_sync_protocol::{
+    arrival::NOT_THERE_REASON,
     code::Code,
     ids::{OrderId, PersonId},
     order::Status,
@@ -217,7 +218,8 @@ impl Worker {
         let values: BTreeMap<FieldCode, Value> = spec
             .fields
             .iter()
-            .filter(|field| !field.optional)
+            // These handhelds have no satellites, so who arrives is asked why.
+            .filter(|field| !field.optional || field.code.0 == NOT_THERE_REASON)
             .map(|field| (field.code.clone(), filled(order, field)))
             .collect();
         let mut photos = Vec::new();

@@ -10,7 +10,7 @@ use crate::{
         server_key,
     },
     local::Local,
-    photos::take_over,
+    photos::{Taking, policy::PhotoPolicy},
     store::{identity, journal, orders, photos},
 };
 use gridcrew_sync_protocol::{
@@ -59,6 +59,7 @@ pub(crate) fn note_entry(text: &str) -> Record {
         time: TimeEvidence::of_server(UnixMillis(START)),
         fix: None,
         event: note(text),
+        claims: None,
     }
 }
 
@@ -147,7 +148,13 @@ impl World {
     pub(crate) fn photograph(&mut self, side: u32) -> Digest {
         let path = picture(self.folder.path(), self.photos.len() as u64, side);
         let local = self.local.as_mut().unwrap();
-        let taken = take_over(&local.folder, &path, local.random.as_ref()).unwrap();
+        let taking = Taking {
+            folder: &local.folder,
+            random: local.random.as_ref(),
+            policy: PhotoPolicy::default(),
+            stamp: &[],
+        };
+        let taken = taking.take_over(&path).unwrap();
         let photo = PhotoRef {
             digest: taken.digest,
             bytes: taken.bytes,

@@ -101,7 +101,8 @@ pub(super) async fn read_trace(
     let db = app.store.read();
     let row = visible(db, &caller, *id).await?;
     let state: OrderState = wire::decode(&row.state).map_err(Problem::internal)?;
-    let view = trace(db, &state, &query).await?;
+    let template = app.templates.edition(&state.template)?;
+    let view = trace(db, &state, template, &query).await?;
     audit::record_reading(&app, &caller, "trace.read", *id).await?;
     Ok(Json(view))
 }

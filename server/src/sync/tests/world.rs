@@ -62,6 +62,7 @@ impl Device {
             time: TimeEvidence::of_server(at),
             fix: None,
             event,
+            claims: None,
         };
         self.entries.push(Entry::Record(record).to_bytes());
     }

@@ -81,6 +81,7 @@ fn sourced(
         time,
         fix: None,
         event,
+        claims: None,
     };
     Sourced {
         id: EntryId {
@@ -427,4 +428,22 @@ fn a_promise_counts_from_the_report_and_what_is_asked_of_the_owner_from_its_acce
         (Some(3), Some(90)),
         "never after it came"
     );
+}
+
+#[test]
+fn what_a_handheld_claims_changes_no_state() {
+    let plain = [
+        accepted(),
+        assigned(2, 1, A, 0),
+        step(1, 1, A, 1, 10, "arrived"),
+    ];
+    let mut claimed = plain.clone();
+    claimed[2].record.claims = crate::claims::Claims {
+        speed_dm_s: Some(9_999),
+        ..Default::default()
+    }
+    .any();
+    assert!(claimed[2].record.claims.is_some());
+    let bytes = |records: &[Sourced]| crate::wire::encode(&state(records));
+    assert_eq!(bytes(&plain), bytes(&claimed));
 }
