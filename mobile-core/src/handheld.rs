@@ -395,5 +395,6 @@ impl Handheld {
     }
 }
 
+mod answers;
 #[cfg(test)]
 mod tests;

@@ -109,9 +109,10 @@ fn judge(
     order: OrderId,
     event: &Event,
 ) -> Result<gridcrew_sync_protocol::record::Term, Error> {
-    let known = orders::get(db, order)?;
-    if known.is_none_or(|row| row.gone) {
-        return Err(Error::UnknownOrder(order.to_string()));
+    match orders::get(db, order)? {
+        Some(row) if row.closed.is_some() => return Err(Error::Closed),
+        Some(row) if !row.gone => {}
+        _ => return Err(Error::UnknownOrder(order.to_string())),
     }
     let records = records(db, order)?;
     let template = template_of(db, &records)?.ok_or(Error::NoTemplate)?;

@@ -33,7 +33,7 @@ fn it_opens_with_what_a_power_failure_needs() {
     assert!(pragma("journal_mode").contains("wal"));
     assert!(pragma("synchronous").contains('2'), "FULL is 2");
     assert!(pragma("foreign_keys").contains('1'));
-    assert!(pragma("user_version").contains('1'));
+    assert!(pragma("user_version").contains('2'));
 }
 
 #[test]
