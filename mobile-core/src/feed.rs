@@ -4,7 +4,11 @@
 //! has not acknowledged. After each order the local fold is compared with the server's:
 //! when both count the same entries, both must come to the same state. When the server
 //! counts more although nothing is on its way in either direction, entries were lost here,
-//! as when the device was restored from a copy: the whole scope is asked for anew.
+//! as when the device was restored from a copy: the whole scope is asked for anew. Of an
+//! order of the past no entries need be here: it is then held in brief.
+//!
+//! Kinds of items that only a newer program knows are left out and remembered; when that
+//! program has come, it asks for the whole scope anew ([`catch_up`]).
 
 use crate::{
     engine::Stored,
@@ -17,7 +21,7 @@ use crate::{
 };
 use gridcrew_sync_protocol::{
     digest::Digest,
-    feed::{FeedItem, FeedPage, OrderItem},
+    feed::{Closed, FeedItem, FeedPage, OrderItem},
     ids::{OrderId, PersonId},
     journal::EntryId,
     wire,
@@ -51,11 +55,22 @@ pub(crate) fn apply(db: &Connection, me: PersonId, page: &FeedPage) -> Result<St
                     compare.remove(&order);
                 }
             }
+            FeedItem::PromptCards(cards) => scope::put_prompt_cards(db, cards)?,
             FeedItem::Customer(customer) => scope::put_customer(db, customer)?,
+            FeedItem::Customers(table) => {
+                for customer in &table.0 {
+                    scope::put_customer(db, customer)?;
+                }
+            }
             FeedItem::CustomerGone(customer) => scope::remove_customer(db, *customer)?,
             FeedItem::Order(item) => {
                 take_in(db, item)?;
                 compare.insert(item.order, item);
+            }
+            FeedItem::Closed(closed) => {
+                if hold_in_brief(db, closed)? {
+                    compare.remove(&closed.order);
+                }
             }
             FeedItem::OrderGone(order) => {
                 orders::leave_scope(db, *order)?;
@@ -65,7 +80,8 @@ pub(crate) fn apply(db: &Connection, me: PersonId, page: &FeedPage) -> Result<St
                 start_over(db)?;
                 compare.clear();
             }
-            // Done above; kinds that only a newer program knows do not decode at all.
+            FeedItem::Unknown(kind) => facts::add_left_out(db, kind)?,
+            // Templates, done above.
             _ => {}
         }
     }
@@ -113,6 +129,7 @@ fn take_in(db: &Connection, item: &OrderItem) -> Result<(), Error> {
     orders::put(db, item.order, item.details.as_ref())?;
     if item.whole {
         orders::clear_entries(db, item.order)?;
+        orders::forget_closed(db, item.order)?;
     }
     for entry in &item.entries {
         // What the feed brings is part of its order: one of our own that was parked no longer is.
@@ -121,6 +138,31 @@ fn take_in(db: &Connection, item: &OrderItem) -> Result<(), Error> {
         orders::put_entry(db, item.order, entry.id, &entry.bytes)?;
     }
     refold(db, item.order).map(|_| ())
+}
+
+/// Holds an order in brief, unless all of its entries are here. Gives whether it does.
+fn hold_in_brief(db: &Connection, closed: &Closed) -> Result<bool, Error> {
+    let folded = orders::get(db, closed.order)?.is_some_and(|row| row.state.is_some());
+    let here = u32::try_from(entries(db, closed.order)?.len()).unwrap_or(u32::MAX);
+    if folded && here >= closed.count {
+        return Ok(false);
+    }
+    orders::put_closed(db, closed)?;
+    Ok(true)
+}
+
+/// Asks for the whole scope anew when the feed brought kinds of items that were left out and
+/// are known by now.
+pub(crate) fn catch_up(db: &Connection) -> Result<(), Error> {
+    let left_out = facts::left_out(db)?;
+    if left_out
+        .iter()
+        .any(|kind| FeedItem::KINDS.contains(&kind.as_str()))
+    {
+        facts::forget_left_out(db)?;
+        scope::ask_anew(db)?;
+    }
+    Ok(())
 }
 
 /// Drops the whole scope, but for records that are not acknowledged. Should the person be

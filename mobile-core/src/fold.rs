@@ -53,8 +53,12 @@ pub(crate) fn template_of(db: &Connection, records: &[Sourced]) -> Result<Option
     }
 }
 
-/// Folds an order anew and stores its state.
+/// Folds an order anew and stores its state. One that is held in brief has none: of its
+/// entries only this handheld's own are here.
 pub(crate) fn refold(db: &Connection, order: OrderId) -> Result<Option<OrderState>, Error> {
+    if orders::is_closed(db, order)? {
+        return Ok(None);
+    }
     let records = records(db, order)?;
     let state = template_of(db, &records)?.and_then(|template| fold(&template, &records));
     orders::set_state(db, order, state.as_ref())?;

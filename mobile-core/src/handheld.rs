@@ -471,5 +471,6 @@ impl Handheld {
     }
 }
 
+mod answers;
 #[cfg(test)]
 mod tests;

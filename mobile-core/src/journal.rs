@@ -184,9 +184,10 @@ struct Judged {
 }
 
 fn known(db: &Connection, order: OrderId) -> Result<(Vec<Sourced>, Template, OrderState), Error> {
-    let row = orders::get(db, order)?;
-    if row.is_none_or(|row| row.gone) {
-        return Err(Error::UnknownOrder(order.to_string()));
+    match orders::get(db, order)? {
+        Some(row) if row.closed.is_some() => return Err(Error::Closed),
+        Some(row) if !row.gone => {}
+        _ => return Err(Error::UnknownOrder(order.to_string())),
     }
     let records = records(db, order)?;
     let template = template_of(db, &records)?.ok_or(Error::NoTemplate)?;

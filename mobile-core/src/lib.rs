@@ -13,8 +13,12 @@
 //!    that acts and never decides. Records go first, then previews, then originals; pages
 //!    of the feed come in and `feed` applies each with its cursor in one transaction.
 //!
+//! What a person asks on the way (which cell is this, who lives there, what comes next) is
+//! answered by `views` and `answers`, from what is here.
+//!
 //! Time and randomness come in through [`clock`].
 
+mod answers;
 mod claims;
 pub mod clock;
 pub mod engine;
@@ -37,6 +41,11 @@ mod space;
 mod store;
 mod views;
 
+pub use answers::{
+    parked::{ParkedRecord, Reason, reason},
+    place::{CellHere, Named, OrderNear},
+    search::{CustomerHit, Fits},
+};
 pub use engine::{Budget, Ended, Problem, SyncReport};
 pub use error::{Error, missing_words};
 pub use handheld::{Handheld, PhotoInput, Recorded, StepInput};

@@ -3,6 +3,9 @@
 use crate::edge::origin::Network;
 use std::{net::SocketAddr, path::PathBuf};
 
+/// Most bytes of a page of the feed, if nothing else is said.
+pub const FEED_PAGE_BYTES: u64 = 128 * 1024;
+
 /// How this process runs.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Config {
@@ -22,6 +25,11 @@ pub struct Config {
     /// `X-Forwarded-For` for whom it asks; may be given several times.
     #[arg(long, env = "GRIDCREW_TRUSTED_PROXY", value_delimiter = ',')]
     pub trusted_proxy: Vec<Network>,
+    /// Most bytes of a page of the feed before it is compressed, 16 KiB to 1 MiB: small
+    /// enough for a poor link to bring it whole, large enough to compress well.
+    #[arg(long, env = "GRIDCREW_FEED_PAGE_BYTES", default_value_t = FEED_PAGE_BYTES,
+        value_parser = clap::value_parser!(u64).range(16_384..=1_048_576))]
+    pub feed_page_bytes: u64,
 }
 
 impl Config {

@@ -4,15 +4,24 @@
 //! the cursor of a page are stored in one transaction. The cursor is the server's and
 //! opaque. A handheld holds what is in its scope: items bring things in, `…Gone` items
 //! take them out again, except records that the server has not yet acknowledged.
+//!
+//! A kind of item that only a newer server knows is skipped ([`FeedItem::Unknown`]) and does
+//! not spoil its page. Many customers come as one table ([`table`]), which is what makes a
+//! first sync small.
+
+mod item;
+pub mod table;
+
+pub use table::CustomerTable;
 
 use crate::{
     digest::Digest,
     ids::{CellId, CustomerId, Epoch, OrderId, OrgId, PersonId, StationAreaId},
     journal::EntryId,
     position::TypedPosition,
-    record::OrderDetails,
+    record::{OrderDetails, Owner},
     time::UnixMillis,
-    workflow::Template,
+    workflow::{PromptCards, Template, TemplateRef},
 };
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -38,7 +47,7 @@ pub struct FeedPage {
 }
 
 /// One thing that is new.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FeedItem {
@@ -50,17 +59,25 @@ pub enum FeedItem {
     Cell(Cell),
     /// A cell left his scope, and with it its customers.
     CellGone(CellId),
+    /// An edition of prompt cards; never changes.
+    PromptCards(PromptCards),
     /// A customer in one of his cells.
     Customer(Customer),
+    /// Customers in his cells, when a cell is told as a whole.
+    Customers(CustomerTable),
     /// A customer left his scope.
     CustomerGone(CustomerId),
     /// An order in his scope, or more of it.
     Order(OrderItem),
+    /// An order of the past in his scope, told in brief.
+    Closed(Closed),
     /// An order left his scope.
     OrderGone(OrderId),
     /// Everything held before is to be dropped, except records not acknowledged: the
     /// pages that follow bring the whole scope anew.
     StartOver,
+    /// Something that this program does not know; what it is called.
+    Unknown(String),
 }
 
 /// The person himself.
@@ -111,6 +128,9 @@ pub struct Customer {
     pub id: CustomerId,
     /// The account number, as text.
     pub account_no: String,
+    /// The asset number of the meter, as text; empty when it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub meter_no: String,
     /// The account's name.
     pub name: String,
     /// The service address.
@@ -140,6 +160,36 @@ pub struct OrderItem {
     /// Digest of the state that the server folds from all entries it holds, for comparing.
     pub state: Digest,
     /// How many entries the server holds of the order.
+    pub count: u32,
+}
+
+/// An order on which nothing is left to do, in brief: what is kept in view of the past
+/// without its trace. Who holds all of its entries goes on holding them instead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// The order.
+    pub order: OrderId,
+    /// The workflow's edition.
+    pub template: TemplateRef,
+    /// The customer, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerId>,
+    /// The cell by which it was last routed, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<CellId>,
+    /// Who was responsible for it last.
+    pub owner: Option<Owner>,
+    /// When it was accepted.
+    pub accepted_at: UnixMillis,
+    /// When its work was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned_at: Option<UnixMillis>,
+    /// Codes of the deadlines that were missed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missed: Vec<String>,
+    /// Contact and address as whoever does not own it may see them, without the salt.
+    pub details: OrderDetails,
+    /// How many entries the server holds of it.
     pub count: u32,
 }
 

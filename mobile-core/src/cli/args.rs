@@ -74,6 +74,28 @@ pub(crate) enum Command {
         /// The order, by the beginning or the end of its id.
         order: String,
     },
+    /// Says in which of your cells a place is, and whose that is.
+    Where {
+        /// The place: longitude, latitude, datum (WGS-84, GCJ-02, BD-09, CGCS2000).
+        #[arg(value_name = "LON,LAT,DATUM", allow_hyphen_values = true)]
+        place: String,
+    },
+    /// Lists your open orders by their distance from a place.
+    Near {
+        /// The place: longitude, latitude, datum (WGS-84, GCJ-02, BD-09, CGCS2000).
+        #[arg(value_name = "LON,LAT,DATUM", allow_hyphen_values = true)]
+        place: String,
+    },
+    /// Searches your customers by name, address, pinyin or its initials, account or meter
+    /// number.
+    Search {
+        /// What to look for; several words must all fit.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// Most customers to show.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
     /// Takes an order.
     Take {
         /// The order, by the beginning or the end of its id.

@@ -1,8 +1,10 @@
-//! The command-line handheld: `args` is what it takes, `act` what records, `show` what is
-//! printed, `flags` what of it a person should look at twice. Exit codes: 0 done, 1 refused (the message names the code), 2 wrong usage.
+//! The command-line handheld: `args` is what it takes, `act` what records, `ask` what is
+//! answered without a network, `show` what is printed, `flags` what of it a person should
+//! look at twice. Exit codes: 0 done, 1 refused (the message names the code), 2 wrong usage.
 
 mod act;
 mod args;
+mod ask;
 mod flags;
 mod show;
 
@@ -125,6 +127,11 @@ fn carry_out(
         Command::List { which } => show::lists(handheld, which, tongue, out),
         Command::Show { order } => show::order(handheld, handheld.find(&order)?, tongue, out),
         Command::Next { order } => show::next(handheld, handheld.find(&order)?, tongue, out),
+        Command::Where { place } => ask::cell(handheld, &place, tongue, out),
+        Command::Near { place } => ask::near(handheld, &place, tongue, out),
+        Command::Search { words, limit } => {
+            ask::search(handheld, &words.join(" "), limit, tongue, out)
+        }
         Command::Sync {
             seconds,
             bytes,

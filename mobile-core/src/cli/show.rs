@@ -3,14 +3,14 @@
 use super::{Tongue, args::Which};
 use gridcrew_mobile_core::{
     DeadlineLine, Error, Handheld, LaneState, List, OrderLine, PhotoStanding, RecordLine, Status,
-    SyncReport, missing_words,
+    SyncReport, missing_words, reason,
 };
 use gridcrew_sync_protocol::{
     ids::OrderId,
     order::{self, DeadlineOutcome},
     record::Event,
     time::{Sureness, UnixMillis},
-    workflow::{FieldKind, StepSpec, Template},
+    workflow::{FieldKind, PromptCard, StepSpec, Template},
 };
 use std::io::Write;
 use time::{OffsetDateTime, macros::format_description};
@@ -85,6 +85,17 @@ pub(super) fn order(
         };
         writeln!(out, "{}{mine}", status_word(state.status, tongue))?;
     }
+    if let Some(closed) = &card.closed {
+        let word = status_word(order::Status::Returned, tongue);
+        write!(out, "{word}  {}", moment(closed.accepted_at))?;
+        if let Some(returned) = closed.returned_at {
+            write!(out, " - {}", moment(returned))?;
+        }
+        for code in &closed.missed {
+            write!(out, "  {} {code}", tongue.say("超时", "missed"))?;
+        }
+        writeln!(out)?;
+    }
     if let Some(details) = &card.details {
         writeln!(out, "{}", details.phenomenon)?;
         writeln!(out, "{} {}", details.contact_name, details.contact_phone)?;
@@ -125,9 +136,32 @@ pub(super) fn next(
         if !hint.is_empty() {
             writeln!(out, "    {hint}")?;
         }
+        if let Some(prompt) = &step.prompt {
+            prompt_card(prompt, tongue, out)?;
+        }
         needs(&step.spec, tongue, out)?;
         for missing in &step.needs {
             writeln!(out, "    - {}", tongue.pick(&missing_words(missing)))?;
+        }
+    }
+    for words in &card.everywhere {
+        writeln!(out, "  * {}", tongue.pick(words))?;
+    }
+    Ok(())
+}
+
+fn prompt_card(prompt: &PromptCard, tongue: Tongue, out: &mut Vec<u8>) -> Result<(), Error> {
+    let parts = [
+        (tongue.say("安全", "safety"), &prompt.safety),
+        (tongue.say("携带", "take along"), &prompt.take_along),
+        (tongue.say("询问", "ask"), &prompt.ask),
+        (tongue.say("要做", "do"), &prompt.behaviour),
+        (tongue.say("要说", "say"), &prompt.say),
+        (tongue.say("禁忌", "never"), &prompt.never),
+    ];
+    for (title, lines) in parts {
+        for words in lines {
+            writeln!(out, "    {title}: {}", tongue.pick(words))?;
         }
     }
     Ok(())
@@ -191,7 +225,12 @@ fn record_line(
         ""
     };
     let standing = match (&record.parked, record.held) {
-        (Some(code), _) => format!("  [{}: {code}]", tongue.say("未计入", "does not count")),
+        (Some(reason), _) => format!(
+            "  [{}: {}  {}]",
+            tongue.say("未计入", "does not count"),
+            reason.code,
+            tongue.pick(&reason.meaning)
+        ),
         (None, false) => format!("  [{}]", tongue.say("待发送", "waiting to be sent")),
         (None, true) => String::new(),
     };
@@ -211,9 +250,18 @@ fn photo_line(photo: &PhotoStanding, tongue: Tongue, out: &mut Vec<u8>) -> Resul
         tongue.say("原图", "original"),
         lane_word(photo.original, tongue),
     )?;
-    let reasons = [&photo.preview_reason, &photo.original_reason];
-    for reason in reasons.into_iter().flatten() {
-        write!(out, " ({reason})")?;
+    let reasons = [
+        (photo.preview, &photo.preview_reason),
+        (photo.original, &photo.original_reason),
+    ];
+    for (state, why) in reasons {
+        match (state, why) {
+            (LaneState::Refused, Some(code)) => {
+                write!(out, " ({code}: {})", tongue.pick(&reason(code).action))?;
+            }
+            (_, Some(why)) => write!(out, " ({why})")?,
+            (_, None) => {}
+        }
     }
     writeln!(out)?;
     Ok(())
@@ -266,6 +314,19 @@ pub(super) fn status(status: &Status, tongue: Tongue, out: &mut Vec<u8>) -> Resu
         let megabytes = free / 1_000_000;
         let line = tongue.say("剩余空间", "free space");
         writeln!(out, "{line}: {megabytes} MB{reserve}")?;
+    }
+    for parked in &status.parked {
+        let order = parked.order.map(|order| order.to_string());
+        let reason = &parked.reason;
+        writeln!(
+            out,
+            "{} {} {}: {}  {}",
+            tongue.say("未计入", "does not count"),
+            order.unwrap_or_default(),
+            reason.code,
+            tongue.pick(&reason.meaning),
+            tongue.pick(&reason.action)
+        )?;
     }
     for order in &status.disagreeing {
         let line = tongue.say("与服务器状态不一致", "differs from the server's state");

@@ -8,6 +8,7 @@ mod persist;
 use crate::{
     clock::{Clock, Random},
     error::Error,
+    feed,
     files::Folder,
     photos,
     secrets::Secrets,
@@ -52,6 +53,7 @@ impl Local {
         let folder = Folder::open(root)?;
         let mut store = Store::open(&folder.store())?;
         let aside = store.set_aside.take();
+        store.write(feed::catch_up)?;
         if let Some(aside) = &aside {
             let line = format!("the store was damaged and set aside as {aside}");
             store.write(|db| facts::add_finding(db, &line))?;

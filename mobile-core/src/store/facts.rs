@@ -68,6 +68,25 @@ pub(crate) fn set_short(db: &Connection, orders: &BTreeSet<OrderId>) -> Result<(
     set(db, "short", orders)
 }
 
+/// The kinds of the feed's items that this program did not know and left out.
+pub(crate) fn left_out(db: &Connection) -> Result<BTreeSet<String>, Error> {
+    get(db, "left_out")
+}
+
+/// Remembers a kind of item that was left out.
+pub(crate) fn add_left_out(db: &Connection, kind: &str) -> Result<(), Error> {
+    let mut kinds = left_out(db)?;
+    if kinds.insert(kind.to_owned()) {
+        set(db, "left_out", &kinds)?;
+    }
+    Ok(())
+}
+
+/// Forgets which kinds were left out: the scope is asked for anew.
+pub(crate) fn forget_left_out(db: &Connection) -> Result<(), Error> {
+    set(db, "left_out", &BTreeSet::<String>::new())
+}
+
 /// The last entry that a server keeps apart, which took this handheld for revoked.
 pub(crate) fn apart(db: &Connection) -> Result<Option<EntryId>, Error> {
     get(db, "apart")

@@ -353,6 +353,41 @@ pub(crate) fn waiting_since(db: &Connection) -> Result<Option<UnixMillis>, Error
     Ok(since.map(UnixMillis))
 }
 
+/// An entry that the server holds but does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ParkedRow {
+    /// Where it is.
+    pub(crate) id: EntryId,
+    /// The order that it is about.
+    pub(crate) order: Option<OrderId>,
+    /// Its bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// The server's code.
+    pub(crate) code: String,
+}
+
+/// The entries that the server holds but does not count, oldest first.
+pub(crate) fn parked(db: &Connection) -> Result<Vec<ParkedRow>, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT journal, seq, order_id, bytes, parked FROM journal_entry
+         WHERE parked IS NOT NULL AND state <> 'superseded' ORDER BY recorded_at, seq",
+    )?;
+    let rows = statement
+        .query_map([], |row| {
+            Ok(ParkedRow {
+                id: EntryId {
+                    journal: get_id(row, 0)?,
+                    seq: get_seq(row, 1)?,
+                },
+                order: get_id_opt(row, 2)?,
+                bytes: row.get(3)?,
+                code: row.get(4)?,
+            })
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(rows)
+}
+
 /// How many entries stand in which state.
 pub(crate) fn counts(db: &Connection) -> Result<Counts, Error> {
     let counts = db.query_row(

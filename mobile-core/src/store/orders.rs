@@ -3,6 +3,7 @@
 use super::columns::{get_id, get_id_opt, get_seq, seq as column};
 use crate::error::Error;
 use gridcrew_sync_protocol::{
+    feed::Closed,
     ids::{CellId, OrderId, PersonId},
     journal::EntryId,
     order::{OrderState, Status},
@@ -20,13 +21,15 @@ pub(crate) struct OrderRow {
     pub(crate) details: Option<OrderDetails>,
     /// The local fold; `None` until the order's template is here.
     pub(crate) state: Option<OrderState>,
+    /// The order in brief, where its entries are not here.
+    pub(crate) closed: Option<Closed>,
     /// It left the scope and stays only until its own entries are held.
     pub(crate) gone: bool,
     /// Whether the last comparison with the server's fold agreed.
     pub(crate) agrees: Option<bool>,
 }
 
-const COLUMNS: &str = "id, details, state, gone, agrees";
+const COLUMNS: &str = "id, details, state, gone, agrees, closed";
 
 /// A row whose bodies are not yet decoded.
 type Raw = (
@@ -35,6 +38,7 @@ type Raw = (
     Option<Vec<u8>>,
     bool,
     Option<bool>,
+    Option<Vec<u8>>,
 );
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
@@ -44,14 +48,16 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         row.get(2)?,
         row.get(3)?,
         row.get(4)?,
+        row.get(5)?,
     ))
 }
 
-fn decoded((id, details, state, gone, agrees): Raw) -> Result<OrderRow, Error> {
+fn decoded((id, details, state, gone, agrees, closed): Raw) -> Result<OrderRow, Error> {
     Ok(OrderRow {
         id,
         details: details.map(|body| wire::decode(&body)).transpose()?,
         state: state.map(|body| wire::decode(&body)).transpose()?,
+        closed: closed.map(|body| wire::decode(&body)).transpose()?,
         gone,
         agrees,
     })
@@ -95,6 +101,46 @@ pub(crate) fn put(
          ON CONFLICT (id) DO UPDATE SET details = excluded.details, gone = 0",
         params![id.0.as_bytes(), details.map(wire::encode)],
     )?;
+    Ok(())
+}
+
+/// Holds an order in brief instead of its entries.
+pub(crate) fn put_closed(db: &Connection, closed: &Closed) -> Result<(), Error> {
+    clear_entries(db, closed.order)?;
+    let owner = match closed.owner {
+        Some(Owner::Person(person)) => Some(person),
+        _ => None,
+    };
+    db.prepare_cached(
+        "INSERT INTO orders (id, details, closed, owner, cell, returned)
+         VALUES (?1, ?2, ?3, ?4, ?5, 1)
+         ON CONFLICT (id) DO UPDATE
+         SET details = excluded.details, closed = excluded.closed, owner = excluded.owner,
+             cell = excluded.cell, returned = 1, state = NULL, agrees = NULL, gone = 0",
+    )?
+    .execute(params![
+        closed.order.0.as_bytes(),
+        wire::encode(&closed.details),
+        wire::encode(closed),
+        owner.as_ref().map(|owner| owner.0.as_bytes()),
+        closed.cell.as_ref().map(|cell| cell.0.as_bytes()),
+    ])?;
+    Ok(())
+}
+
+/// Whether an order is held in brief.
+pub(crate) fn is_closed(db: &Connection, id: OrderId) -> Result<bool, Error> {
+    let closed = db
+        .prepare_cached("SELECT closed IS NOT NULL FROM orders WHERE id = ?1")?
+        .query_row([id.0.as_bytes()], |row| row.get(0))
+        .optional()?;
+    Ok(closed.unwrap_or(false))
+}
+
+/// Forgets what is held of an order in brief: its entries come.
+pub(crate) fn forget_closed(db: &Connection, id: OrderId) -> Result<(), Error> {
+    db.prepare_cached("UPDATE orders SET closed = NULL WHERE id = ?1 AND closed IS NOT NULL")?
+        .execute([id.0.as_bytes()])?;
     Ok(())
 }
 
@@ -190,7 +236,7 @@ pub(crate) fn clear_entries(db: &Connection, order: OrderId) -> Result<(), Error
 /// its row and trace stay, without the customer's details; else they go too.
 pub(crate) fn leave_scope(db: &Connection, id: OrderId) -> Result<(), Error> {
     db.execute(
-        "UPDATE orders SET gone = 1, details = NULL WHERE id = ?1",
+        "UPDATE orders SET gone = 1, details = NULL, closed = NULL WHERE id = ?1",
         [id.0.as_bytes()],
     )?;
     remove_gone(db, Some(id))

@@ -2,11 +2,13 @@
 //!
 //! A version that has been released is never changed: the next change is a new version.
 
+mod answers;
+
 use crate::error::Error;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Version by version, what brings a store there from the one before.
-const VERSIONS: &[&str] = &[V1, V2];
+const VERSIONS: &[&str] = &[V1, V2, answers::LOCAL_ANSWERS];
 
 const V1: &str = "
 -- Whose handheld this is, and how it stands with the server.

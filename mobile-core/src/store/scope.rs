@@ -1,12 +1,13 @@
 //! What the feed brought beside orders: the person, templates, cells, customers; and where
 //! the feed stands.
 
-use crate::error::Error;
+use super::columns::get_id;
+use crate::{answers::words, error::Error};
 use gridcrew_sync_protocol::{
     feed::{Cell, Customer, Me},
     ids::{CellId, CustomerId},
     wire,
-    workflow::{Template, TemplateRef},
+    workflow::{PromptCards, Template, TemplateRef},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -88,6 +89,25 @@ pub(crate) fn put_template(db: &Connection, template: &Template) -> Result<(), E
     Ok(())
 }
 
+/// Stores an edition of prompt cards.
+pub(crate) fn put_prompt_cards(db: &Connection, cards: &PromptCards) -> Result<(), Error> {
+    db.execute(
+        "INSERT OR REPLACE INTO prompt_cards (workflow, version, body) VALUES (?1, ?2, ?3)",
+        params![cards.workflow, cards.version, wire::encode(cards)],
+    )?;
+    Ok(())
+}
+
+/// The editions of prompt cards of a workflow.
+pub(crate) fn prompt_cards(db: &Connection, workflow: &str) -> Result<Vec<PromptCards>, Error> {
+    let mut statement =
+        db.prepare_cached("SELECT body FROM prompt_cards WHERE workflow = ?1 ORDER BY version")?;
+    let bodies = statement
+        .query_map([workflow], |row| row.get(0))?
+        .collect::<Result<Vec<Vec<u8>>, _>>()?;
+    bodies.iter().map(|body| Ok(wire::decode(body)?)).collect()
+}
+
 /// Stores a cell.
 pub(crate) fn put_cell(db: &Connection, cell: &Cell) -> Result<(), Error> {
     db.execute(
@@ -95,6 +115,15 @@ pub(crate) fn put_cell(db: &Connection, cell: &Cell) -> Result<(), Error> {
         params![cell.id.0.as_bytes(), wire::encode(cell)],
     )?;
     Ok(())
+}
+
+/// All cells.
+pub(crate) fn cells(db: &Connection) -> Result<Vec<Cell>, Error> {
+    let mut statement = db.prepare_cached("SELECT body FROM cell ORDER BY id")?;
+    let bodies = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<Vec<Vec<u8>>, _>>()?;
+    bodies.iter().map(|body| Ok(wire::decode(body)?)).collect()
 }
 
 /// A cell.
@@ -118,12 +147,29 @@ pub(crate) fn remove_cell(db: &Connection, id: CellId) -> Result<(), Error> {
 
 /// Stores a customer.
 pub(crate) fn put_customer(db: &Connection, customer: &Customer) -> Result<(), Error> {
-    db.prepare_cached("INSERT OR REPLACE INTO customer (id, cell, body) VALUES (?1, ?2, ?3)")?
-        .execute(params![
-            customer.id.0.as_bytes(),
-            customer.cell.0.as_bytes(),
-            wire::encode(customer)
-        ])?;
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO customer (id, cell, body, words) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![
+        customer.id.0.as_bytes(),
+        customer.cell.0.as_bytes(),
+        wire::encode(customer),
+        words::of(customer),
+    ])?;
+    Ok(())
+}
+
+/// Shows the words to be searched of every customer, one after the other.
+pub(crate) fn each_searched(
+    db: &Connection,
+    mut look: impl FnMut(CustomerId, &str),
+) -> Result<(), Error> {
+    let mut statement = db.prepare_cached("SELECT id, words FROM customer")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let words = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        look(get_id(row, 0)?, words);
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 use super::lists::is_mine;
 use crate::{
+    answers::parked::{self, Reason},
     claims,
     error::Error,
     fold::records,
@@ -14,13 +15,13 @@ use crate::{
 };
 use gridcrew_sync_protocol::{
     claims::{Review, review},
-    feed::{Cell, Customer},
+    feed::{Cell, Closed, Customer},
     ids::{OrderId, PersonId},
     journal::EntryId,
     order::{DeadlineOutcome, OrderState, Sourced},
     record::{Event, OrderDetails, Record},
     time::{Millis, Sureness, TrustedTime, UnixMillis},
-    workflow::{Missing, StepSpec, Template, Words, missing, next_steps},
+    workflow::{Missing, PromptCard, PromptCards, StepSpec, Template, Words, missing, next_steps},
 };
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -34,8 +35,10 @@ pub struct OrderCard {
     pub mine: bool,
     /// Contact and address, while the person may see them.
     pub details: Option<OrderDetails>,
-    /// The local fold; `None` until its workflow has come.
+    /// The local fold; `None` until its workflow has come, and of an order in brief.
     pub state: Option<OrderState>,
+    /// The order in brief, when it is one of the past whose trace is not here.
+    pub closed: Option<Closed>,
     /// Its workflow.
     pub template: Option<Template>,
     /// The customer, if known and in scope.
@@ -46,6 +49,8 @@ pub struct OrderCard {
     pub deadlines: Vec<DeadlineLine>,
     /// The steps that can be done now.
     pub next: Vec<NextStep>,
+    /// What the prompt cards say for every step.
+    pub everywhere: Vec<Words>,
     /// Every record of its trace that is here, oldest first.
     pub records: Vec<RecordLine>,
     /// The photos of this handheld's own records.
@@ -79,6 +84,8 @@ pub struct NextStep {
     pub spec: StepSpec,
     /// What it needs before it is complete, when nothing is filled in yet.
     pub needs: Vec<Missing>,
+    /// Its prompt card, if there is one.
+    pub prompt: Option<PromptCard>,
 }
 
 /// A record of the trace.
@@ -96,8 +103,8 @@ pub struct RecordLine {
     pub own: bool,
     /// The server holds it; always so of those that came from it.
     pub held: bool,
-    /// The stable code for which the server could not apply it.
-    pub parked: Option<String>,
+    /// Why the server could not apply it, and what to do.
+    pub parked: Option<Reason>,
     /// What follows from its place and photos: an arrival that is not proved, flags.
     pub review: Review,
 }
@@ -110,11 +117,19 @@ pub(crate) fn card(db: &Connection, order: OrderId, now: TrustedTime) -> Result<
         Some(state) => scope::template(db, &state.template)?,
         None => None,
     };
-    let customer = match row.state.as_ref().and_then(|state| state.customer) {
+    let closed = row.closed.as_ref();
+    let customer = match row.state.as_ref().map_or_else(
+        || closed.and_then(|closed| closed.customer),
+        |state| state.customer,
+    ) {
         Some(customer) => scope::customer(db, customer)?,
         None => None,
     };
-    let cell = match row.state.as_ref().and_then(|state| state.cell) {
+    let cell = match row
+        .state
+        .as_ref()
+        .map_or_else(|| closed.and_then(|closed| closed.cell), |state| state.cell)
+    {
         Some(cell) => scope::cell(db, cell)?,
         None => None,
     };
@@ -126,22 +141,26 @@ pub(crate) fn card(db: &Connection, order: OrderId, now: TrustedTime) -> Result<
     let lines = record_lines(db, order, records, |record| {
         review(record, template.as_ref(), target, claims::LIMITS)
     })?;
-    let (deadlines, next) = match (&row.state, &template) {
-        (Some(state), Some(template)) => {
-            (deadlines(state, Some(template), now), next(state, template))
-        }
-        _ => (Vec::new(), Vec::new()),
-    };
+    let (mut all, mut nexts, mut everywhere) = (Vec::new(), Vec::new(), Vec::new());
+    if let (Some(state), Some(template)) = (&row.state, &template) {
+        let editions = scope::prompt_cards(db, &template.code)?;
+        let prompts = PromptCards::in_force(&editions, &template.code, now.at);
+        all = deadlines(state, Some(template), now);
+        nexts = next(state, template, prompts);
+        everywhere = prompts.map_or_else(Vec::new, |prompts| prompts.everywhere.clone());
+    }
     Ok(OrderCard {
         order,
         mine: is_mine(row.state.as_ref(), me),
         details: row.details,
         state: row.state,
+        closed: row.closed,
         template,
         customer,
         cell,
-        deadlines,
-        next,
+        deadlines: all,
+        next: nexts,
+        everywhere,
         records: lines,
         photos: photos::of_order(db, order)?,
         agrees: row.agrees,
@@ -172,7 +191,7 @@ fn record_lines(
                 event: record.event,
                 own: own.is_some(),
                 held: own.is_none_or(|own| own.held),
-                parked: own.and_then(|own| own.parked.clone()),
+                parked: own.and_then(|own| own.parked.as_deref().map(parked::reason)),
             }
         })
         .collect();
@@ -231,13 +250,16 @@ pub(super) fn deadlines(
         .collect()
 }
 
-fn next(state: &OrderState, template: &Template) -> Vec<NextStep> {
+fn next(state: &OrderState, template: &Template, prompts: Option<&PromptCards>) -> Vec<NextStep> {
     let done = state.done();
     next_steps(template, &done)
         .into_iter()
         .map(|spec| NextStep {
             spec: spec.clone(),
             needs: missing(template, spec, &done, &BTreeMap::new(), &[]),
+            prompt: prompts
+                .and_then(|prompts| prompts.card(&spec.code))
+                .cloned(),
         })
         .collect()
 }

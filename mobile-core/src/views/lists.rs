@@ -38,7 +38,8 @@ pub enum List {
 pub struct OrderLine {
     /// The order.
     pub order: OrderId,
-    /// Where it stands by the local fold; `None` until its workflow has come.
+    /// Where it stands by the local fold, or returned when it is held in brief; `None` until
+    /// its workflow has come.
     pub status: Option<Status>,
     /// Whether the person is its owner at present.
     pub mine: bool,
@@ -106,7 +107,10 @@ fn line(
     let details = row.details.unwrap_or_default();
     OrderLine {
         order: row.id,
-        status: row.state.map(|state| state.status),
+        status: match row.closed {
+            Some(_) => Some(Status::Returned),
+            None => row.state.map(|state| state.status),
+        },
         mine,
         phenomenon: details.phenomenon,
         address: details.address,
@@ -115,7 +119,7 @@ fn line(
     }
 }
 
-pub(super) fn is_mine(state: Option<&OrderState>, me: PersonId) -> bool {
+pub(crate) fn is_mine(state: Option<&OrderState>, me: PersonId) -> bool {
     state.is_some_and(|state| state.owner == Some(Owner::Person(me)))
 }
 

@@ -10,5 +10,5 @@ pub use lists::{List, OrderLine};
 pub use strip::{Status, Strip};
 
 pub(crate) use card::card;
-pub(crate) use lists::{find, list};
+pub(crate) use lists::{find, is_mine, list};
 pub(crate) use strip::status;

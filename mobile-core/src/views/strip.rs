@@ -2,6 +2,7 @@
 //! in plain words. Success is said only when the server has confirmed.
 
 use crate::{
+    answers::parked::{self, ParkedRecord},
     engine::Problem,
     error::Error,
     space::SpaceStanding,
@@ -40,6 +41,8 @@ pub struct Status {
     pub records_held: u64,
     /// Records that the server holds but could not apply.
     pub records_parked: u64,
+    /// Those records, each with its reason and what to do, oldest first.
+    pub parked: Vec<ParkedRecord>,
     /// How the photos stand.
     pub photos: PhotoCounts,
     /// Cells in scope.
@@ -115,6 +118,7 @@ pub(crate) fn status(
         records_waiting: counts.queued,
         records_held: counts.held,
         records_parked: counts.parked,
+        parked: parked::records(db)?,
         photos,
         cells,
         customers,

@@ -7,7 +7,7 @@
 
 mod clock;
 mod history;
-mod names;
+pub mod names;
 pub mod notes;
 mod picture;
 mod settle;

@@ -20,12 +20,13 @@ const VILLAGE_TAILS: [&str; 10] = [
 ];
 
 /// A person's name.
-pub(super) fn person(random: &mut impl Rng) -> String {
+pub fn person(random: &mut impl Rng) -> String {
     format!("{}{}", pick(&SURNAMES, random), pick(&GIVEN, random))
 }
 
 /// The `n`-th village's name; no two of the first 200 are alike.
-pub(super) fn village(n: usize) -> String {
+#[must_use]
+pub fn village(n: usize) -> String {
     let head = VILLAGE_HEADS
         .get(n % VILLAGE_HEADS.len())
         .copied()

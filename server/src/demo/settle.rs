@@ -375,6 +375,7 @@ async fn customers(app: &App, township: &Township, station: OrgId) -> Result<(),
                 name: customer.name.clone(),
                 phone: customer.phone.clone(),
                 address: customer.address.clone(),
+                meter_no: customer.meter_no.clone(),
                 station_area: area.code.clone(),
                 position: Some(point(customer.at)?),
             });

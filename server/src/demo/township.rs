@@ -53,6 +53,7 @@ pub(super) struct Customer {
     pub(super) name: String,
     pub(super) phone: String,
     pub(super) address: String,
+    pub(super) meter_no: String,
     pub(super) at: LonLat,
 }
 
@@ -145,6 +146,7 @@ fn area(n: usize, outline: &Outline, random: &mut impl Rng) -> Area {
             name: names::person(random),
             phone: format!("1990000{:04}", random.random_range(0..10_000)),
             address: format!("{village}村{}组{}号", k / 20 + 1, k % 20 + 1),
+            meter_no: format!("34{:05}{k:03}", (n + 1) * 7_919 % 100_000),
             at: (
                 round(at.0 + random.random_range(-0.0015..0.0015)),
                 round(at.1 + random.random_range(-0.0013..0.0013)),

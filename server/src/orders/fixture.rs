@@ -123,6 +123,7 @@ impl Township {
                         name: "Wang Fang".to_owned(),
                         phone: "13800138000".to_owned(),
                         address: "No. 1".to_owned(),
+                        meter_no: String::new(),
                         station_area: "T1".to_owned(),
                         position: None,
                     };

@@ -20,6 +20,22 @@ rows! {
 }
 
 rows! {
+    /// Editions of prompt cards.
+    prompt_card, "prompt_card", {
+        /// The code of the workflow that they are for.
+        #[sea_orm(primary_key, auto_increment = false)]
+        workflow: String,
+        /// The edition.
+        #[sea_orm(primary_key, auto_increment = false)]
+        version: i64,
+        /// From when they are shown, milliseconds.
+        effective_from: i64,
+        /// As TOML.
+        body: String,
+    }
+}
+
+rows! {
     /// The projection of orders.
     service_order, "service_order", {
         /// The order.

@@ -1,4 +1,5 @@
-//! The workflow templates in force: each read once, never changed (I10).
+//! The workflow templates in force, and the prompt cards beside them: each edition read once,
+//! never changed (I10).
 //!
 //! The editions that this build ships are published into the database at start; whatever
 //! the database holds is then read into memory. A published edition is never replaced.
@@ -6,14 +7,15 @@
 //! under them: so it looks again now and then, and at once when an order names an edition that
 //! it does not know.
 
-use super::rows::template;
+use super::rows::{prompt_card, template};
 use crate::{app::App, edge::Problem, store::Store};
+use arc_swap::ArcSwap;
 use gridcrew_sync_protocol::{
     code::Code,
     time::UnixMillis,
-    workflow::{Template, TemplateRef},
+    workflow::{PromptCards, Template, TemplateRef},
 };
-use sea_orm::{EntityTrait, Set, sea_query::OnConflict};
+use sea_orm::{DatabaseTransaction, EntityTrait, QueryOrder, Set, sea_query::OnConflict};
 use std::{
     collections::BTreeMap,
     sync::{Arc, OnceLock},
@@ -27,6 +29,9 @@ const SHIPPED: [&str; 2] = [
     include_str!("../../rules/fault_repair.2.toml"),
 ];
 
+/// The editions of prompt cards that ship with this build.
+const SHIPPED_CARDS: [&str; 1] = [include_str!("../../rules/fault_repair.cards.1.toml")];
+
 /// How often a process looks for editions that others have published.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long it waits after a look that failed.
@@ -36,6 +41,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Templates {
     first: Editions,
+    /// Every edition of prompt cards, by workflow and version.
+    cards: ArcSwap<Vec<PromptCards>>,
     /// Told when an edition is asked for that is not known.
     unknown: Notify,
 }
@@ -51,9 +58,15 @@ impl Templates {
             .map(|text| Template::from_toml(text).map(|template| (template, *text)))
             .collect::<Result<Vec<_>, _>>()
             .map_err(Problem::internal)?;
+        let cards = SHIPPED_CARDS
+            .iter()
+            .map(|text| PromptCards::from_toml(text).map(|cards| (cards, *text)))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(Problem::internal)?;
         store
             .write(move |tx| {
                 Box::pin(async move {
+                    publish_cards(tx, cards).await?;
                     for (shipped, text) in shipped {
                         let row = template::ActiveModel {
                             code: Set(shipped.code),
@@ -107,7 +120,30 @@ impl Templates {
         if !new.is_empty() {
             self.first.add(new);
         }
+        let mut cards = Vec::new();
+        let rows = prompt_card::Entity::find()
+            .order_by_asc(prompt_card::Column::Workflow)
+            .order_by_asc(prompt_card::Column::Version);
+        for row in rows.all(store.read()).await? {
+            match PromptCards::from_toml(&row.body) {
+                Ok(edition) => cards.push(edition),
+                Err(error) => tracing::warn!(%error, "published cards cannot be read here"),
+            }
+        }
+        self.cards.store(Arc::new(cards));
         Ok(())
+    }
+
+    /// Every edition of prompt cards.
+    #[must_use]
+    pub fn prompt_cards(&self) -> Arc<Vec<PromptCards>> {
+        self.cards.load_full()
+    }
+
+    /// How many editions there are of both.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.all().count().saturating_add(self.cards.load().len())
     }
 
     /// Waits until an edition is asked for that is not known, or for the next look.
@@ -153,6 +189,27 @@ impl Templates {
     pub fn all(&self) -> impl Iterator<Item = &Arc<Template>> {
         self.first.all().flat_map(BTreeMap::values)
     }
+}
+
+/// Publishes editions of prompt cards that are not published yet.
+async fn publish_cards(
+    tx: &DatabaseTransaction,
+    cards: Vec<(PromptCards, &'static str)>,
+) -> Result<(), Problem> {
+    for (edition, text) in cards {
+        let row = prompt_card::ActiveModel {
+            workflow: Set(edition.workflow),
+            version: Set(i64::from(edition.version)),
+            effective_from: Set(edition.effective_from.0),
+            body: Set(text.to_owned()),
+        };
+        let known = [prompt_card::Column::Workflow, prompt_card::Column::Version];
+        prompt_card::Entity::insert(row)
+            .on_conflict(OnConflict::columns(known).do_nothing().to_owned())
+            .exec_without_returning(tx)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Editions, and those that were read later. Editions are never replaced, so what was given
@@ -225,6 +282,27 @@ mod tests {
         TemplateRef {
             code: "fault_repair".to_owned(),
             version,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_shipped_cards_are_read_and_each_is_for_a_step_of_the_workflow() {
+        let app = Fixture::new().await.app;
+        let cards = app.templates.prompt_cards();
+        assert_eq!(cards.len(), SHIPPED_CARDS.len());
+        assert_eq!(
+            app.templates.count(),
+            app.templates.all().count() + cards.len()
+        );
+        for edition in cards.iter() {
+            let workflow = app
+                .templates
+                .in_force(&edition.workflow, app.now())
+                .unwrap();
+            for card in &edition.cards {
+                assert!(workflow.step(&card.step).is_some(), "{}", card.step);
+            }
+            assert_eq!(edition.cards.len(), workflow.steps.len());
         }
     }
 

@@ -76,6 +76,7 @@ impl Fixture {
             database,
             workers: 1,
             trusted_proxy: Vec::new(),
+            feed_page_bytes: crate::config::FEED_PAGE_BYTES,
         };
         let clock = Arc::new(HandClock(AtomicI64::new(1_800_000_000_000)));
         let mut app = serve::open(config).await.unwrap();

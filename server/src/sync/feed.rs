@@ -6,13 +6,16 @@
 //! room:
 //!
 //! 1. Cells that left the scope are taken out, with their customers and orders.
-//! 2. A scan that has not told all its orders yet goes on. Changes wait meanwhile, because a
-//!    part of an order is of no use to who does not hold the rest.
+//! 2. A scan that has not told all its open orders yet goes on, the newest first. Changes
+//!    wait meanwhile.
 //! 3. Changes after the position are told: of each changed thing what is so now, or that it
-//!    is gone from the scope.
-//! 4. A scan goes on with cells and customers.
-//! 5. Cells that came into the scope are scanned: their orders, the cells, their customers.
-//!    The first scan of all tells the person's own orders too.
+//!    is gone from the scope. During a scan orders are told whole, because a part of an order
+//!    is of no use to who does not hold the rest.
+//! 4. A scan goes on with cells, customers, and the orders of the past; of these the ones
+//!    that were accepted more than a day ago are told in brief.
+//! 5. Cells that came into the scope are scanned: their open orders, the cells, their
+//!    customers, the orders of the past. The first scan of all begins with the person's own
+//!    open orders, and the first page ends with them: from then on he can work.
 //!
 //! Whatever is read is read from one snapshot that is at least as new as the position. What
 //! changes during a scan has a later position and is told again; telling twice does no harm.
@@ -29,6 +32,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Returned orders that are older than this are not part of a scan.
 pub const RETURNED_KEPT: Millis = Millis(30 * 24 * 3_600_000);
 
+/// Returned orders that are older than this are told in brief by a scan: today's work with
+/// its trace, history without.
+pub const TOLD_WHOLE: Millis = Millis(24 * 3_600_000);
+
 /// A handheld that is more changes of its station behind than this is told its scope anew:
 /// that is less work than to look through changes that nearly all are other people's.
 pub const FURTHEST: i64 = 50_000;
@@ -42,16 +49,12 @@ pub struct Told {
     /// The station whose changes it was told.
     #[serde(rename = "s")]
     pub station: OrgId,
-    /// How many editions of workflow templates.
+    /// How many editions of workflow templates and prompt cards.
     #[serde(rename = "t")]
     pub templates: usize,
     /// All changes up to this position.
     #[serde(rename = "n")]
     pub position: i64,
-    /// Changes up to this position concern orders that it may not hold: they are told
-    /// whole.
-    #[serde(rename = "w")]
-    pub whole_until: i64,
     /// The cells that it was told of, or is being told of.
     #[serde(rename = "c")]
     pub cells: BTreeSet<CellId>,
@@ -81,14 +84,16 @@ pub struct Scan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Orders that are not returned yet.
+    /// The person's own orders that are not returned yet, the newest first.
+    Own(Option<OrderId>),
+    /// The other orders that are not returned yet, the newest first.
     Open(Option<OrderId>),
-    /// Orders returned lately.
-    Returned(Option<OrderId>),
     /// The cells.
-    Cells,
+    Cells(Option<CellId>),
     /// Their customers.
     Customers(Option<CustomerId>),
+    /// Orders returned lately, the newest first.
+    Returned(Option<OrderId>),
 }
 
 /// The rest of an order that did not go into one page.
@@ -101,9 +106,10 @@ pub struct Rest {
     /// when none.
     #[serde(rename = "n")]
     pub since: Option<i64>,
-    /// The last entry told, by journal and sequence number.
+    /// The last entry told, by journal and sequence number; none when it is told from its
+    /// beginning again.
     #[serde(rename = "a")]
-    pub after: EntryId,
+    pub after: Option<EntryId>,
 }
 
 /// What is so at the moment of a snapshot.
@@ -117,7 +123,7 @@ pub struct Present {
     pub head: i64,
     /// The cells where the person is A or B.
     pub cells: BTreeSet<CellId>,
-    /// How many editions of workflow templates there are.
+    /// How many editions of workflow templates and prompt cards there are.
     pub templates: usize,
 }
 
@@ -131,7 +137,7 @@ pub enum Beginning {
     StartOver,
     /// It goes on.
     GoOn {
-        /// There are other workflow templates than it was told.
+        /// There are other workflow templates or prompt cards than it was told.
         new_templates: bool,
     },
 }
@@ -163,23 +169,27 @@ impl Told {
             station: present.station,
             templates: present.templates,
             position: present.head,
-            whole_until: present.head,
             cells: present.cells.clone(),
             scan: Some(Scan {
                 owned: true,
                 cells: present.cells.clone(),
-                stage: Stage::Open(None),
+                stage: Stage::Own(None),
             }),
             rest: None,
         };
         (told, beginning)
     }
 
-    /// Takes out the cells that are not among `present`, and gives them.
+    /// Takes out the cells that are not among `present`, and gives them. An order that is
+    /// being told in parts is told from its beginning again: by the part that it holds, the
+    /// handheld may take it for an order of a cell that goes.
     pub fn lose(&mut self, present: &BTreeSet<CellId>) -> BTreeSet<CellId> {
         let lost: BTreeSet<CellId> = self.cells.difference(present).copied().collect();
         for cell in &lost {
             self.forget(*cell);
+        }
+        if let Some(rest) = self.rest.as_mut().filter(|_| !lost.is_empty()) {
+            (rest.since, rest.after) = (None, None);
         }
         lost
     }
@@ -207,19 +217,22 @@ impl Told {
         true
     }
 
-    /// Whether orders are being scanned.
+    /// Whether the person's own open orders are being told.
     #[must_use]
-    pub fn scans_orders(&self) -> bool {
+    pub fn begins(&self) -> bool {
         let stage = self.scan.as_ref().map(|scan| scan.stage);
-        matches!(stage, Some(Stage::Open(_) | Stage::Returned(_)))
+        matches!(stage, Some(Stage::Own(_)))
     }
 
-    /// The scan has come to `stage`; after the last order, at `head`, changes that happened
-    /// meanwhile are to be told whole.
-    pub fn advance(&mut self, stage: Option<Stage>, head: i64) {
-        if matches!(stage, Some(Stage::Cells)) {
-            self.whole_until = head;
-        }
+    /// Whether open orders are being told.
+    #[must_use]
+    pub fn scans_open(&self) -> bool {
+        let stage = self.scan.as_ref().map(|scan| scan.stage);
+        matches!(stage, Some(Stage::Own(_) | Stage::Open(_)))
+    }
+
+    /// The scan has come to `stage`, or to its end.
+    pub fn advance(&mut self, stage: Option<Stage>) {
         match (stage, &mut self.scan) {
             (Some(stage), Some(scan)) => scan.stage = stage,
             (None, _) => self.scan = None,
@@ -229,11 +242,17 @@ impl Told {
 
     /// Whether a change of an order that was accepted at `accepted` is to be told whole,
     /// because the handheld may not hold what came before: the order may just have entered
-    /// its scope, or it changed during a scan, or it was too old for one.
+    /// its scope, or a scan has not come to it yet, or it was too old for one.
     #[must_use]
     pub fn needs_whole(&self, change: &Changed, accepted: UnixMillis, now: UnixMillis) -> bool {
-        change.whole || change.first <= self.whole_until || is_old(accepted, now)
+        change.whole || self.scan.is_some() || is_old(accepted, now)
     }
+}
+
+/// Whether an order, once returned, is of the past: told in brief by a scan.
+#[must_use]
+pub fn is_past(accepted: UnixMillis, now: UnixMillis) -> bool {
+    now.since(accepted) > TOLD_WHOLE
 }
 
 /// Whether an order is so old that, once returned, it is not part of a scan.
@@ -286,6 +305,7 @@ pub fn gather(changes: &[Change]) -> Vec<Changed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gridcrew_sync_protocol::{ids::JournalId, journal::Seq};
     use uuid::Uuid;
 
     fn order(n: u128) -> Subject {
@@ -359,7 +379,20 @@ mod tests {
     #[test]
     fn a_cell_that_leaves_during_its_scan_is_neither_scanned_nor_told() {
         let (mut told, _) = Told::resume(None, &present());
+        let entry = EntryId {
+            journal: JournalId(Uuid::from_u128(3)),
+            seq: Seq(4),
+        };
+        let rest = |since, after| Rest {
+            order: OrderId(Uuid::from_u128(5)),
+            since,
+            after,
+        };
+        told.rest = Some(rest(Some(6), Some(entry)));
+        assert!(told.lose(&cells(&[1, 2])).is_empty());
+        assert_eq!(told.rest, Some(rest(Some(6), Some(entry))));
         assert_eq!(told.lose(&cells(&[2])), cells(&[1]));
+        assert_eq!(told.rest, Some(rest(None, None)));
         assert_eq!(told.scan.as_ref().unwrap().cells, cells(&[2]));
         assert!(told.gain(&cells(&[2, 3])));
         assert_eq!(told.scan.as_ref().unwrap().cells, cells(&[3]));

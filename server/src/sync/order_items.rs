@@ -2,20 +2,21 @@
 //! the entries themselves.
 
 use super::{
-    feed::{RETURNED_KEPT, Rest, Scan, Stage},
+    feed::{RETURNED_KEPT, Rest, Scan, Stage, is_past},
     page::Size,
 };
 use crate::{
     edge::Problem,
-    orders::rows::service_order,
+    orders::{Templates, rows::service_order},
     people::{Caller, telephone},
     trace::{ledger::digest_of, rows::entry},
 };
 use gridcrew_sync_protocol::{
     digest::Digest,
-    feed::{FeedEntry, OrderItem},
+    feed::{Closed, FeedEntry, OrderItem},
     ids::{CellId, JournalId, OrderId, OrgId, PersonId},
     journal::{EntryId, Seq},
+    order::{DeadlineOutcome, OrderState},
     record::OrderDetails,
     time::UnixMillis,
     wire,
@@ -30,6 +31,11 @@ use uuid::Uuid;
 /// The status of an order on which nothing is left to do, as it is stored.
 const RETURNED: &str = "returned";
 
+/// Most bytes that an entry takes beside its own.
+const ENTRY_FRAME: u64 = 64;
+/// Most bytes that an order takes beside its details and entries, in brief or not.
+const ORDER_FRAME: u64 = 400;
+
 /// An order in scope, without its entries.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
@@ -43,6 +49,10 @@ pub(super) struct Head {
     pub(super) owner: Option<PersonId>,
     /// As the caller may see them.
     details: OrderDetails,
+    /// How many bytes they are.
+    details_bytes: u64,
+    /// Its encoded state, once it is returned.
+    returned: Option<Vec<u8>>,
     state: Digest,
     count: u32,
 }
@@ -56,6 +66,7 @@ struct Row {
     cell_id: Option<Uuid>,
     owner_person: Option<Uuid>,
     details: Vec<u8>,
+    state: Vec<u8>,
     state_digest: Vec<u8>,
     entry_count: i64,
 }
@@ -75,9 +86,49 @@ impl Head {
             cell: row.cell_id.map(CellId),
             owner,
             details,
+            details_bytes: row.details.len() as u64,
+            returned: (row.status == RETURNED).then_some(row.state),
             state: digest_of(&row.state_digest)?,
             count: u32::try_from(row.entry_count).map_err(Problem::internal)?,
         })
+    }
+
+    /// Most bytes that it takes in a page beside its entries.
+    pub(super) fn frame(&self) -> u64 {
+        self.details_bytes.saturating_add(ORDER_FRAME)
+    }
+
+    /// Whether it is an order of the past, which a scan tells in brief.
+    pub(super) fn is_past(&self, now: UnixMillis) -> bool {
+        self.returned.is_some() && is_past(self.accepted, now)
+    }
+
+    /// The order in brief, if nothing is left to do on it.
+    pub(super) fn closed(&self, templates: &Templates) -> Result<Option<Closed>, Problem> {
+        let Some(state) = &self.returned else {
+            return Ok(None);
+        };
+        let state: OrderState = wire::decode(state).map_err(Problem::internal)?;
+        let steps = &templates.edition(&state.template)?.steps;
+        let closing = steps.iter().find(|step| step.closes);
+        let returned = closing.and_then(|step| state.steps.get(&step.code));
+        let missed = state.deadlines.iter();
+        let missed = missed.filter(|deadline| deadline.outcome == DeadlineOutcome::Missed);
+        Ok(Some(Closed {
+            order: self.order,
+            customer: state.customer,
+            cell: state.cell,
+            owner: state.owner,
+            accepted_at: state.accepted_at,
+            returned_at: returned.map(|step| step.at.at),
+            missed: missed.map(|deadline| deadline.code.clone()).collect(),
+            details: OrderDetails {
+                salt: Vec::new(),
+                ..self.details.clone()
+            },
+            count: self.count,
+            template: state.template,
+        }))
     }
 
     fn item(&self, whole: bool, entries: Vec<FeedEntry>) -> OrderItem {
@@ -92,7 +143,8 @@ impl Head {
     }
 }
 
-/// The orders in scope that fulfil `which`, by id, at most `limit`.
+/// The orders in scope that fulfil `which`, the newest first, at most `limit`: ids are made
+/// with the time.
 async fn heads<C: ConnectionTrait>(
     db: &C,
     caller: &Caller,
@@ -110,12 +162,13 @@ async fn heads<C: ConnectionTrait>(
             Column::CellId,
             Column::OwnerPerson,
             Column::Details,
+            Column::State,
             Column::StateDigest,
             Column::EntryCount,
         ])
         .filter(caller.scope.orders())
         .filter(which)
-        .order_by_asc(Column::Id)
+        .order_by_desc(Column::Id)
         .limit(limit)
         .into_model()
         .all(db)
@@ -148,26 +201,36 @@ pub(super) async fn of_scan<C: ConnectionTrait>(
     limit: u64,
 ) -> Result<Vec<Head>, Problem> {
     use service_order::Column;
-    let mut whose =
-        Condition::any().add(Column::CellId.is_in(scan.cells.iter().map(|cell| cell.0)));
-    if scan.owned {
-        whose = whose.add(Column::OwnerPerson.eq(caller.person.0));
-    }
+    let of_cells = Column::CellId.is_in(scan.cells.iter().map(|cell| cell.0));
+    let own = Column::OwnerPerson.eq(caller.person.0);
+    let open = Column::Status.ne(RETURNED);
     let kept_from = caller.scope.now.0.saturating_sub(RETURNED_KEPT.0);
-    let (after, stage) = match scan.stage {
-        Stage::Open(after) => (after, Condition::all().add(Column::Status.ne(RETURNED))),
-        Stage::Returned(after) => (
-            after,
-            Condition::all()
-                .add(Column::Status.eq(RETURNED))
-                .add(Column::AcceptedAt.gte(kept_from)),
-        ),
-        Stage::Cells | Stage::Customers(_) => return Ok(Vec::new()),
+    let all = Condition::all();
+    let (after, which) = match scan.stage {
+        Stage::Own(after) => (after, all.add(own).add(open)),
+        Stage::Open(after) if scan.owned => {
+            let others = Column::OwnerPerson.ne(caller.person.0);
+            let others = Condition::any()
+                .add(others)
+                .add(Column::OwnerPerson.is_null());
+            (after, all.add(of_cells).add(others).add(open))
+        }
+        Stage::Open(after) => (after, all.add(of_cells).add(open)),
+        Stage::Returned(after) => {
+            let mut whose = Condition::any().add(of_cells);
+            if scan.owned {
+                whose = whose.add(own);
+            }
+            let kept = Column::AcceptedAt.gte(kept_from);
+            let returned = Column::Status.eq(RETURNED);
+            (after, all.add(whose).add(returned).add(kept))
+        }
+        Stage::Cells(_) | Stage::Customers(_) => return Ok(Vec::new()),
     };
-    let mut which = Condition::all().add(whose).add(stage);
-    if let Some(after) = after {
-        which = which.add(Column::Id.gt(after.0));
-    }
+    let which = match after {
+        Some(after) => which.add(Column::Id.lt(after.0)),
+        None => which,
+    };
     heads(db, caller, which, limit).await
 }
 
@@ -242,7 +305,7 @@ fn wanted(order: OrderId, since: Option<i64>, own: JournalId) -> Condition {
     }
 }
 
-/// How many bytes of entries each of the orders asks for; orders without any are left out.
+/// The most bytes that each of the orders takes in a page with what it asks for.
 pub(super) async fn sizes<C: ConnectionTrait>(
     db: &C,
     asked: &[Asked],
@@ -251,19 +314,38 @@ pub(super) async fn sizes<C: ConnectionTrait>(
     if asked.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let rows: Vec<(Uuid, i64)> = entry::Entity::find()
+    let rows: Vec<(Uuid, i64, i64)> = entry::Entity::find()
         .select_only()
         .column(entry::Column::OrderId)
         .column_as(Expr::cust("SUM(LENGTH(bytes))"), "size")
+        .column_as(Expr::cust("COUNT(*)"), "entries")
         .filter(wanted_of(asked, own))
         .group_by(entry::Column::OrderId)
         .into_tuple()
         .all(db)
         .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(order, size)| (OrderId(order), u64::try_from(size).unwrap_or(0)))
-        .collect())
+    let mut sizes: BTreeMap<OrderId, u64> = asked
+        .iter()
+        .map(|one| {
+            // A change of an order of the past comes with the order in brief.
+            let twice = if one.since.is_some() && one.head.returned.is_some() {
+                2
+            } else {
+                1
+            };
+            (one.head.order, one.head.frame().saturating_mul(twice))
+        })
+        .collect();
+    for (order, bytes, entries) in rows {
+        let bytes = u64::try_from(bytes).unwrap_or(0);
+        let frames = u64::try_from(entries)
+            .unwrap_or(0)
+            .saturating_mul(ENTRY_FRAME);
+        if let Some(size) = sizes.get_mut(&OrderId(order)) {
+            *size = size.saturating_add(bytes).saturating_add(frames);
+        }
+    }
+    Ok(sizes)
 }
 
 /// The entries that `asked` is about: those told whole by one list, the others, which all
@@ -354,20 +436,23 @@ pub(super) async fn part<C: ConnectionTrait>(
             .all(db)
             .await?;
         let at_end = (rows.len() as u64) < size.rows;
+        let whole = asked.since.is_none() && after.is_none();
         for row in rows {
-            bytes += row.bytes.len() as u64;
+            bytes += row.bytes.len() as u64 + ENTRY_FRAME;
+            if bytes > size.part && !entries.is_empty() {
+                let rest = Rest {
+                    order,
+                    since: asked.since,
+                    after: last,
+                };
+                return Ok((asked.head.item(whole, entries), Some(rest)));
+            }
             let entry = told(row)?;
             last = Some(entry.id);
             entries.push(entry);
         }
-        if at_end || bytes >= size.part {
-            let rest = last.filter(|_| !at_end).map(|after| Rest {
-                order,
-                since: asked.since,
-                after,
-            });
-            let whole = asked.since.is_none() && after.is_none();
-            return Ok((asked.head.item(whole, entries), rest));
+        if at_end {
+            return Ok((asked.head.item(whole, entries), None));
         }
     }
 }

@@ -1,23 +1,28 @@
 //! Putting a page of the feed together, by the rules of [`super::feed`].
+//!
+//! A page has so many bytes and no more ([`Size::bytes`]), but for what cannot be parted:
+//! what introduces a person (himself, the workflows, the prompt cards), one cell, or one of
+//! his cells that changed.
 
 mod changes;
+mod scan;
 
 use super::{
     cursor,
-    feed::{Beginning, Present, Stage, Told},
-    order_items::{self, Asked},
-    surroundings,
+    feed::{Beginning, Present, Told},
+    order_items, surroundings,
     wait::Heads,
 };
 use crate::{
     app::App,
+    config::FEED_PAGE_BYTES,
     edge::Problem,
     people::{Caller, audit, caller::still_stands, rows::person},
     trace::rows::feed_head,
 };
 use gridcrew_sync_protocol::{
     feed::{FeedItem, FeedPage},
-    ids::{JournalId, OrderId},
+    ids::JournalId,
     wire,
 };
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
@@ -25,14 +30,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// What an item weighs beside what it carries, bytes.
-const FRAME: u64 = 200;
+/// What an item that only names something takes, bytes.
+const NAME: u64 = 64;
+/// What a page takes beside its items, bytes: the cursor above all.
+const PAGE_FRAME: u64 = 2_048;
 
 /// How much goes into a page.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// About how many bytes, before they are compressed: small enough for a poor link to
-    /// bring it whole, large enough to compress well.
+    /// Most bytes, before they are compressed: small enough for a poor link to bring it
+    /// whole, large enough to compress well.
     pub bytes: u64,
     /// How many changes, orders or customers are read at a time.
     pub rows: u64,
@@ -40,13 +47,21 @@ pub struct Size {
     pub part: u64,
 }
 
+impl Size {
+    /// Pages of at most `bytes`.
+    #[must_use]
+    pub fn of(bytes: u64) -> Self {
+        Self {
+            bytes,
+            rows: 128,
+            part: bytes / 4,
+        }
+    }
+}
+
 impl Default for Size {
     fn default() -> Self {
-        Self {
-            bytes: 128 * 1024,
-            rows: 128,
-            part: 1024 * 1024,
-        }
+        Self::of(FEED_PAGE_BYTES)
     }
 }
 
@@ -65,7 +80,8 @@ pub async fn next(
     let mut caller = caller.clone();
     let mut told = told;
     loop {
-        let page = read(app, &caller, told, Size::default()).await?;
+        let size = Size::of(app.config.feed_page_bytes);
+        let page = read(app, &caller, told, size).await?;
         // Once for each scan, not for each page: what a handheld holds it was told.
         for (action, subject) in &page.begun {
             audit::record_reading(app, &caller, action, subject).await?;
@@ -162,7 +178,7 @@ impl Page {
 
     fn push(&mut self, item: FeedItem, bytes: u64) {
         self.items.push(item);
-        self.bytes = self.bytes.saturating_add(bytes).saturating_add(FRAME);
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 
     fn push_measured(&mut self, item: FeedItem) {
@@ -179,6 +195,8 @@ struct Reading<'a> {
     present: Present,
     beginning: Beginning,
     size: Size,
+    /// Something did not fit any more.
+    full: bool,
     page: Page,
 }
 
@@ -199,7 +217,7 @@ impl<'a> Reading<'a> {
                 .await?
                 .map_or(0, |row| row.position),
             cells: surroundings::own_cells(db, caller).await?,
-            templates: app.templates.all().count(),
+            templates: app.templates.count(),
         };
         let (told, beginning) = Told::resume(told, &present);
         Ok(Self {
@@ -210,30 +228,41 @@ impl<'a> Reading<'a> {
             present,
             beginning,
             size,
+            full: false,
             page: Page::new(told),
         })
     }
 
+    /// How many bytes are left.
     fn room(&self) -> u64 {
-        self.size.bytes.saturating_sub(self.page.bytes)
+        let all = self.size.bytes.saturating_sub(PAGE_FRAME).max(1);
+        all.saturating_sub(self.page.bytes)
+    }
+
+    /// Whether something goes into this page. Into an empty one everything does: it would
+    /// never be told else. What does not fit fills the page.
+    fn fits(&mut self, bytes: u64) -> bool {
+        let fits = self.page.items.is_empty() || bytes <= self.room();
+        self.full |= !fits;
+        fits
     }
 
     async fn run(mut self) -> Result<Page, Problem> {
         self.introduce().await?;
         self.take_out().await?;
         loop {
-            if self.room() == 0 {
+            if self.full || self.room() == 0 || self.is_usable() {
                 self.page.more = true;
                 return Ok(self.page);
             }
             if self.page.told.rest.is_some() {
                 self.tell_rest().await?;
-            } else if self.page.told.scans_orders() {
-                self.scan_orders().await?;
+            } else if self.page.told.scans_open() {
+                self.scan().await?;
             } else if self.page.told.position < self.present.head {
                 self.tell_changes().await?;
-            } else if let Some(stage) = self.page.told.scan.as_ref().map(|scan| scan.stage) {
-                self.scan_surroundings(stage).await?;
+            } else if self.page.told.scan.is_some() {
+                self.scan().await?;
             } else if self.page.told.gain(&self.present.cells) {
                 let gained = self.page.told.scan.iter().flat_map(|scan| &scan.cells);
                 let begun = gained.map(|cell| ("feed.cell_begun", cell.0));
@@ -244,6 +273,13 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Whether this is the page with which the handheld becomes usable: the person can work
+    /// on his open orders, so it goes out without the rest.
+    fn is_usable(&self) -> bool {
+        let first = !matches!(self.beginning, Beginning::GoOn { .. });
+        first && !self.page.told.begins() && self.page.told.rest.is_none()
+    }
+
     /// Who he is, and what the words of his work are.
     async fn introduce(&mut self) -> Result<(), Problem> {
         let (start_over, me, templates) = match self.beginning {
@@ -252,7 +288,7 @@ impl<'a> Reading<'a> {
             Beginning::GoOn { new_templates } => (false, false, new_templates),
         };
         if start_over {
-            self.page.push(FeedItem::StartOver, 0);
+            self.page.push(FeedItem::StartOver, NAME);
         }
         if me {
             let station = self.present.station.0;
@@ -263,6 +299,10 @@ impl<'a> Reading<'a> {
             for template in self.app.templates.all() {
                 let template = template.as_ref().clone();
                 self.page.push_measured(FeedItem::Template(template));
+            }
+            for cards in self.app.templates.prompt_cards().iter() {
+                self.page
+                    .push_measured(FeedItem::PromptCards(cards.clone()));
             }
         }
         Ok(())
@@ -282,126 +322,11 @@ impl<'a> Reading<'a> {
         }
         let orders = order_items::of_lost_cells(self.db, self.caller, &lost).await?;
         for cell in lost {
-            self.page.push(FeedItem::CellGone(cell), 0);
+            self.page.push(FeedItem::CellGone(cell), NAME);
         }
         for order in orders {
-            self.page.push(FeedItem::OrderGone(order), 0);
+            self.page.push(FeedItem::OrderGone(order), NAME);
         }
-        Ok(())
-    }
-
-    async fn tell_rest(&mut self) -> Result<(), Problem> {
-        let Some(rest) = self.page.told.rest.take() else {
-            return Ok(());
-        };
-        let found = order_items::in_scope(self.db, self.caller, &[rest.order]).await?;
-        // Gone from the scope meanwhile: the change that took it out is told in its turn.
-        let Some(head) = found.into_values().next() else {
-            return Ok(());
-        };
-        let asked = Asked {
-            head,
-            since: rest.since,
-        };
-        let (item, rest) =
-            order_items::part(self.db, &asked, Some(rest.after), self.own, self.size).await?;
-        self.page.told.rest = rest;
-        self.page.push(FeedItem::Order(item), self.size.part);
-        Ok(())
-    }
-
-    async fn scan_orders(&mut self) -> Result<(), Problem> {
-        let Some(scan) = self.page.told.scan.clone() else {
-            return Ok(());
-        };
-        let found = order_items::of_scan(self.db, self.caller, &scan, self.size.rows).await?;
-        let at_end = (found.len() as u64) < self.size.rows;
-        let asked: Vec<Asked> = found
-            .into_iter()
-            .map(|head| Asked { head, since: None })
-            .collect();
-        let count = asked.len();
-        let last = self.tell_orders(asked).await?;
-        let stage = if at_end && last.as_ref().is_none_or(|(told, _)| *told == count) {
-            match scan.stage {
-                Stage::Open(_) => Stage::Returned(None),
-                _ => Stage::Cells,
-            }
-        } else {
-            let after = last.map(|(_, order)| order);
-            match scan.stage {
-                Stage::Open(_) => Stage::Open(after),
-                _ => Stage::Returned(after),
-            }
-        };
-        self.page.told.advance(Some(stage), self.present.head);
-        Ok(())
-    }
-
-    /// Tells as many of the orders as there is room for, at least one. Says how many that
-    /// were and which was the last.
-    async fn tell_orders(
-        &mut self,
-        mut asked: Vec<Asked>,
-    ) -> Result<Option<(usize, OrderId)>, Problem> {
-        let sizes = order_items::sizes(self.db, &asked, self.own).await?;
-        let size = |one: &Asked| sizes.get(&one.head.order).copied().unwrap_or(0);
-        if let Some(first) = asked.first().filter(|first| size(first) > self.size.part) {
-            let (item, rest) = order_items::part(self.db, first, None, self.own, self.size).await?;
-            let order = item.order;
-            self.page.told.rest = rest;
-            self.page.push(FeedItem::Order(item), self.size.part);
-            return Ok(Some((1, order)));
-        }
-        let (mut room, part) = (self.room(), self.size.part);
-        let fitting = asked
-            .iter()
-            .take_while(|one| {
-                let fits = room > 0 && size(one) <= part;
-                room = room.saturating_sub(size(one).saturating_add(FRAME));
-                fits
-            })
-            .count();
-        asked.truncate(fitting.max(1));
-        let last = asked.last().map(|one| (asked.len(), one.head.order));
-        for item in order_items::items(self.db, &asked, self.own).await? {
-            let bytes = sizes.get(&item.order).copied().unwrap_or(0);
-            self.page.push(FeedItem::Order(item), bytes);
-        }
-        Ok(last)
-    }
-
-    async fn scan_surroundings(&mut self, stage: Stage) -> Result<(), Problem> {
-        let Some(scan) = self.page.told.scan.clone() else {
-            return Ok(());
-        };
-        let next = match stage {
-            Stage::Customers(after) => {
-                let customers = surroundings::customers_of_scan(
-                    self.db,
-                    self.caller,
-                    &scan,
-                    after,
-                    self.size.rows,
-                )
-                .await?;
-                let at_end = (customers.len() as u64) < self.size.rows;
-                let last = customers.last().map(|customer| customer.id);
-                for customer in customers {
-                    self.page.push_measured(FeedItem::Customer(customer));
-                }
-                last.filter(|_| !at_end)
-                    .map(|last| Stage::Customers(Some(last)))
-            }
-            _ => {
-                let cells = surroundings::cells(self.db, self.caller, &scan.cells).await?;
-                for cell in cells {
-                    self.page.push_measured(FeedItem::Cell(cell));
-                }
-                Some(Stage::Customers(None))
-            }
-        };
-        self.page.told.advance(next, self.present.head);
         Ok(())
     }
 }

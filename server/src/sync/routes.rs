@@ -214,7 +214,13 @@ async fn sync_feed(
     };
     let patience = Duration::from_secs(u64::from(query.wait.min(MAX_WAIT_SECONDS)));
     let page = page::next(&app, &heads, &caller, cursor, patience).await?;
-    Ok(packed(&page))
+    // Squeezing a page takes some milliseconds, which other requests shall not wait for.
+    let body = tokio::task::spawn_blocking(move || wire::pack_tight(&page))
+        .await
+        .map_err(Problem::internal)?;
+    Ok(HttpResponse::Ok()
+        .content_type(PACKED_MEDIA_TYPE)
+        .body(body))
 }
 
 /// A new journal after a fork: it names the old one, and the session counts for it from now

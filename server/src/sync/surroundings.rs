@@ -166,6 +166,7 @@ async fn roles<C: ConnectionTrait>(
 struct CustomerRow {
     id: Uuid,
     account_no: String,
+    meter_no: String,
     name: String,
     address: String,
     station_area_id: Uuid,
@@ -180,6 +181,7 @@ fn customers_query(caller: &Caller) -> SelectStatement {
         .columns([
             ("customer", "id"),
             ("customer", "account_no"),
+            ("customer", "meter_no"),
             ("customer", "name"),
             ("customer", "address"),
             ("customer", "station_area_id"),
@@ -213,6 +215,7 @@ async fn read_customers<C: ConnectionTrait>(
             Ok(Customer {
                 id: CustomerId(row.id),
                 account_no: row.account_no,
+                meter_no: row.meter_no,
                 name: row.name,
                 address: row.address,
                 station_area: StationAreaId(row.station_area_id),

@@ -142,6 +142,8 @@ rows! {
         phone: String,
         /// The service address.
         address: String,
+        /// The asset number of the meter; empty when it is not known.
+        meter_no: String,
         /// Longitude, if known.
         lon: Option<f64>,
         /// Latitude, if known.

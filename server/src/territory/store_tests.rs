@@ -186,6 +186,7 @@ async fn a_refused_version_leaves_everything_as_it_was() {
         name: "Wang".to_owned(),
         phone: String::new(),
         address: String::new(),
+        meter_no: String::new(),
         station_area: "t1".to_owned(),
         position: None,
     };
@@ -385,6 +386,7 @@ async fn customers_are_taken_in_all_or_none_and_keep_their_id() {
         name: format!("customer {number}"),
         phone: "13800000000".to_owned(),
         address: "East street 1".to_owned(),
+        meter_no: String::new(),
         station_area: area.to_owned(),
         position: Wgs84::new(120.001, 30.001).ok(),
     };

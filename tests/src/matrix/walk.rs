@@ -273,7 +273,11 @@ async fn feed(world: &World, caller: &Caller) -> Fallible<()> {
         match item {
             FeedItem::Order(item) => drop(orders.insert(item.order.into())),
             FeedItem::Cell(cell) => drop(cells.insert(cell.id.into())),
+            FeedItem::Closed(closed) => drop(orders.insert(closed.order.into())),
             FeedItem::Customer(customer) => drop(accounts.insert(customer.account_no)),
+            FeedItem::Customers(table) => {
+                accounts.extend(table.0.into_iter().map(|customer| customer.account_no));
+            }
             FeedItem::Me(me) => {
                 colleagues.extend(me.colleagues.into_iter().map(|one| one.person.0));
             }

@@ -7,7 +7,7 @@ use super::{
         order_items::{self, Asked, Head},
         surroundings,
     },
-    Reading,
+    NAME, Reading,
 };
 use crate::{
     edge::Problem,
@@ -23,9 +23,14 @@ use sea_orm::{
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
+/// Most bytes of a changed customer or colleague in a page.
+const CHANGE: u64 = 2_048;
+
 impl Reading<'_> {
     pub(super) async fn tell_changes(&mut self) -> Result<(), Problem> {
-        let changes = changes(self.db, &self.page.told, self.size.rows).await?;
+        // Room for the largest customer that can be, for each change.
+        let limit = self.size.rows.min(1 + self.room() / CHANGE);
+        let changes = changes(self.db, &self.page.told, limit).await?;
         let last = changes
             .last()
             .map_or(self.present.head, |last| last.position);
@@ -98,12 +103,13 @@ impl Reading<'_> {
             }
         }
         for order in order_items::had_other_owners(self.db, self.caller, &out_of_scope).await? {
-            self.page.push(FeedItem::OrderGone(order), 0);
+            self.page.push(FeedItem::OrderGone(order), NAME);
         }
         if asked.is_empty() {
             return Ok(None);
         }
         let told = self.tell_orders(asked).await?.map_or(0, |(told, _)| told);
+        // The change that comes after what was told; at the least where it was before.
         Ok(firsts.get(told).map(|first| first.saturating_sub(1)))
     }
 
@@ -127,7 +133,7 @@ impl Reading<'_> {
                 Subject::Cell(cell) if self.page.told.cells.contains(&cell) => {
                     if changed.whole {
                         self.page.told.forget(cell);
-                        self.page.push(FeedItem::CellGone(cell), 0);
+                        self.page.push(FeedItem::CellGone(cell), NAME);
                     } else {
                         cells.insert(cell);
                     }
@@ -155,7 +161,7 @@ impl Reading<'_> {
                 }
                 Some(_) => {}
                 None if moved.contains(&customer) => {
-                    self.page.push(FeedItem::CustomerGone(customer), 0);
+                    self.page.push(FeedItem::CustomerGone(customer), NAME);
                 }
                 None => {}
             }

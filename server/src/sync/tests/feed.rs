@@ -18,7 +18,7 @@ use crate::{
 use gridcrew_sync_protocol::{
     code::Code,
     digest::Digest,
-    feed::{FeedItem, FeedPage, OrderItem},
+    feed::{Closed, FeedItem, FeedPage, OrderItem},
     ids::{CellId, CustomerId, OrderId, PersonId},
     journal::{Entry, EntryId, Seq},
     order::{OrderState, Sourced, fold},
@@ -42,18 +42,18 @@ const MANAGERS: usize = 3;
 const CELLS: usize = 4;
 
 /// The territory and the truth about it, told apart from the code under test.
-struct Ground {
-    world: World,
-    devices: Vec<Device>,
-    cells: Vec<CellId>,
+pub(super) struct Ground {
+    pub(super) world: World,
+    pub(super) devices: Vec<Device>,
+    pub(super) cells: Vec<CellId>,
     areas: Vec<(Uuid, usize)>,
     customers: Vec<(CustomerId, usize)>,
     roles: Vec<(usize, usize)>,
-    orders: Vec<(OrderId, u32, usize, usize)>,
+    pub(super) orders: Vec<(OrderId, u32, usize, usize)>,
 }
 
 impl Ground {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let world = World::new().await;
         let mut devices = Vec::new();
         for n in 0..MANAGERS {
@@ -119,7 +119,7 @@ impl Ground {
         self.areas.push((area, n));
     }
 
-    async fn set_roles(&mut self, n: usize, a: usize, b: usize) {
+    pub(super) async fn set_roles(&mut self, n: usize, a: usize, b: usize) {
         self.world.fixture.pass(Millis(10));
         let app = &self.world.fixture.app;
         let (now, station, cell) = (app.now().0, self.world.station.0, self.cells[n]);
@@ -182,7 +182,7 @@ impl Ground {
         self.areas[n].1 = to;
     }
 
-    async fn put_customer(&mut self, existing: Option<usize>, area: usize) {
+    pub(super) async fn put_customer(&mut self, existing: Option<usize>, area: usize) {
         let app = &self.world.fixture.app;
         let id = existing.map_or_else(|| app.new_id(), |n| self.customers[n].0.0);
         let row = customer::ActiveModel {
@@ -193,6 +193,7 @@ impl Ground {
             name: Set("A customer".to_owned()),
             phone: Set("1".to_owned()),
             address: Set("A street".to_owned()),
+            meter_no: Set("M1".to_owned()),
             lon: Set(None),
             lat: Set(None),
         };
@@ -216,7 +217,7 @@ impl Ground {
         }
     }
 
-    async fn order(&mut self, owner: usize, cell: usize) {
+    pub(super) async fn order(&mut self, owner: usize, cell: usize) {
         let order = self
             .world
             .order(self.devices[owner].person, Some(self.cells[cell]))
@@ -233,7 +234,7 @@ impl Ground {
         self.orders[n] = (order, term + 1, owner, cell);
     }
 
-    async fn work(&mut self, device: usize, n: usize, closes: bool) {
+    pub(super) async fn work(&mut self, device: usize, n: usize, closes: bool) {
         let (order, term, ..) = self.orders[n];
         let now = self.world.fixture.app.now();
         let device = &mut self.devices[device];
@@ -266,6 +267,8 @@ struct Model {
     orders: BTreeMap<OrderId, BTreeMap<EntryId, Vec<u8>>>,
     /// The number to call and the salt, as told last.
     numbers: BTreeMap<OrderId, (String, usize)>,
+    /// Orders that are held in brief.
+    closed: BTreeMap<OrderId, Closed>,
     /// Orders that are being told whole, in parts.
     in_parts: BTreeSet<OrderId>,
     introduced: bool,
@@ -279,6 +282,7 @@ impl Model {
             customers: BTreeMap::new(),
             orders: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            closed: BTreeMap::new(),
             in_parts: BTreeSet::new(),
             introduced: false,
         }
@@ -306,7 +310,7 @@ impl Model {
                 assert_eq!(me.colleagues.len(), MANAGERS - 1);
                 self.introduced = true;
             }
-            FeedItem::Template(_) => {}
+            FeedItem::Template(_) | FeedItem::PromptCards(_) => {}
             FeedItem::Cell(cell) => {
                 self.cells.insert(cell.id, cell);
             }
@@ -323,16 +327,25 @@ impl Model {
                 };
                 let gone: Vec<_> = self.orders.keys().copied().filter(theirs).collect();
                 self.orders.retain(|order, _| !gone.contains(order));
+                let me = Some(Owner::Person(device.person));
+                self.closed
+                    .retain(|_, closed| closed.cell != Some(cell) || closed.owner == me);
             }
             FeedItem::Customer(customer) => {
                 self.customers.insert(customer.id, customer.cell);
+            }
+            FeedItem::Customers(table) => {
+                let told = table.0.into_iter();
+                self.customers.extend(told.map(|one| (one.id, one.cell)));
             }
             FeedItem::CustomerGone(customer) => {
                 self.customers.remove(&customer);
             }
             FeedItem::Order(item) => self.order(device, &item),
+            FeedItem::Closed(closed) => self.close(ground, closed),
             FeedItem::OrderGone(order) => {
                 self.orders.remove(&order);
+                self.closed.remove(&order);
             }
             FeedItem::StartOver => {
                 let told = self.told.take();
@@ -351,11 +364,16 @@ impl Model {
         self.numbers.insert(item.order, number);
         if item.whole {
             self.orders.insert(item.order, BTreeMap::new());
+            self.closed.remove(&item.order);
         }
-        let entries = self
-            .orders
-            .get_mut(&item.order)
-            .expect("a part of an order comes only to who holds the rest");
+        // Or to who holds it in brief, and is told so anew behind it.
+        let entries = match self.closed.contains_key(&item.order) {
+            true => self.orders.entry(item.order).or_default(),
+            false => self
+                .orders
+                .get_mut(&item.order)
+                .expect("a part of an order comes only to who holds the rest"),
+        };
         let told_whole = item.whole || self.in_parts.contains(&item.order);
         for entry in &item.entries {
             assert!(told_whole || entry.id.journal != device.journal);
@@ -377,6 +395,19 @@ impl Model {
                 entries.insert(id, bytes.clone());
             }
         }
+    }
+
+    fn close(&mut self, ground: &Ground, closed: Closed) {
+        assert!(closed.details.salt.is_empty());
+        let entries = self.orders.get(&closed.order);
+        let whole = entries.is_some_and(|entries| {
+            entries.len() >= closed.count as usize && state(ground, entries).is_some()
+        });
+        if whole {
+            return;
+        }
+        self.orders.remove(&closed.order);
+        self.closed.insert(closed.order, closed);
     }
 
     /// Compares what is held with what the person may see.
@@ -404,11 +435,19 @@ impl Model {
             let in_scope = *owner == device || mine.contains(cell);
             let age = ground.world.fixture.app.now().0 - row.accepted_at;
             let old = row.status == "returned" && age > 30 * 86_400_000;
-            match self.orders.get(order) {
-                Some(_) if !in_scope => panic!("holds an order that is out of scope"),
-                None if in_scope && !old => panic!("misses an order that is in scope"),
-                None => {}
-                Some(held) => {
+            let past = row.status == "returned" && age > 86_400_000;
+            match (self.orders.get(order), self.closed.get(order)) {
+                (Some(_), _) | (_, Some(_)) if !in_scope => {
+                    panic!("holds an order that is out of scope")
+                }
+                (None, Some(closed)) => {
+                    assert!(past, "holds in brief what is not of the past");
+                    assert_eq!(i64::from(closed.count), row.entry_count);
+                    assert_eq!(closed.details.contact_phone, "*******8000");
+                }
+                (None, None) if in_scope && !old => panic!("misses an order that is in scope"),
+                (None, None) => {}
+                (Some(held), _) => {
                     let whole = *owner == device && row.status != "returned";
                     let (number, salt) = &self.numbers[order];
                     let expected = if whole { "13800138000" } else { "*******8000" };

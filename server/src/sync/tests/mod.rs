@@ -2,5 +2,6 @@
 
 mod aside;
 mod feed;
+mod first_sync;
 mod push;
 pub(crate) mod world;

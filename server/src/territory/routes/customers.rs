@@ -44,6 +44,10 @@ pub struct CustomerInput {
     /// The service address, up to 300 characters.
     #[serde(default)]
     pub address: String,
+    /// The asset number of the meter, up to 32 characters; full-width digits are read as
+    /// plain ones.
+    #[serde(default)]
+    pub meter_no: String,
     /// The code of the station area that supplies him.
     pub station_area: String,
     /// Where he is, with its datum, if known.
@@ -54,11 +58,11 @@ pub struct CustomerInput {
 impl CustomerInput {
     fn check(self) -> Result<NewCustomer, Problem> {
         let position = self.position.as_ref().map(PositionInput::check).transpose();
-        let account_no = text("account_no", &account_no(&self.account_no), 1, 32)?;
+        let account = text("account_no", &account_no(&self.account_no), 1, 32)?;
         let placed = |error: PositionError| {
             let problem = Problem::from(error);
             Problem {
-                detail: format!("Account {account_no:?}: {}", problem.detail),
+                detail: format!("Account {account:?}: {}", problem.detail),
                 ..problem
             }
         };
@@ -67,8 +71,10 @@ impl CustomerInput {
             name: text("name", &self.name, 0, 100)?,
             phone: text("phone", &self.phone, 0, 40)?,
             address: text("address", &self.address, 0, 300)?,
+            // Written in one way, as an account number is.
+            meter_no: text("meter_no", &account_no(&self.meter_no), 0, 32)?,
             station_area: self.station_area,
-            account_no,
+            account_no: account,
         })
     }
 }
@@ -179,6 +185,8 @@ pub struct CustomerFound {
     pub phone_masked: bool,
     /// The service address.
     pub address: String,
+    /// The asset number of the meter; empty when it is not known.
+    pub meter_no: String,
     /// The station that serves him.
     pub station: OrgId,
     /// The station area that supplies him.
@@ -227,6 +235,7 @@ pub(super) async fn find_customer(
         phone,
         phone_masked,
         address: customer.address,
+        meter_no: customer.meter_no,
         station: OrgId(customer.station_id),
         station_area: StationAreaId(customer.station_area_id),
         cell: area.and_then(|area| area.cell_id).map(CellId),

@@ -31,6 +31,8 @@ pub struct NewCustomer {
     pub phone: String,
     /// The service address.
     pub address: String,
+    /// The asset number of the meter; empty when it is not known.
+    pub meter_no: String,
     /// The code of the station area that supplies him.
     pub station_area: String,
     /// Where he is, if known.
@@ -187,6 +189,7 @@ fn row(id: Uuid, station: OrgId, area: Uuid, new: &NewCustomer) -> customer::Mod
         name: new.name.clone(),
         phone: new.phone.clone(),
         address: new.address.clone(),
+        meter_no: new.meter_no.clone(),
         lon: new.position.map(Wgs84::lon),
         lat: new.position.map(Wgs84::lat),
     }
@@ -201,6 +204,7 @@ async fn store(tx: &DatabaseTransaction, rows: Vec<customer::ActiveModel>) -> Re
         customer::Column::Name,
         customer::Column::Phone,
         customer::Column::Address,
+        customer::Column::MeterNo,
         customer::Column::Lon,
         customer::Column::Lat,
     ];
