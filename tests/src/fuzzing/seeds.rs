@@ -9,6 +9,7 @@ use super::files::ExportFile;
 use ed25519_dalek::{Signer, SigningKey};
 use gridcrew_server::trace::manifest::{self, JournalLine, Manifest, OrderLine, PhotoLine};
 use gridcrew_sync_protocol::{
+    diagnostics::Diagnostics,
     digest::Digest,
     enrol::{EnrolRequest, Tokens},
     feed::{Cell, Colleague, Customer, FeedEntry, FeedItem, FeedPage, Me, OrderItem},
@@ -547,7 +548,25 @@ fn manifests() -> Vec<(&'static str, Vec<u8>)> {
         ("asked-packed", wire::pack(&asked)),
         ("held", wire::encode(&held_photos())),
         ("reopen", wire::encode(&reopen)),
+        ("stands", wire::encode(&stands())),
     ]
+}
+
+fn stands() -> Diagnostics {
+    Diagnostics {
+        time: TimeEvidence::of_server(NOW),
+        program: "gridcrew-handheld/0.1.0".to_owned(),
+        store_version: 1,
+        records_waiting: 12,
+        waiting_since: Some(NOW),
+        records_parked: 1,
+        photos_waiting: 3,
+        photos_refused: 1,
+        photos_damaged: 0,
+        free_bytes: Some(3 << 30),
+        disagreeing: vec![ORDER],
+        findings: vec!["the store was damaged and set aside".to_owned()],
+    }
 }
 
 /// An export of the order, as the server writes one.

@@ -2,6 +2,7 @@
 
 use gridcrew_mobile_core::from_outside::{FeedReader, HttpReply, Reply, understood};
 use gridcrew_sync_protocol::{
+    diagnostics::{Diagnostics, MAX_DIAGNOSTICS_BYTES},
     digest::Digest,
     enrol::{EnrolReply, Tokens},
     feed::{FeedEntry, FeedPage, MAX_PAGE_BYTES},
@@ -78,7 +79,7 @@ pub fn fold(bytes: &[u8]) -> bool {
     if let Some(state) = &state {
         same_again(state);
     }
-    let given = state.as_ref().map(|state| wire::encode(state));
+    let given = state.as_ref().map(wire::encode);
     records.reverse();
     records.extend_from_within(..);
     let other = fold_records(template, &records).map(|state| wire::encode(&state));
@@ -192,7 +193,8 @@ fn holds_once(receipt: &Receipt) {
     assert!(!both, "one signature for two receipts");
 }
 
-/// What both sides say of photos that are held, and of a journal that is opened anew.
+/// What both sides say of photos that are held, of a journal that is opened anew, and of how a
+/// handheld stands: what is within the limits of that is also within its bytes.
 pub fn manifests(bytes: &[u8]) -> bool {
     let request = read::<HeldRequest>(bytes, MAX_BATCH_BYTES);
     if let Some(request) = &request {
@@ -202,5 +204,16 @@ pub fn manifests(bytes: &[u8]) -> bool {
     }
     let reply = read::<HeldReply>(bytes, MAX_BATCH_BYTES);
     let reopen = read::<ReopenRequest>(bytes, MAX_BATCH_BYTES);
-    request.is_some() || reply.is_some() || reopen.is_some()
+    let stands = read::<Diagnostics>(bytes, MAX_BATCH_BYTES);
+    if let Some(stands) = &stands {
+        let cut = stands.clone().within_limits();
+        for kept in [stands, &cut] {
+            let fits = wire::encode(kept).len() <= MAX_DIAGNOSTICS_BYTES;
+            assert!(
+                fits || !kept.is_within_limits(),
+                "within limits, but too long"
+            );
+        }
+    }
+    request.is_some() || reply.is_some() || reopen.is_some() || stands.is_some()
 }

@@ -11,7 +11,7 @@ use actix_web::{
     HttpResponse, get, post,
     web::{Data, Json, Path},
 };
-use gridcrew_sync_protocol::diagnostics::Diagnostics;
+use gridcrew_sync_protocol::{diagnostics::Diagnostics, wire};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
@@ -34,7 +34,9 @@ pub(in crate::sync) async fn sync_diagnostics(
 ) -> Result<HttpResponse, Problem> {
     let handheld = of_caller(&app, &caller).await?;
     check(&body.value)?;
-    let (packed, now) = (body.raw.to_vec(), caller.now);
+    // Packed anew: what a newer handheld adds is left out, so that what is kept stays within
+    // the limit under which it is read again.
+    let (packed, now) = (wire::pack(&body.value), caller.now);
     app.store
         .write(move |tx| Box::pin(async move { keep(tx, &handheld, packed, now).await }))
         .await?;

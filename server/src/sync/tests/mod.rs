@@ -1,6 +1,7 @@
 //! Pushes and feeds against a real database in a temporary folder.
 
 mod aside;
+mod diagnostics;
 mod feed;
 mod first_sync;
 mod push;
