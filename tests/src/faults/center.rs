@@ -21,6 +21,7 @@ use crate::{
     failure::ensure,
     raw::{RawHandheld, location, offset_of, picture},
     server::Server,
+    township::order,
 };
 use gridcrew_sync_protocol::{digest::Digest, media::MediaKind, push::PushOutcome};
 use std::{fs, path::PathBuf, time::Duration};
@@ -90,7 +91,7 @@ pub async fn sweep(
         _ => FILES.to_vec(),
     };
     let mut points = Points::of(&calls, fault, extent, PATIENCE);
-    while let Some(point) = points.next() {
+    while let Some(point) = points.next_point() {
         let work = Work::make(ground, &mut hand, deed).await?;
         let attached = attach(ground, strace, &point).await?;
         let answered = timeout(ANSWER_WITHIN, work.attempt(&mut hand)).await;
@@ -132,6 +133,24 @@ pub async fn sweep(
             tally.wrong(format!("{point}: does not heal: {failure}"));
             ground.scene.server.kill_and_start().await?;
             work.until_held(ground, &mut hand).await?;
+        }
+        // A refusal, which is rolled back, and then a look from outside: an answer may not
+        // rest on a transaction that nobody commits.
+        if fault != Fault::Kill {
+            let township = &ground.scene.township;
+            let other = order(township.station, "95598", "fault-1", None, "something else");
+            if let Err(failure) = township
+                .intake(&other)
+                .await?
+                .refused(409, "order.conflict")
+            {
+                tally.wrong(format!("{point}, and then: {failure}"));
+            }
+            check_received(ground, &mut tally).await?;
+            if !tally.is_clean() {
+                tally.wrong(format!("(after {point})"));
+                break;
+            }
         }
     }
     ground.judge(&mut tally).await?;
@@ -283,7 +302,7 @@ pub async fn sweep_chunks(
     hand.push_on(&[hand.opening()]).await?;
     let calls = ["write", "fsync", "ftruncate"];
     let mut points = Points::of(&calls, fault, extent, 1);
-    while let Some(point) = points.next() {
+    while let Some(point) = points.next_point() {
         let work = Work::make(ground, &mut hand, Deed::Upload).await?;
         let photo = work.photo.as_deref().unwrap_or_default();
         let (digest, length) = (Digest::of(photo), photo.len() as u64);
@@ -352,7 +371,7 @@ pub async fn sweep_start(
     let data = ground.scene.folder.path().join("empty");
     let log = ground.scene.folder.path().join("server.strace");
     let mut points = Points::of(FILES, fault, extent, 1);
-    while let Some(point) = points.next() {
+    while let Some(point) = points.next_point() {
         let data = if empty {
             drop(fs::remove_dir_all(&data));
             fs::create_dir_all(&data)?;
