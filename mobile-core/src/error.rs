@@ -207,8 +207,13 @@ fn list_missing(missing: &[Missing]) -> String {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
+        // No room for the index of the log is a full disk too, by another name.
+        let no_room = error
+            .sqlite_error()
+            .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull(error.to_string()),
+            _ if no_room => Self::DiskFull(error.to_string()),
             _ => Self::Storage(error.to_string()),
         }
     }

@@ -64,14 +64,9 @@ async fn a_handheld_that_is_killed_while_it_syncs_loses_and_doubles_nothing() ->
     let Some(strace) = strace().await? else {
         return Ok(());
     };
+    let mut ground = ground().await?;
     let extent = Extent::part(17, WITHIN);
-    let sweep = field::sweep(
-        &mut ground().await?,
-        &strace,
-        Deed::Sync,
-        Fault::Kill,
-        extent,
-    );
+    let sweep = field::sweep(&mut ground, &strace, Deed::Sync, Fault::Kill, extent);
     clean(&sweep.await?, 5)
 }
 

@@ -40,8 +40,32 @@ impl Store {
     }
 
     /// Does `work` in one immediate transaction, which is durable when this returns, and
-    /// undone when `work` fails.
+    /// undone when it fails.
     pub(crate) fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let done = self.transact(work);
+        if matches!(done, Err(Error::Storage(_) | Error::DiskFull(_))) {
+            self.empty_log();
+        }
+        done
+    }
+
+    /// After a disk that failed in the middle of a commit, the whole transaction may stand
+    /// in the log all the same. Nobody reads it there but the next to open the store: after
+    /// a kill, what was said not to be recorded would be. So what is good in the log goes
+    /// into the store, and the log is cut.
+    fn empty_log(&self) {
+        let emptied = self
+            .db
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = emptied {
+            tracing::warn!(%error, "the log of a failed write cannot be cut");
+        }
+    }
+
+    fn transact<T>(
         &mut self,
         work: impl FnOnce(&Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {

@@ -6,7 +6,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DbErr,
     Statement,
     sqlx::{
-        self,
+        self, Connection,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
@@ -110,6 +110,20 @@ async fn connect_sqlite(
                 .pragma("cache_size", "-16000")
                 .pragma("temp_store", "memory")
                 .pragma("wal_autocheckpoint", checkpoint_at_pages)
+        })
+        // After a fault of the disk SQLite rolls back by itself and sqlx still counts the
+        // transaction as begun. Whatever is written next over that connection is then no
+        // transaction but a savepoint, and after the next refusal one that nobody ever
+        // commits: it would be answered, and gone with the process. So a connection that
+        // does not come back at rest is closed (`docs/faults.md`).
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    // What was queued is done before this is answered.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
         });
     Database::connect(options).await
 }

@@ -39,7 +39,11 @@ impl Store {
                     Ok(value)
                 }
                 Err(problem) => {
-                    transaction.rollback().await?;
+                    // SQLite has rolled back by itself after a fault of the disk and refuses
+                    // to do it twice; what went wrong is the problem, not this.
+                    if let Err(error) = transaction.rollback().await {
+                        tracing::warn!(%error, "a transaction could not be rolled back");
+                    }
                     Err(problem)
                 }
             }

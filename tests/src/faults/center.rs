@@ -21,6 +21,7 @@ use crate::{
     failure::ensure,
     raw::{RawHandheld, location, offset_of, picture},
     server::Server,
+    township::order,
 };
 use gridcrew_sync_protocol::{digest::Digest, media::MediaKind, push::PushOutcome};
 use std::{fs, path::PathBuf, time::Duration};
@@ -90,7 +91,7 @@ pub async fn sweep(
         _ => FILES.to_vec(),
     };
     let mut points = Points::of(&calls, fault, extent, PATIENCE);
-    while let Some(point) = points.next() {
+    while let Some(point) = points.next_point() {
         let work = Work::make(ground, &mut hand, deed).await?;
         let attached = attach(ground, strace, &point).await?;
         let answered = timeout(ANSWER_WITHIN, work.attempt(&mut hand)).await;
@@ -132,6 +133,24 @@ pub async fn sweep(
             tally.wrong(format!("{point}: does not heal: {failure}"));
             ground.scene.server.kill_and_start().await?;
             work.until_held(ground, &mut hand).await?;
+        }
+        // A refusal, which is rolled back, and then a look from outside: an answer may not
+        // rest on a transaction that nobody commits.
+        if fault != Fault::Kill {
+            let township = &ground.scene.township;
+            let other = order(township.station, "95598", "fault-1", None, "something else");
+            if let Err(failure) = township
+                .intake(&other)
+                .await?
+                .refused(409, "order.conflict")
+            {
+                tally.wrong(format!("{point}, and then: {failure}"));
+            }
+            check_received(ground, &mut tally).await?;
+            if !tally.is_clean() {
+                tally.wrong(format!("(after {point})"));
+                break;
+            }
         }
     }
     ground.judge(&mut tally).await?;
@@ -283,7 +302,7 @@ pub async fn sweep_chunks(
     hand.push_on(&[hand.opening()]).await?;
     let calls = ["write", "fsync", "ftruncate"];
     let mut points = Points::of(&calls, fault, extent, 1);
-    while let Some(point) = points.next() {
+    while let Some(point) = points.next_point() {
         let work = Work::make(ground, &mut hand, Deed::Upload).await?;
         let photo = work.photo.as_deref().unwrap_or_default();
         let (digest, length) = (Digest::of(photo), photo.len() as u64);
@@ -352,15 +371,15 @@ pub async fn sweep_start(
     let data = ground.scene.folder.path().join("empty");
     let log = ground.scene.folder.path().join("server.strace");
     let mut points = Points::of(FILES, fault, extent, 1);
-    while let Some(point) = points.next() {
-        let data = if empty {
+    while let Some(point) = points.next_point() {
+        let (data, half) = if empty {
             drop(fs::remove_dir_all(&data));
             fs::create_dir_all(&data)?;
-            &data
+            (&data, None)
         } else {
-            half_an_upload(ground, &mut hand).await?;
+            let half = half_an_upload(ground, &mut hand).await?;
             ground.scene.server.kill().await?;
-            &own
+            (&own, Some(half))
         };
         let mut server = Server::on(data, None)?;
         server.trace_next_start(strace, &point, &log);
@@ -369,7 +388,9 @@ pub async fn sweep_start(
             server.kill().await?;
         }
         drop(server);
-        let hit = point.happened(&log)?;
+        // One that was ready was killed by this hand, not by the fault.
+        let killed_here = fault == Fault::Kill && started.is_ok();
+        let hit = !killed_here && point.happened(&log)?;
         points.happened(hit);
         tally.points += 1;
         tally.hits += u32::from(hit);
@@ -392,8 +413,12 @@ pub async fn sweep_start(
             if schema(&url).await? != wanted {
                 tally.wrong(format!("{point}: another schema"));
             }
-        } else {
+        }
+        if let Some(photo) = half {
             ground.scene.server.start().await?;
+            hand.upload_until_held(&photo).await?;
+            ground.ledger.received(&Digest::of(&photo).to_string());
+            tally.confirm(true);
         }
     }
     if !empty {
@@ -402,18 +427,18 @@ pub async fn sweep_start(
     Ok(tally)
 }
 
-/// Leaves an upload with half of its bytes.
-async fn half_an_upload(ground: &mut Ground, hand: &mut RawHandheld) -> Fallible<()> {
+/// Leaves an upload with half of its bytes; gives the photo.
+async fn half_an_upload(ground: &mut Ground, hand: &mut RawHandheld) -> Fallible<Vec<u8>> {
     let work = Work::make(ground, hand, Deed::Upload).await?;
-    let photo = work.photo.as_deref().unwrap_or_default();
-    let (digest, length) = (Digest::of(photo), photo.len() as u64);
+    let photo = work.photo.unwrap_or_default();
+    let (digest, length) = (Digest::of(&photo), photo.len() as u64);
     let begun = hand
         .begin_upload(digest, digest, MediaKind::Original, length)
         .await?;
-    let sent = hand
-        .send_bytes(&location(&begun)?, 0, &photo[..photo.len() / 2])
-        .await?;
-    ensure(sent.status == 204, || sent.said())
+    let half = photo.get(..photo.len() / 2).unwrap_or_default();
+    let sent = hand.send_bytes(&location(&begun)?, 0, half).await?;
+    ensure(sent.status == 204, || sent.said())?;
+    Ok(photo)
 }
 
 /// The schema of a database, as SQLite tells it.

@@ -12,15 +12,15 @@ use std::{
     process::{Output, Stdio},
     time::Duration,
 };
-use tokio::{process::Command, time::timeout};
+use tokio::{
+    process::Command,
+    time::{sleep, timeout},
+};
 
 /// How long one command may take.
 const WITHIN: Duration = Duration::from_secs(120);
 /// What it prints before the identity of what it saved.
 const SAVED: &str = "recorded on this device, waiting to be sent: ";
-/// What the executor says when it cannot write to the counter by which its threads wake one
-/// another. That is a `write` as well, so sweeps meet it; but no disk can make it fail.
-const WAKING: &str = "failed to wake I/O driver";
 /// What a program ends with that panicked.
 const PANICKED: i32 = 101;
 
@@ -72,7 +72,6 @@ impl Ran {
     pub fn fault(&self, injection: Option<&Injection>) -> Option<String> {
         let killed = injection.is_some_and(|injection| injection.fault == Fault::Kill);
         match self.code {
-            Some(PANICKED) if self.err.contains(WAKING) => None,
             Some(PANICKED) => Some(format!("panicked: {}", first_lines(&self.err))),
             Some(0) => None,
             Some(_) if self.err.trim().is_empty() => Some("failed without a word".to_owned()),
@@ -142,7 +141,30 @@ impl Cli {
         Ok(ran(&output, injection.happened(&self.log)?))
     }
 
-    async fn output(&self, mut command: Command, arguments: &[&str]) -> Fallible<Output> {
+    /// Runs a command and kills it after so long, if it has not ended by then; then does
+    /// `next` before anything is read of what it said.
+    ///
+    /// # Errors
+    /// When it cannot be run, or what `next` fails with.
+    pub async fn run_and_kill(
+        &self,
+        arguments: &[&str],
+        after: Duration,
+        next: impl Future<Output = Fallible<()>>,
+    ) -> Fallible<Ran> {
+        let mut child = self
+            .prepared(Command::new(&self.program), arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        sleep(after).await;
+        child.start_kill()?;
+        child.wait().await?;
+        next.await?;
+        Ok(ran(&child.wait_with_output().await?, true))
+    }
+
+    fn prepared(&self, mut command: Command, arguments: &[&str]) -> Command {
         command
             .args(["--lang", "en", "--data"])
             .arg(&self.folder)
@@ -150,6 +172,11 @@ impl Cli {
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        command
+    }
+
+    async fn output(&self, command: Command, arguments: &[&str]) -> Fallible<Output> {
+        let mut command = self.prepared(command, arguments);
         let output = timeout(WITHIN, command.output()).await;
         let late = |_| Failure::new(format!("{arguments:?} did not end within {WITHIN:?}"));
         Ok(output.map_err(late)??)

@@ -46,8 +46,11 @@ impl Disk {
         std::fs::create_dir_all(&mounted_at)?;
         let disk = Self { image, mounted_at };
         let image = disk.image.display().to_string();
-        // Nothing kept back for root, which is who does this: full is full.
-        if let Err(failure) = run(&["mkfs.ext4", "-q", "-F", "-m", "0", &image]).await {
+        // Nothing kept back for root, which is who does this: full is full. Blocks as large
+        // as a page of memory, as everywhere but in small images: SQLite counts on it when
+        // it makes room for its shared memory.
+        let make = ["mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", &image];
+        if let Err(failure) = run(&make).await {
             return Ok(Err(failure.to_string()));
         }
         match disk.mount().await {

@@ -35,12 +35,21 @@ impl Deed {
         }
     }
 
-    fn calls(self) -> Vec<&'static str> {
+    fn calls(self, fault: Fault) -> Vec<&'static str> {
         match self {
             Self::Record | Self::Photo => DISK.to_vec(),
-            Self::Sync => [DISK, WIRE].concat(),
+            Self::Sync => talking(fault),
         }
     }
+}
+
+/// The calls of a program that talks. Its executor's threads wake one another by a `write`
+/// that no disk can make fail, so that call is killed at, but not failed.
+fn talking(fault: Fault) -> Vec<&'static str> {
+    let all = DISK.iter().chain(WIRE);
+    all.filter(|call| fault == Fault::Kill || **call != "write")
+        .copied()
+        .collect()
 }
 
 /// What a sweep is called.
@@ -61,9 +70,9 @@ pub async fn sweep(
     extent: Extent,
 ) -> Fallible<Tally> {
     let mut tally = Tally::of(name(deed, fault));
-    let calls = deed.calls();
+    let calls = deed.calls(fault);
     let mut points = Points::of(&calls, fault, extent, 1);
-    while let Some(point) = points.next() {
+    while let Some(point) = points.next_point() {
         let by = Some((strace, &point));
         let ran = match deed {
             Deed::Record => ground.note(by).await?,
@@ -113,7 +122,7 @@ pub async fn sweep_making(
     let folder = ground.scene.folder.path().join("made");
     let cli = Cli::on(&folder)?;
     let mut points = Points::of(DISK, fault, extent, 1);
-    while let Some(point) = points.next() {
+    while let Some(point) = points.next_point() {
         drop(fs::remove_dir_all(&folder));
         let ran = cli.run_with(strace, &point, &["status"]).await?;
         points.happened(ran.hit);
@@ -150,9 +159,9 @@ pub async fn sweep_enrolment(
     let cli = Cli::on(&folder)?;
     let owner = ground.scene.owner(ground.order).await?;
     let (township, url) = (&ground.scene.township, ground.scene.server.url()?);
-    let calls = [DISK, WIRE].concat();
+    let calls = talking(fault);
     let mut points = Points::of(&calls, fault, extent, 1);
-    while let Some(point) = points.next() {
+    while let Some(point) = points.next_point() {
         drop(fs::remove_dir_all(&folder));
         let code = township.enrolment_code(owner).await?;
         let enrol = ["enrol", "--server", &url, "--code", &code];

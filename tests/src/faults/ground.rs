@@ -14,6 +14,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// How often a sync is run until everything is with the server.
@@ -86,10 +87,8 @@ impl Ground {
     /// # Errors
     /// When the command cannot be run.
     pub async fn note(&mut self, fault: Option<(&Strace, &Injection)>) -> Fallible<Ran> {
-        let mark = self.mark();
-        self.ledger.attempt(&mark, None);
-        let order = self.order.to_string();
-        let ran = self.run(fault, &["note", &order, &mark]).await?;
+        let (mark, arguments) = self.a_note();
+        let ran = self.run(fault, &words(&arguments)).await?;
         self.heard(&mark, &ran);
         Ok(ran)
     }
@@ -99,6 +98,42 @@ impl Ground {
     /// # Errors
     /// When the command cannot be run.
     pub async fn step(&mut self, fault: Option<(&Strace, &Injection)>) -> Fallible<Ran> {
+        let (mark, arguments) = self.a_step()?;
+        let ran = self.run(fault, &words(&arguments)).await?;
+        self.heard(&mark, &ran);
+        Ok(ran)
+    }
+
+    /// Attempts a note, or a step with a photo, and kills the handheld after so long; then
+    /// does `next`. What it had said by then is confirmed.
+    ///
+    /// # Errors
+    /// When the command cannot be run, or what `next` fails with.
+    pub async fn cut_off(
+        &mut self,
+        photo: bool,
+        after: Duration,
+        next: impl Future<Output = Fallible<()>>,
+    ) -> Fallible<Ran> {
+        let (mark, arguments) = if photo { self.a_step()? } else { self.a_note() };
+        let ran = self
+            .cli
+            .run_and_kill(&words(&arguments), after, next)
+            .await?;
+        self.heard(&mark, &ran);
+        Ok(ran)
+    }
+
+    /// The command of a note that is attempted, and its mark.
+    fn a_note(&mut self) -> (String, Vec<String>) {
+        let mark = self.mark();
+        self.ledger.attempt(&mark, None);
+        let arguments = vec!["note".to_owned(), self.order.to_string(), mark.clone()];
+        (mark, arguments)
+    }
+
+    /// The command of a step with a new photo that is attempted, and its mark.
+    fn a_step(&mut self) -> Fallible<(String, Vec<String>)> {
         self.next += 1;
         let bytes = picture(self.next)?;
         let path = self.scene.folder.path().join("taken.jpg");
@@ -117,9 +152,7 @@ impl Ground {
             "--at",
             "116.605,32.85,WGS-84,8",
         ];
-        let ran = self.run(fault, &arguments).await?;
-        self.heard(&mark, &ran);
-        Ok(ran)
+        Ok((mark, arguments.map(str::to_owned).to_vec()))
     }
 
     /// Runs a sync, with a fault if one is given.
@@ -310,7 +343,10 @@ impl Ground {
         fs::create_dir_all(&export)?;
         let to = export.display().to_string();
         let server = &self.scene.server;
-        server.run(&["trace export", "--all", "--to", &to]).await?;
+        if let Err(failure) = server.run(&["trace export", "--all", "--to", &to]).await {
+            tally.wrong(format!("the trace cannot be exported: {failure}"));
+            return Ok(());
+        }
         let (verified, said) = server.run_bare(&["trace", "verify", &to]).await?;
         if !verified {
             tally.wrong(format!("the trace does not verify: {said}"));
@@ -329,6 +365,10 @@ impl Ground {
         self.scene.server.gone().await?;
         self.scene.server.start().await
     }
+}
+
+fn words(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
 }
 
 /// K1.

@@ -38,7 +38,7 @@ pub async fn sweep(
     for file in FILES {
         let path = ground.cli.folder.join(file);
         let mut points = Points::of(CALLS, fault, extent, 1);
-        while let Some(point) = points.next() {
+        while let Some(point) = points.next_point() {
             // The log is there once something was written.
             let before = next(ground);
             let id = handheld.note(ground.order, &before, None)?;

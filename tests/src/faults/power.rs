@@ -1,6 +1,10 @@
 //! The power goes: the file system is shut down in the middle of the work, with or without
 //! its journal flushed, and mounted again. What was confirmed is there; what was only
 //! written need not be.
+//!
+//! The process is killed first and the disk shut down right after, as the power takes both
+//! at once: a process that lived on could be told by a disk that is being shut down that
+//! something is durable, and say so.
 
 use super::{
     disk::{Disk, Flush},
@@ -62,23 +66,11 @@ async fn handheld_rounds(
         } else {
             Flush::Journal
         };
-        let pause = Duration::from_micros(u64::from(round % 25) * 2_000);
-        let cut = async {
-            tokio::time::sleep(pause).await;
-            disk.shut_down(flush).await
-        };
-        let (ran, cut) = if round % 3 == 1 {
-            tokio::join!(ground.step(None), cut)
-        } else {
-            tokio::join!(ground.note(None), cut)
-        };
-        cut?;
-        let ran = ran?;
+        let pause = Duration::from_micros(u64::from(round % 30) * 2_000);
+        let ran = ground
+            .cut_off(round % 3 == 1, pause, disk.shut_down(flush))
+            .await?;
         tally.confirm(ran.saved().is_some());
-        tally.refused += u32::from(!ran.done());
-        if let Some(wrong) = ran.fault(None) {
-            tally.wrong(format!("round {round}: {wrong}"));
-        }
         disk.come_back().await?;
         tally.points += 1;
         tally.hits += 1;
@@ -209,8 +201,10 @@ async fn server_rounds(
             Flush::Journal
         };
         let pause = Duration::from_micros(u64::from(round % 25) * 500);
+        let server = &mut ground.scene.server;
         let cut = async {
             tokio::time::sleep(pause).await;
+            server.kill().await?;
             disk.shut_down(flush).await
         };
         let (held, sent, cut) = tokio::join!(hand.outcome(&batch), hand.upload(&photo), cut);
@@ -224,7 +218,6 @@ async fn server_rounds(
         if sent.is_ok() {
             ground.ledger.received(&digest.to_string());
         }
-        ground.scene.server.kill().await?;
         disk.come_back().await?;
         tally.points += 1;
         tally.hits += 1;

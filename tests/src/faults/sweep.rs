@@ -91,7 +91,7 @@ impl<'a> Points<'a> {
     }
 
     /// The next point, or `None` when there is no more or the time is over.
-    pub fn next(&mut self) -> Option<Injection> {
+    pub fn next_point(&self) -> Option<Injection> {
         if self.extent.is_over() {
             return None;
         }
@@ -128,7 +128,7 @@ mod tests {
         };
         let mut points = Points::of(&calls, Fault::Kill, extent, 1);
         let mut walked = Vec::new();
-        while let Some(point) = points.next() {
+        while let Some(point) = points.next_point() {
             let at = point.at.unwrap();
             let made = counts.iter().find(|(call, _)| *call == point.call).unwrap();
             let hit = at <= made.1;
@@ -157,6 +157,9 @@ mod tests {
     #[test]
     fn nothing_is_begun_when_the_time_is_over() {
         let extent = Extent::part(1, Duration::ZERO);
-        assert_eq!(Points::of(&["a"], Fault::Kill, extent, 1).next(), None);
+        assert_eq!(
+            Points::of(&["a"], Fault::Kill, extent, 1).next_point(),
+            None
+        );
     }
 }
