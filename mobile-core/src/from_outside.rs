@@ -5,7 +5,10 @@ use crate::{engine::Stored, error::Error, feed, photos, store::schema};
 use gridcrew_sync_protocol::{feed::FeedPage, ids::PersonId, media::PictureFormat};
 use rusqlite::{Connection, TransactionBehavior};
 
-pub use crate::engine::{HttpReply, Reply, understood};
+pub use crate::{
+    engine::{HttpReply, Reply, understood},
+    photos::exif::ExifFacts,
+};
 
 /// A store in memory that pages of the feed are tried on.
 #[derive(Debug)]
@@ -50,4 +53,10 @@ impl FeedReader {
 pub fn preview_of(content: &[u8]) -> Result<Vec<u8>, String> {
     let format = PictureFormat::of_head(content).ok_or("no picture")?;
     photos::preview_of(content, format).map_err(|why| format!("{why:?}"))
+}
+
+/// What a picture's own EXIF says, as it is read when a photo is taken.
+#[must_use]
+pub fn exif_of(content: &[u8]) -> ExifFacts {
+    ExifFacts::read(content)
 }

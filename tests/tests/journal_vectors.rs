@@ -313,6 +313,7 @@ impl Making {
                 time: TimeEvidence::of_server(UnixMillis(random.random_range(0..1 << 50))),
                 fix: None,
                 event,
+                claims: None,
             };
             let entry = Entry::Record(record).to_bytes();
             entries.push(if number % 7 == 0 {

@@ -1,6 +1,6 @@
 //! What comes as files: pictures and exports of the trace.
 
-use gridcrew_mobile_core::from_outside::preview_of;
+use gridcrew_mobile_core::from_outside::{exif_of, preview_of};
 use gridcrew_server::{media::from_outside, trace::verify::verify};
 use gridcrew_sync_protocol::{
     media::{MAX_PREVIEW_BYTES, PictureFormat},
@@ -33,6 +33,20 @@ pub fn pictures(bytes: &[u8]) -> bool {
     }
     let heic = PictureFormat::of_head(bytes) == Some(PictureFormat::Heic);
     taken.is_ok() && (heic || (here.is_ok() && there.is_ok()))
+}
+
+/// What a picture's own EXIF says, read when a photo is taken: in range, or not known.
+pub fn exif(bytes: &[u8]) -> bool {
+    let facts = exif_of(bytes);
+    if let Some(place) = facts.place {
+        let place = place.to_wgs84();
+        assert!(place.lat().abs() <= 90.0 && place.lon().abs() <= 180.0);
+    }
+    let upright = facts.orientation.is_none_or(|way| (1..=8).contains(&way));
+    assert!(upright, "a way up that there is not");
+    let small = facts.thumbnail.as_deref().map_or(0, <[u8]>::len);
+    assert!(small <= bytes.len() * 2 + 64 * 1024, "more than was read");
+    facts.orientation.is_some() || facts.place.is_some() || facts.taken_at.is_some()
 }
 
 fn too_large(bytes: &[u8]) -> bool {

@@ -22,6 +22,7 @@ pub type Target = fn(&[u8]) -> bool;
 /// Every target by its name, which is also that of its folder of seeds and of its binary in
 /// `tests/fuzz`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("exif", files::exif),
     ("feed", wire::feed),
     ("fold", wire::fold),
     ("intake", texts::intake),

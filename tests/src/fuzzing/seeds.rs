@@ -9,10 +9,15 @@ use super::files::ExportFile;
 use ed25519_dalek::{Signer, SigningKey};
 use gridcrew_server::trace::manifest::{self, JournalLine, Manifest, OrderLine, PhotoLine};
 use gridcrew_sync_protocol::{
+    arrival::{ArrivalProof, Doubt, Target, TargetKind, Travel},
+    claims::{Before, CameraOriginal, Claims, Look, NoPreview, PhotoClaim},
     diagnostics::Diagnostics,
     digest::Digest,
     enrol::{EnrolRequest, Tokens},
-    feed::{Cell, Colleague, Customer, FeedEntry, FeedItem, FeedPage, Me, OrderItem},
+    feed::{
+        Cell, Closed, Colleague, Customer, CustomerTable, FeedEntry, FeedItem, FeedPage, Me,
+        OrderItem,
+    },
     ids::{CellId, CustomerId, Epoch, JournalId, OrderId, OrgId, PersonId, StationAreaId},
     journal::{Batch, Entry, EntryId, Item, Opened, Seq},
     media::{HeldReply, HeldRequest},
@@ -25,7 +30,7 @@ use gridcrew_sync_protocol::{
     },
     time::{BootId, Millis, ServerAnchor, TimeEvidence, UnixMillis},
     wire,
-    workflow::{AreaClass, Template, TemplateRef},
+    workflow::{AreaClass, PromptCards, Template, TemplateRef},
 };
 use serde_bytes::{ByteArray, ByteBuf};
 use serde_json::json;
@@ -36,6 +41,8 @@ mod pictures;
 
 /// The workflow that ships.
 pub const WORKFLOW: &str = include_str!("../../../server/rules/fault_repair.1.toml");
+/// The prompt cards that ship.
+const CARDS: &str = include_str!("../../../server/rules/fault_repair.cards.1.toml");
 /// 2026-01-01T00:00:00Z: when the order was accepted.
 pub const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
 
@@ -87,6 +94,7 @@ pub fn all() -> Vec<Seed> {
     add("manifests", manifests());
     add("trace", trace());
     add("pictures", pictures::all());
+    add("exif", pictures::with_exif());
     add("template", templates());
     add("intake", intake());
     add("territory", territory());
@@ -145,6 +153,7 @@ fn by_server() -> Vec<Entry> {
             time: TimeEvidence::of_server(NOW.plus(Millis::minutes(minute))),
             fix: None,
             event,
+            claims: None,
         })
     };
     let assigned = |term, owner, rung| {
@@ -203,6 +212,7 @@ fn by_handheld() -> Vec<Entry> {
                 age: Millis(900),
                 mock: minute == 50,
             }),
+            claims: (minute == 20).then(|| Box::new(claims())),
             event,
         })
     };
@@ -259,6 +269,42 @@ fn by_handheld() -> Vec<Entry> {
         ),
         record(55, step("return", &[("summary", text("已恢复供电"))], None)),
     ]
+}
+
+/// What a handheld noticed about an arrival with one photo: one of everything.
+fn claims() -> Claims {
+    let travel = Travel {
+        metres: 120,
+        took: Millis(90_000),
+    };
+    Claims {
+        speed_dm_s: Some(14),
+        travel: Some(travel),
+        target: place(Datum::Wgs84).map(|position| Target {
+            position,
+            kind: TargetKind::Customer,
+        }),
+        arrival: Some(ArrivalProof::Unsure {
+            doubts: vec![Doubt::VagueFix, Doubt::MockPlace],
+            metres: Some(5),
+        }),
+        photos: vec![PhotoClaim {
+            taken_at: Some(NOW),
+            gnss_at: Some(NOW),
+            place: place(Datum::Wgs84),
+            look: Some(Look(0xf0f0_1234_5678_9abc)),
+            before: Some(Before {
+                order: OTHER_ORDER,
+                photo: Digest::of(b"an earlier photo"),
+                differs: Some(3),
+            }),
+            camera: Some(CameraOriginal {
+                digest: Digest::of(b"what the camera gave"),
+                bytes: 4_000_000,
+            }),
+            no_preview: Some(NoPreview::HeicNotDecoded),
+        }],
+    }
 }
 
 /// Stands for a photo's bytes where only their hash matters.
@@ -321,6 +367,7 @@ fn journal() -> Vec<(&'static str, Vec<u8>)> {
             time: TimeEvidence::of_server(NOW),
             fix: None,
             event,
+            claims: None,
         })
     });
     let continues = Entry::Opened(Opened {
@@ -430,7 +477,7 @@ fn feed() -> Vec<(&'static str, Vec<u8>)> {
             (104.0, 30.5),
         ]]],
     });
-    let customer = FeedItem::Customer(Customer {
+    let customer = Customer {
         id: CUSTOMER,
         account_no: "1234567890".to_owned(),
         name: "李四".to_owned(),
@@ -438,9 +485,35 @@ fn feed() -> Vec<(&'static str, Vec<u8>)> {
         station_area: AREA,
         cell: CELL,
         position: place(Datum::Cgcs2000),
+        meter_no: "0101".to_owned(),
+    };
+    let table = FeedItem::Customers(CustomerTable(vec![
+        customer.clone(),
+        Customer {
+            id: CustomerId(Uuid::from_u128(0x60)),
+            position: None,
+            ..customer.clone()
+        },
+    ]));
+    let closed = FeedItem::Closed(Closed {
+        order: OTHER_ORDER,
+        template: reference(),
+        customer: Some(CUSTOMER),
+        cell: Some(CELL),
+        owner: Some(Owner::Person(PERSON)),
+        accepted_at: NOW,
+        returned_at: Some(NOW),
+        missed: vec!["arrive".to_owned()],
+        details: details(),
+        count: 9,
     });
+    let customer = FeedItem::Customer(customer);
+    let cards = PromptCards::from_toml(CARDS)
+        .ok()
+        .map(FeedItem::PromptCards);
     let workflow = Template::from_toml(WORKFLOW).ok().map(FeedItem::Template);
-    let scope: Vec<FeedItem> = [me, cell, customer].into_iter().chain(workflow).collect();
+    let scope = [me, cell, customer, table, closed].into_iter();
+    let scope: Vec<FeedItem> = scope.chain(workflow).chain(cards).collect();
     let half = entries.len() / 2;
     let (first, rest) = entries.split_at(half);
     let mut everything = scope.clone();
@@ -674,6 +747,7 @@ source = "test"
     vec![
         ("small", SMALL.into()),
         ("shipped", WORKFLOW.into()),
+        ("cards", CARDS.into()),
         ("no-steps", SMALL.replace("[[steps]]", "[[step]]").into()),
     ]
 }

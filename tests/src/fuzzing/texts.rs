@@ -10,7 +10,7 @@ use gridcrew_sync_protocol::{
     order::fold,
     time::UnixMillis,
     wire,
-    workflow::Template,
+    workflow::{PromptCards, Template},
 };
 use serde_json::Value;
 
@@ -60,13 +60,13 @@ pub fn intake(bytes: &[u8]) -> bool {
     !details.is_empty()
 }
 
-/// A workflow. One that is taken folds any order, whatever it asks for.
+/// A workflow, or prompt cards. A workflow that is taken folds any order, whatever it asks for.
 pub fn template(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return false;
     };
     let Ok(template) = Template::from_toml(text) else {
-        return false;
+        return PromptCards::from_toml(text).is_ok();
     };
     let records = seeds::records();
     let state = fold(&template, &records);

@@ -36,6 +36,26 @@ pub(super) fn all() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// The seeds of the target `exif`.
+pub(super) fn with_exif() -> Vec<(&'static str, Vec<u8>)> {
+    let jpeg = |exif: Vec<u8>| {
+        written(|out| {
+            let mut encoder = JpegEncoder::new_with_quality(out, 40);
+            encoder.set_exif_metadata(exif).ok()?;
+            encode(encoder)
+        })
+    };
+    vec![
+        ("turned", jpeg(exif(6, b""))),
+        ("place", jpeg(exif(1, &place()))),
+        (
+            "no-exif",
+            written(|out| encode(JpegEncoder::new_with_quality(out, 40))),
+        ),
+        ("no-orientation", jpeg(exif(9, b""))),
+    ]
+}
+
 fn written(with: impl FnOnce(&mut Vec<u8>) -> Option<()>) -> Vec<u8> {
     let mut out = Vec::new();
     match with(&mut out) {
