@@ -110,7 +110,7 @@ async fn a_server_whose_disk_fails_once_says_so_and_heals_without_a_restart() ->
     ] {
         let extent = Extent::part(3, WITHIN);
         let sweep = center::sweep(&mut ground, &strace, deed, Fault::Error(error), extent);
-        clean(&sweep.await?, 3)?;
+        clean(&sweep.await?, 2)?;
     }
     Ok(())
 }
