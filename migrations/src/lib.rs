@@ -10,6 +10,7 @@ use sea_orm_migration::prelude::*;
 mod columns;
 mod v1;
 mod v2;
+mod v3;
 
 /// Brings a database to the present version.
 #[derive(Debug)]
@@ -18,6 +19,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(v1::FirstLight), Box::new(v2::HowHandheldsStand)]
+        vec![
+            Box::new(v1::FirstLight),
+            Box::new(v2::HowHandheldsStand),
+            Box::new(v3::Wipes),
+        ]
     }
 }

@@ -15,8 +15,10 @@
 //! Time and randomness come in through [`clock`].
 
 pub mod clock;
+mod device;
 pub mod engine;
 mod error;
+mod export;
 mod feed;
 mod files;
 #[cfg(test)]
@@ -26,17 +28,24 @@ mod handheld;
 mod host;
 mod journal;
 mod local;
+mod lock;
 mod photos;
 mod rules;
+mod seal;
 mod secrets;
 mod store;
 mod views;
+mod wipe;
 
+pub use device::{Device, HandedOver, PersonHere};
 pub use engine::{Budget, Ended, Problem, SyncReport};
-pub use error::{Error, missing_words};
+pub use error::{Error, lock_words, missing_words};
+pub use export::Exported;
 pub use handheld::{Handheld, PhotoInput, Recorded, StepInput};
 pub use journal::Place;
+pub use lock::{Lock, OFFLINE_AFTER, Unlocked};
 pub use photos::Thinned;
+pub use seal::{KeyFault, KeyStore, KeysInFolder};
 pub use store::{
     photos::{LaneState, PhotoCounts, PhotoStanding},
     waiting::Waits,

@@ -5,7 +5,10 @@
 //! else is heard; requests go on side by side. When the sync is dropped, requests under way
 //! are cut, and nothing that was stored is undone.
 
-use super::http::{Answer, Http, Needs};
+use super::{
+    http::{Answer, Http, Needs},
+    wipe,
+};
 use crate::{
     engine::{Budget, Command, Ended, Engine, Event, Lane, Problem, Request, SyncReport},
     error::Error,
@@ -24,6 +27,7 @@ type Asked = Pin<Box<dyn Future<Output = Event> + Send>>;
 /// Runs a sync to its end.
 pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncReport, Error> {
     let _right = inner.with(|local| local.folder.sync_right())?;
+    wipe::tell(inner).await?;
     let (engine, http) = on_device(inner, move |local| begin(local, budget)).await??;
     let mut run = Run {
         inner: Arc::clone(inner),
@@ -46,7 +50,9 @@ pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncRepor
         records_waiting: 0,
         photos_waiting: 0,
     };
-    on_device(inner, move |local| note_end(local, report, budget)).await?
+    let report = on_device(inner, move |local| note_end(local, report, budget)).await??;
+    wipe::ask(inner, ended).await?;
+    Ok(report)
 }
 
 /// Does blocking work on what is on the device.

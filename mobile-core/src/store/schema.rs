@@ -3,7 +3,7 @@
 //! A version that has been released is never changed: the next change is a new version.
 
 use crate::error::Error;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Batch, Connection, TransactionBehavior, fallible_iterator::FallibleIterator};
 
 /// Version by version, what brings a store there from the one before.
 const VERSIONS: &[&str] = &[V1];
@@ -149,17 +149,35 @@ pub(crate) fn version(db: &Connection) -> Result<u32, Error> {
 /// A store of a newer program, or a disk that fails; then the store stays at the last
 /// version that was reached.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), Error> {
-    let known = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
+    migrate_through(db, VERSIONS, &mut || {})
+}
+
+/// Brings the store through these versions; `done` is called after every statement.
+fn migrate_through(
+    db: &mut Connection,
+    versions: &[&str],
+    done: &mut dyn FnMut(),
+) -> Result<(), Error> {
+    let known = i64::try_from(versions.len()).unwrap_or(i64::MAX);
     loop {
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let found: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if found > known || found < 0 {
             return Err(Error::TooNew { found, known });
         }
-        let next = usize::try_from(found).ok().and_then(|at| VERSIONS.get(at));
+        let next = usize::try_from(found).ok().and_then(|at| versions.get(at));
         let Some(next) = next else { return Ok(()) };
-        tx.execute_batch(next)?;
+        let mut statements = Batch::new(&tx, next);
+        while let Some(mut statement) = statements.next()? {
+            statement.execute([])?;
+            done();
+        }
         tx.pragma_update(None, "user_version", found + 1)?;
+        done();
         tx.commit()?;
+        done();
     }
 }
+
+#[cfg(test)]
+mod tests;
