@@ -192,7 +192,7 @@ impl Device {
         handheld.lock();
         let status = handheld.status()?;
         let person = status.person.ok_or(Error::NotEnrolled)?;
-        if self.people()?.iter().any(|here| here.person == person) && !self.is_here(&name) {
+        if self.is_elsewhere(&name, person)? {
             self.remove(&name, handheld)?;
             return Err(Error::AlreadyEnrolled(status.person_name));
         }
@@ -200,12 +200,20 @@ impl Device {
         Ok(person)
     }
 
-    fn is_here(&self, name: &str) -> bool {
-        self.here().handhelds.contains_key(name)
+    /// Whether a person has another folder than the one of that name.
+    fn is_elsewhere(&self, name: &str, person: PersonId) -> Result<bool, Error> {
+        let handhelds = self.here().handhelds.clone();
+        for (other, handheld) in handhelds {
+            if other != name && handheld.status()?.person == Some(person) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Removes the folder of an enrolment that came to nothing.
     fn remove(&self, name: &str, handheld: Handheld) -> Result<(), Error> {
+        self.here().handhelds.remove(name);
         drop(handheld);
         if let Some(keys) = &self.keys {
             keys.forget(&format!("person-{name}"))?;

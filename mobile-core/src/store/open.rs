@@ -33,7 +33,7 @@ impl Store {
     /// A store of a newer program, no cipher where one is needed, or a disk that fails.
     pub(crate) fn open(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
         match Self::open_checked(path, seal) {
-            Err(fault) if is_damage(&fault) => {
+            Err(fault) if is_damage(&fault) || (seal.is_none() && !has_sound_head(path)?) => {
                 let aside = set_aside(path)?;
                 tracing::error!(%fault, aside = %aside.display(), "the store was damaged");
                 Self::replace(path, seal, &aside)
@@ -63,7 +63,13 @@ impl Store {
             db,
             set_aside: None,
         };
+        if schema::is_beheaded(&store.db)? {
+            return Err(Error::Storage(format!("{DAMAGED}: it has no version")));
+        }
         schema::migrate(&mut store.db)?;
+        if !schema::is_as_made(&store.db)? {
+            return Err(Error::Storage(format!("{DAMAGED}: it has another schema")));
+        }
         Ok(store)
     }
 
@@ -169,7 +175,24 @@ fn is_damage(fault: &Error) -> bool {
         || text.contains("file is not a database")
         || text.contains("malformed")
         || text.contains("unsupported file format")
-        || text.contains("already exists")
+}
+
+/// Whether what SQLite's file format fixes in a plain file's head is there, where it was not
+/// changed into something that SQLite takes for a file of a kind that it may not write.
+fn has_sound_head(path: &Path) -> Result<bool, Error> {
+    let mut head = Vec::new();
+    File::open(path)?.take(100).read_to_end(&mut head)?;
+    let Ok(head) = <[u8; 100]>::try_from(head) else {
+        // Nothing was written yet, or it is no database, which SQLite says itself.
+        return Ok(true);
+    };
+    let kinds = [head[18], head[19]]
+        .iter()
+        .all(|kind| matches!(kind, 1 | 2));
+    let fractions = head[21..24] == [64, 32, 32] && head[20] == 0;
+    let schema_format = head[44..47] == [0; 3] && head[47] <= 4;
+    let encoding = head[56..59] == [0; 3] && matches!(head[59], 0..=3);
+    Ok(head.starts_with(PLAIN) && kinds && fractions && schema_format && encoding)
 }
 
 /// Renames the file and what belongs to it; gives the new name of the file.

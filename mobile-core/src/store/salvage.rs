@@ -21,6 +21,7 @@ use gridcrew_sync_protocol::{
     digest::Digest,
     ids::JournalId,
     journal::{EntryId, Seq, link},
+    time::UnixMillis,
 };
 use rusqlite::{Connection, Row, params, params_from_iter, types::Value};
 use std::{
@@ -85,11 +86,11 @@ pub(super) fn salvage(damaged: &Connection, store: &mut Store) -> Result<Saved, 
         for (journal, entries) in entries {
             saved.entries += entries.len() as u64;
             let behind = put_entries(db, &entries, Some(journal) == present)?;
-            for entry in behind {
+            for (entry, recorded_at) in behind {
                 let (last, before) = journal::head(db, journal)?;
                 let again =
                     journal::chained(journal, last.next(), before, entry.bytes, entry.order);
-                journal::insert(db, &again, gridcrew_sync_protocol::time::UnixMillis(0))?;
+                journal::insert(db, &again, recorded_at)?;
                 moved.insert(entry.id, again.id);
                 saved.rewritten += 1;
             }
@@ -276,7 +277,11 @@ fn checked(all: BTreeMap<EntryId, Kept>) -> BTreeMap<JournalId, Vec<Kept>> {
 
 /// Stores the entries that can stay where they were. Gives those that wait behind a hole
 /// that the server cannot fill; only of the journal that is still written to.
-fn put_entries(db: &Connection, entries: &[Kept], present: bool) -> Result<Vec<Stored>, Error> {
+fn put_entries(
+    db: &Connection,
+    entries: &[Kept],
+    present: bool,
+) -> Result<Vec<(Stored, UnixMillis)>, Error> {
     let held = entries
         .iter()
         .rev()
@@ -293,7 +298,12 @@ fn put_entries(db: &Connection, entries: &[Kept], present: bool) -> Result<Vec<S
         let entry = &kept.entry;
         if present && entry.id.seq > held {
             if entry.id.seq != next || !behind.is_empty() {
-                behind.extend(entry.order.is_some().then(|| entry.clone()));
+                let recorded_at = match kept.standing.get(2) {
+                    Some(Value::Integer(at)) => UnixMillis(*at),
+                    _ => UnixMillis(0),
+                };
+                let is_record = entry.order.is_some();
+                behind.extend(is_record.then(|| (entry.clone(), recorded_at)));
                 continue;
             }
             next = next.next();

@@ -152,6 +152,36 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), Error> {
     migrate_through(db, VERSIONS, &mut || {})
 }
 
+/// Whether the file holds tables and says that it has no version: versions come with their
+/// tables or not at all, so that this is damage.
+pub(super) fn is_beheaded(db: &Connection) -> Result<bool, Error> {
+    let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    Ok(version < 0 || (version == 0 && tables > 0))
+}
+
+/// Whether a store of the newest version has the schema of a new one: the check of SQLite
+/// does not notice when a name in it is damaged.
+pub(super) fn is_as_made(db: &Connection) -> Result<bool, Error> {
+    let mut new = Connection::open_in_memory()?;
+    migrate(&mut new)?;
+    Ok(shape(db)? == shape(&new)?)
+}
+
+type Shape = Vec<(String, String, String, Option<String>)>;
+
+fn shape(db: &Connection) -> Result<Shape, Error> {
+    let sql = "SELECT type, name, tbl_name, sql FROM sqlite_master
+               WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name";
+    let shape = db
+        .prepare(sql)?
+        .query_map([], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?
+        .collect::<Result<Shape, _>>()?;
+    Ok(shape)
+}
+
 /// Brings the store through these versions; `done` is called after every statement.
 fn migrate_through(
     db: &mut Connection,
