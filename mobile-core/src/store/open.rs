@@ -33,7 +33,7 @@ impl Store {
     /// A store of a newer program, no cipher where one is needed, or a disk that fails.
     pub(crate) fn open(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
         match Self::open_checked(path, seal) {
-            Err(fault) if is_damage(&fault) || (seal.is_none() && !has_sound_head(path)?) => {
+            Err(fault) if is_damage(&fault) || (seal.is_none() && is_beheaded(&fault, path)) => {
                 let aside = set_aside(path)?;
                 tracing::error!(%fault, aside = %aside.display(), "the store was damaged");
                 Self::replace(path, seal, &aside)
@@ -54,11 +54,15 @@ impl Store {
 
     fn open_checked(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
         let db = connect(path, seal)?;
-        prepare(&db)?;
-        let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if verdict != "ok" {
+        // Before anything else: a damaged file is set aside as it was found.
+        let verdict = db.query_row("PRAGMA quick_check(1)", [], |row| {
+            Ok(row.get_ref(0)?.as_bytes().map(<[u8]>::to_vec)?)
+        })?;
+        if verdict != b"ok" {
+            let verdict = String::from_utf8_lossy(&verdict);
             return Err(Error::Storage(format!("{DAMAGED}: {verdict}")));
         }
+        prepare(&db)?;
         let mut store = Self {
             db,
             set_aside: None,
@@ -177,22 +181,23 @@ fn is_damage(fault: &Error) -> bool {
         || text.contains("unsupported file format")
 }
 
-/// Whether what SQLite's file format fixes in a plain file's head is there, where it was not
-/// changed into something that SQLite takes for a file of a kind that it may not write.
-fn has_sound_head(path: &Path) -> Result<bool, Error> {
+/// Whether a plain file lost what SQLite's file format fixes in its head, so that SQLite
+/// takes it for a file of a kind that it may not write.
+fn is_beheaded(fault: &Error, path: &Path) -> bool {
     let mut head = Vec::new();
-    File::open(path)?.take(100).read_to_end(&mut head)?;
+    let read = File::open(path).and_then(|file| file.take(100).read_to_end(&mut head));
     let Ok(head) = <[u8; 100]>::try_from(head) else {
-        // Nothing was written yet, or it is no database, which SQLite says itself.
-        return Ok(true);
+        // Nothing was written yet, or SQLite says itself that it is no database.
+        return false;
     };
     let kinds = [head[18], head[19]]
         .iter()
         .all(|kind| matches!(kind, 1 | 2));
     let fractions = head[21..24] == [64, 32, 32] && head[20] == 0;
     let schema_format = head[44..47] == [0; 3] && head[47] <= 4;
-    let encoding = head[56..59] == [0; 3] && matches!(head[59], 0..=3);
-    Ok(head.starts_with(PLAIN) && kinds && fractions && schema_format && encoding)
+    let encoding = head[56..59] == [0; 3] && head[59] <= 3;
+    let is_sound = head.starts_with(PLAIN) && kinds && fractions && schema_format && encoding;
+    matches!(fault, Error::Storage(_)) && read.is_ok() && !is_sound
 }
 
 /// Renames the file and what belongs to it; gives the new name of the file.

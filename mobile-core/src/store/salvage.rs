@@ -138,7 +138,7 @@ fn read(db: &Connection, table: &str, key: usize) -> Rows {
         };
         while let Ok(Some(row)) = found.next() {
             let values: Result<Vec<Value>, _> = (0..columns.len()).map(|at| row.get(at)).collect();
-            let Ok(values) = values else { break };
+            let Ok(values) = values else { continue };
             let name = format!("{:?}", values.get(..key));
             if !seen.insert(name) {
                 break;

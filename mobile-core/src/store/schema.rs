@@ -168,10 +168,12 @@ pub(super) fn is_as_made(db: &Connection) -> Result<bool, Error> {
     Ok(shape(db)? == shape(&new)?)
 }
 
-type Shape = Vec<(String, String, String, Option<String>)>;
+/// As bytes: a damaged text may be none.
+type Shape = Vec<(Vec<u8>, Vec<u8>, Vec<u8>, Option<Vec<u8>>)>;
 
 fn shape(db: &Connection) -> Result<Shape, Error> {
-    let sql = "SELECT type, name, tbl_name, sql FROM sqlite_master
+    let sql = "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB),
+                      CAST(sql AS BLOB) FROM sqlite_master
                WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name";
     let shape = db
         .prepare(sql)?

@@ -120,10 +120,8 @@ fn a_page_of_the_journal_is_lost_and_all_others_are_kept() {
         assert_eq!(waits.photos, 1);
         let findings = facts::findings(db).unwrap();
         assert!(findings[0].contains("set aside as"), "{findings:?}");
-        assert_eq!(
-            fs::read(data.join("handheld.db.damaged-1")).unwrap(),
-            damaged
-        );
+        let aside = fs::read(data.join("handheld.db.damaged-1")).unwrap();
+        assert!(aside == damaged, "it was changed");
         // What waits makes a batch: it follows what the server holds without a hole.
         let waiting = journal::first_queued(db, JOURNAL).unwrap().unwrap();
         let run = journal::run_from(db, JOURNAL, waiting, 9_999, 1 << 24).unwrap();
@@ -162,7 +160,7 @@ fn a_thousand_times_bytes_are_flipped_and_nothing_read_is_wrong() {
             Ok(store) if store.set_aside.is_some() => {
                 aside.fetch_add(1, Ordering::Relaxed);
                 let name = folder.path().join("flipped.db.damaged-1");
-                assert_eq!(fs::read(name).unwrap(), bytes, "round {round}");
+                assert!(fs::read(name).unwrap() == bytes, "round {round}");
                 let mut before = (Seq(0), Digest::ZERO);
                 let run = journal::run_from(store.read(), JOURNAL, Seq(1), 999, 1 << 24).unwrap();
                 for entry in &run {
