@@ -33,7 +33,7 @@ impl Store {
     /// A store of a newer program, no cipher where one is needed, or a disk that fails.
     pub(crate) fn open(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
         match Self::open_checked(path, seal) {
-            Err(fault) if is_damage(&fault) || (seal.is_none() && is_beheaded(&fault, path)) => {
+            Err(fault) if is_damage(&fault) || (seal.is_none() && lost_its_head(&fault, path)) => {
                 let aside = set_aside(path)?;
                 tracing::error!(%fault, aside = %aside.display(), "the store was damaged");
                 Self::replace(path, seal, &aside)
@@ -183,7 +183,7 @@ fn is_damage(fault: &Error) -> bool {
 
 /// Whether a plain file lost what SQLite's file format fixes in its head, so that SQLite
 /// takes it for a file of a kind that it may not write.
-fn is_beheaded(fault: &Error, path: &Path) -> bool {
+fn lost_its_head(fault: &Error, path: &Path) -> bool {
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(100).read_to_end(&mut head));
     let Ok(head) = <[u8; 100]>::try_from(head) else {
