@@ -11,6 +11,7 @@ mod columns;
 mod v1;
 mod v2;
 mod v3;
+mod v4;
 
 /// Brings a database to the present version.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(v1::FirstLight),
             Box::new(v2::HowHandheldsStand),
             Box::new(v3::LocalAnswers),
+            Box::new(v4::Wipes),
         ]
     }
 }

@@ -1,9 +1,11 @@
 //! What the handheld refuses or cannot do, each with its stable code and with words for
 //! the person who holds it, Chinese first.
 
+use crate::lock::Lock;
 use gridcrew_sync_protocol::{
     code::Code,
     media::MAX_ORIGINAL_BYTES,
+    time::Millis,
     wire::WireError,
     workflow::{Missing, Words},
 };
@@ -101,6 +103,29 @@ pub enum Error {
         /// The newest version known.
         known: i64,
     },
+    /// The handheld is locked.
+    #[error("this handheld is locked: {}", lock_words(.0).en)]
+    Locked(Lock),
+    /// The server ordered it: everything that was here is removed.
+    #[error(
+        "the server ordered that this handheld be wiped; nothing is left on it, open it again to use it"
+    )]
+    Wiped,
+    /// The PIN was wrong; how long to wait before the next try.
+    #[error("the PIN is wrong; the next try in {} s", .0.0.saturating_add(999) / 1_000)]
+    WrongPin(Millis),
+    /// The data folder is sealed, and the keystore has no key for it.
+    #[error("the data is sealed and the keystore has no key for it; nothing was touched")]
+    KeyMissing,
+    /// The data folder is sealed with another key; it is not taken for damaged.
+    #[error("the data is sealed with another key; nothing was touched")]
+    WrongKey,
+    /// A key was given to a program that cannot encrypt the store.
+    #[error("this program was built without SQLCipher and cannot seal the store")]
+    NoCipher,
+    /// The keystore failed.
+    #[error("the keystore: {0}")]
+    KeyStore(String),
 }
 
 impl Error {
@@ -123,7 +148,13 @@ impl Error {
             Self::Refused { code, .. } => *code,
             Self::Unreachable(_) => Code::Unavailable,
             Self::DiskFull(_) => Code::StorageFull,
-            Self::Storage(_) | Self::TooNew { .. } => Code::Internal,
+            Self::Locked(_) => Code::DeviceLocked,
+            Self::WrongPin(_) => Code::DeviceWrongPin,
+            Self::Wiped => Code::DeviceWiped,
+            Self::KeyMissing | Self::WrongKey => Code::DeviceKey,
+            Self::Storage(_) | Self::TooNew { .. } | Self::NoCipher | Self::KeyStore(_) => {
+                Code::Internal
+            }
         }
     }
 
@@ -163,6 +194,16 @@ impl Error {
             Self::SyncRunning => "本机正在进行另一次同步。".to_owned(),
             Self::DiskFull(why) => format!("存储空间已满，未作记录：{why}"),
             Self::Storage(why) => format!("本机存储出错：{why}"),
+            Self::Locked(lock) => format!("本机已锁定：{}。", lock_words(lock).zh),
+            Self::Wiped => "服务器已下令清除本机，数据已全部删除。".to_owned(),
+            Self::WrongPin(wait) => {
+                let seconds = wait.0.saturating_add(999) / 1_000;
+                format!("PIN 错误，{seconds} 秒后可再试。")
+            }
+            Self::KeyMissing => "本机数据已加密，密钥库中没有其密钥；数据未作改动。".to_owned(),
+            Self::WrongKey => "本机数据以另一密钥加密；数据未作改动。".to_owned(),
+            Self::NoCipher => "本程序未带 SQLCipher，不能加密数据。".to_owned(),
+            Self::KeyStore(why) => format!("密钥库出错：{why}"),
             Self::TooNew { .. } => "本机数据由更新的版本写入，请升级程序。".to_owned(),
         };
         Words {
@@ -200,6 +241,31 @@ pub fn missing_words(missing: &Missing) -> Words {
     Words { zh, en }
 }
 
+/// What a lock wants, in words.
+#[must_use]
+pub fn lock_words(lock: &Lock) -> Words {
+    let (zh, en) = match lock {
+        Lock::Open => ("未锁定".to_owned(), "it is open".to_owned()),
+        Lock::Pin { wait } if wait.0 > 0 => {
+            let seconds = wait.0.saturating_add(999) / 1_000;
+            (
+                format!("请在 {seconds} 秒后输入 PIN"),
+                format!("the PIN can be tried again in {seconds} s"),
+            )
+        }
+        Lock::Pin { .. } => ("请输入 PIN".to_owned(), "the PIN is wanted".to_owned()),
+        Lock::Offline { .. } => (
+            "长时间未联系服务器，请联网同步".to_owned(),
+            "the server was not heard for too long; sync".to_owned(),
+        ),
+        Lock::Broken => (
+            "PIN 文件缺失，请联网用密码重设 PIN".to_owned(),
+            "the PIN's file is gone; set a new PIN with your password".to_owned(),
+        ),
+    };
+    Words { zh, en }
+}
+
 fn list_missing(missing: &[Missing]) -> String {
     let all: Vec<String> = missing.iter().map(|one| missing_words(one).en).collect();
     all.join("; ")
@@ -216,6 +282,12 @@ impl From<rusqlite::Error> for Error {
             _ if no_room => Self::DiskFull(error.to_string()),
             _ => Self::Storage(error.to_string()),
         }
+    }
+}
+
+impl From<crate::seal::KeyFault> for Error {
+    fn from(fault: crate::seal::KeyFault) -> Self {
+        Self::KeyStore(fault.0)
     }
 }
 

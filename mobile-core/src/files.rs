@@ -10,14 +10,22 @@
 //! reserve            space kept back for the last record
 //! ```
 //!
-//! Secrets lie in the open for whoever can read the owner's files; encryption at rest with
-//! a key of the device's key store is a task of its own.
+//! With a seal ([`crate::seal`]) the store, the secrets and the pictures are encrypted; a file
+//! is written through [`Folder::write`] and read through [`Folder::reader`], which know.
+//!
+//! ```text
+//! key.check          tells a wrong key from damage; only with a seal
+//! lock.json          the PIN's hash, wrong tries, the limit on time without contact
+//! wipe.json          a wipe that was begun, until the server has heard that it is done
+//! key.lock           held while key or PIN is looked up or changed
+//! ```
 
-use crate::error::Error;
+use crate::{error::Error, seal::Seal};
 use gridcrew_sync_protocol::digest::Digest;
 use std::{
+    borrow::Cow,
     fs::{self, File, OpenOptions, TryLockError},
-    io::Write,
+    io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -26,6 +34,7 @@ use std::{
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
+    seal: Option<Seal>,
 }
 
 impl Folder {
@@ -34,6 +43,7 @@ impl Folder {
         use std::os::unix::fs::DirBuilderExt;
         let folder = Self {
             root: root.to_owned(),
+            seal: None,
         };
         for path in [root.to_owned(), folder.photos(), folder.previews()] {
             fs::DirBuilder::new()
@@ -45,8 +55,72 @@ impl Folder {
         Ok(folder)
     }
 
+    /// The same folder, with everything in it sealed from now on.
+    pub(crate) fn sealed(self, seal: Seal) -> Self {
+        let seal = Some(seal);
+        Self { seal, ..self }
+    }
+
+    pub(crate) fn seal(&self) -> Option<&Seal> {
+        self.seal.as_ref()
+    }
+
+    /// A content as it is to lie in the folder.
+    pub(crate) fn as_kept<'c>(&self, content: &'c [u8]) -> Result<Cow<'c, [u8]>, Error> {
+        match &self.seal {
+            Some(seal) => Ok(Cow::Owned(seal.seal(content)?)),
+            None => Ok(Cow::Borrowed(content)),
+        }
+    }
+
+    /// Writes a whole file of the folder, as [`write_whole`] does.
+    pub(crate) fn write(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+        write_whole(path, &self.as_kept(content)?)
+    }
+
+    /// Reads a file of the folder from a position of its content on.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidData`] when it is sealed and was changed.
+    pub(crate) fn reader(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read + Send>> {
+        let mut file = File::open(path)?;
+        match &self.seal {
+            Some(seal) => Ok(Box::new(seal.unseal(file, from)?)),
+            None => {
+                file.seek(SeekFrom::Start(from))?;
+                Ok(Box::new(file))
+            }
+        }
+    }
+
+    /// The whole content of a file of the folder.
+    pub(crate) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        self.reader(path, 0)?.read_to_end(&mut content)?;
+        Ok(content)
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    pub(crate) fn wipe(&self) -> PathBuf {
+        self.root.join("wipe.json")
+    }
+
+    pub(crate) fn lock_book(&self) -> PathBuf {
+        self.root.join("lock.json")
+    }
+
+    pub(crate) fn key_check(&self) -> PathBuf {
+        self.root.join("key.check")
+    }
+
+    /// The right to look up or change key and PIN; waits for another that has it.
+    pub(crate) fn key_lock(&self) -> Result<File, Error> {
+        let file = self.lock_file("key.lock")?;
+        file.lock()?;
+        Ok(file)
     }
 
     pub(crate) fn store(&self) -> PathBuf {

@@ -163,7 +163,7 @@ pub(crate) fn open(folder: &Path, clock: &Arc<TestClock>) -> Local {
     let clock = Arc::clone(clock);
     let seed = clock.uptime.load(Ordering::SeqCst).unsigned_abs() << 20;
     let random = Arc::new(TestRandom(AtomicU64::new(seed)));
-    let mut local = Local::open(folder, clock, random).unwrap();
+    let mut local = Local::open(folder, None, clock, random).unwrap();
     local.configure(Settings {
         space: Arc::new(Plenty),
         ..Settings::default()
@@ -183,6 +183,12 @@ impl FreeSpace for Plenty {
 /// A handheld enrolled for [`ME`] with [`JOURNAL`].
 pub(crate) fn enrolled(folder: &Path, clock: &Arc<TestClock>) -> Local {
     let mut local = open(folder, clock);
+    enroll(&mut local);
+    local
+}
+
+/// Enrols a handheld as [`enrolled`] does.
+pub(crate) fn enroll(local: &mut Local) {
     let key = local.secrets.spare_key(local.random.as_ref()).unwrap();
     local.secrets.set_tokens(tokens(0)).unwrap();
     local.secrets.take_spare().unwrap();
@@ -206,7 +212,6 @@ pub(crate) fn enrolled(folder: &Path, clock: &Arc<TestClock>) -> Local {
             open_journal(db, &identity, None, now)
         })
         .unwrap();
-    local
 }
 
 pub(crate) fn tokens(generation: u32) -> Tokens {

@@ -8,10 +8,13 @@ use crate::{
     clock::{Clock, Random, SystemClock, SystemRandom},
     engine::{Budget, SyncReport},
     error::Error,
+    export::Exported,
     host::{self, Listener},
     journal::Place,
-    local::Local,
+    local::{Keys, Local},
+    lock::{self, Lock, Unlocked},
     photos::{self, Taking, Thinned},
+    seal::KeyStore,
     settings::Settings,
     store::{orders, photos as photo_rows, scope},
     views::{self, List, OrderCard, OrderLine, Status},
@@ -24,6 +27,7 @@ use gridcrew_sync_protocol::{
     journal::EntryId,
     order::{OrderState, Sourced},
     record::{Declined, Event, HandedOver, Noted, PhotoRef, StepDone, Taken, Value},
+    time::Millis,
     workflow::{FieldCode, SlotCode, StepCode},
 };
 use std::{
@@ -95,6 +99,17 @@ impl Inner {
         let listener = self.listener.lock();
         listener.unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// As [`Self::with`], for what reads or adds to the content: only while it is unlocked.
+    pub(crate) fn with_content<T>(
+        &self,
+        work: impl FnOnce(&mut Local) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.with(|local| {
+            local.assert_open()?;
+            work(local)
+        })
+    }
 }
 
 impl std::fmt::Debug for Handheld {
@@ -136,7 +151,31 @@ impl Handheld {
         random: Arc<dyn Random>,
         settings: Settings,
     ) -> Result<Self, Error> {
-        let mut local = Local::open(folder, clock, random)?;
+        Self::over(Local::open(folder, None, clock, random)?, settings)
+    }
+
+    /// Opens a data folder, or makes it, encrypted with the key that `keys` holds under
+    /// `name`; the first opening makes it. A folder that was plain until now is sealed.
+    ///
+    /// # Errors
+    /// [`Error::KeyMissing`], [`Error::WrongKey`], [`Error::NoCipher`], [`Error::KeyStore`],
+    /// and as [`Self::open_with`].
+    pub fn open_sealed(
+        folder: &Path,
+        keys: Arc<dyn KeyStore>,
+        name: &str,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        let keys = Keys {
+            store: keys,
+            name: name.to_owned(),
+        };
+        Self::over(Local::open(folder, Some(&keys), clock, random)?, settings)
+    }
+
+    fn over(mut local: Local, settings: Settings) -> Result<Self, Error> {
         local.configure(settings);
         let local = Mutex::new(local);
         let inner = Inner {
@@ -182,12 +221,90 @@ impl Handheld {
         host::login(&self.inner, login, password).await
     }
 
+    /// Whether the content can be reached. A handheld with a PIN is locked when it is
+    /// opened; while it is, everything that reads or adds to the content gives
+    /// [`Error::Locked`], and what waits can still be sent.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn lock_state(&self) -> Result<Lock, Error> {
+        self.inner.with(|local| local.lock_state())
+    }
+
+    /// Whether a PIN is set.
+    #[must_use]
+    pub fn has_pin(&self) -> bool {
+        self.inner.with(|local| local.has_pin())
+    }
+
+    /// Tries a PIN, in this thread: about 30 ms. Without a PIN it is open already.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when only the password opens, or a disk that fails.
+    pub fn unlock(&self, pin: &str) -> Result<Unlocked, Error> {
+        lock::unlock(&self.inner, pin)
+    }
+
+    /// Locks, as when the screen goes dark; without a PIN nothing happens.
+    pub fn lock(&self) {
+        self.inner.with(Local::close_lock);
+    }
+
+    /// Sets the PIN, or another if `old` is the present one. With the first, the content
+    /// closes also after [`crate::OFFLINE_AFTER`] without contact. The outcome is that of
+    /// trying `old`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] unless it is 6 to 12 digits that are not all the same,
+    /// [`Error::Locked`], or a disk that fails.
+    pub fn set_pin(&self, old: Option<&str>, new: &str) -> Result<Unlocked, Error> {
+        match old {
+            Some(old) => match lock::unlock(&self.inner, old)? {
+                Unlocked::Open => {}
+                outcome => return Ok(outcome),
+            },
+            None => self.inner.with(|local| local.assert_no_pin())?,
+        }
+        self.replace_pin(new)?;
+        Ok(Unlocked::Open)
+    }
+
+    /// Sets the PIN of a folder that holds nothing of anyone yet.
+    pub(crate) fn replace_pin(&self, new: &str) -> Result<(), Error> {
+        let random = self.inner.with(|local| Arc::clone(&local.random));
+        lock::set_pin(&self.inner, new, random.as_ref())
+    }
+
+    /// Whether both are one and the same open handheld.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Sets a new PIN in the place of one that was forgotten: the server judges the
+    /// password.
+    ///
+    /// # Errors
+    /// As [`Self::login`] and [`Self::set_pin`].
+    pub async fn reset_pin(&self, login: &str, password: &str, new: &str) -> Result<(), Error> {
+        self.login(login, password).await?;
+        self.replace_pin(new)
+    }
+
+    /// Sets after how long without contact the content closes; `None` for never.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], or a disk that fails.
+    pub fn set_offline_limit(&self, limit: Option<Millis>) -> Result<(), Error> {
+        self.inner
+            .with_content(|local| local.set_offline_limit(limit))
+    }
+
     /// The orders of a list, the most urgent first.
     ///
     /// # Errors
     /// [`Error::NotEnrolled`], or a store that cannot be read.
     pub fn list(&self, which: List) -> Result<Vec<OrderLine>, Error> {
-        self.inner.with(|local| {
+        self.inner.with_content(|local| {
             let now = local.trusted_now()?;
             views::list(local.store.read(), which, now)
         })
@@ -198,7 +315,7 @@ impl Handheld {
     /// # Errors
     /// [`Error::NotEnrolled`], [`Error::UnknownOrder`], or a store that cannot be read.
     pub fn show(&self, order: OrderId) -> Result<OrderCard, Error> {
-        self.inner.with(|local| {
+        self.inner.with_content(|local| {
             let now = local.trusted_now()?;
             views::card(local.store.read(), order, now)
         })
@@ -210,7 +327,7 @@ impl Handheld {
     /// [`Error::UnknownOrder`], [`Error::AmbiguousOrder`].
     pub fn find(&self, text: &str) -> Result<OrderId, Error> {
         self.inner
-            .with(|local| views::find(local.store.read(), text))
+            .with_content(|local| views::find(local.store.read(), text))
     }
 
     /// The person himself with his station and colleagues, once the feed brought him.
@@ -218,7 +335,8 @@ impl Handheld {
     /// # Errors
     /// A store that cannot be read.
     pub fn me(&self) -> Result<Option<Me>, Error> {
-        self.inner.with(|local| scope::me(local.store.read()))
+        self.inner
+            .with_content(|local| scope::me(local.store.read()))
     }
 
     /// Takes an order; `eta_minutes` is what the customer was told.
@@ -306,7 +424,7 @@ impl Handheld {
                 slot: SlotCode(photo.slot.clone()),
             })
             .collect();
-        let (folder, random, policy, stamp) = self.inner.with(|local| {
+        let (folder, random, policy, stamp) = self.inner.with_content(|local| {
             let stamp = local.may_record(order, &event(stand_ins), place.as_ref())?;
             if !input.photos.is_empty() {
                 local.make_room()?;
@@ -339,7 +457,7 @@ impl Handheld {
             .collect();
         let id = self
             .inner
-            .with(|local| local.record(order, event(photos.clone()), place, &taken))?;
+            .with_content(|local| local.record(order, event(photos.clone()), place, &taken))?;
         self.inner.recorded.notify_one();
         Ok(Recorded { id, photos })
     }
@@ -347,7 +465,7 @@ impl Handheld {
     fn record(&self, order: OrderId, event: Event, place: Option<Place>) -> Result<EntryId, Error> {
         let id = self
             .inner
-            .with(|local| local.record(order, event, place, &[]))?;
+            .with_content(|local| local.record(order, event, place, &[]))?;
         self.inner.recorded.notify_one();
         Ok(id)
     }
@@ -358,10 +476,21 @@ impl Handheld {
     /// everything that came through is kept.
     ///
     /// # Errors
-    /// [`Error::NotEnrolled`], [`Error::SyncRunning`], or a disk that fails. A server that
-    /// cannot be reached is no error.
+    /// [`Error::NotEnrolled`], [`Error::SyncRunning`], [`Error::Wiped`] when the server
+    /// ordered that everything here be removed and it was, or a disk that fails. A server
+    /// that cannot be reached is no error.
     pub async fn sync(&self, budget: Budget) -> Result<SyncReport, Error> {
         host::sync(&self.inner, budget).await
+    }
+
+    /// Writes what the server does not hold into a new file, which `gridcrew import` takes
+    /// in: records in signed batches, and photos. The file is not encrypted. Nothing
+    /// changes here.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::NotEnrolled`], or a disk that fails.
+    pub fn export_unsynced(&self, path: &Path) -> Result<Exported, Error> {
+        self.inner.with_content(|local| local.export_unsynced(path))
     }
 
     /// Tells a running sync that the network changed: it tries again at once.
@@ -429,7 +558,8 @@ impl Handheld {
         order: OrderId,
         place: Option<&Place>,
     ) -> Result<ArrivalProof, Error> {
-        self.inner.with(|local| local.prove_arrival(order, place))
+        self.inner
+            .with_content(|local| local.prove_arrival(order, place))
     }
 
     /// Queues photos that the server refused once more; gives how many uploads that are.
@@ -444,7 +574,18 @@ impl Handheld {
         Ok(count)
     }
 
+    /// The original of a photo as it was taken over: for showing it when
+    /// the folder is sealed.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the file is gone or was changed.
+    pub fn photo(&self, photo: Digest) -> Result<Vec<u8>, Error> {
+        let folder = self.inner.with_content(|local| Ok(local.folder.clone()))?;
+        Ok(folder.read(&folder.photo(photo))?)
+    }
+
     /// Where the original of a photo lies, unless it was thinned; a path, not the bytes.
+    /// In a sealed folder the file is sealed; [`Self::photo`] gives its content.
     #[must_use]
     pub fn photo_path(&self, photo: Digest) -> PathBuf {
         self.inner.with(|local| local.folder.photo(photo))
@@ -455,7 +596,7 @@ impl Handheld {
     /// # Errors
     /// A store that cannot be read.
     pub fn states(&self) -> Result<Vec<(OrderId, Option<OrderState>)>, Error> {
-        self.inner.with(|local| {
+        self.inner.with_content(|local| {
             let rows = orders::all(local.store.read())?;
             Ok(rows.into_iter().map(|row| (row.id, row.state)).collect())
         })
@@ -467,7 +608,7 @@ impl Handheld {
     /// A store that cannot be read.
     pub fn records(&self, order: OrderId) -> Result<Vec<Sourced>, Error> {
         self.inner
-            .with(|local| crate::fold::records(local.store.read(), order))
+            .with_content(|local| crate::fold::records(local.store.read(), order))
     }
 }
 

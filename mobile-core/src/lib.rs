@@ -21,8 +21,10 @@
 mod answers;
 mod claims;
 pub mod clock;
+mod device;
 pub mod engine;
 mod error;
+mod export;
 mod feed;
 mod files;
 #[cfg(test)]
@@ -33,29 +35,36 @@ mod handheld;
 mod host;
 mod journal;
 mod local;
+mod lock;
 mod photos;
 mod rules;
+mod seal;
 mod secrets;
 mod settings;
 mod space;
 mod store;
 mod views;
+mod wipe;
 
 pub use answers::{
     parked::{ParkedRecord, Reason, reason},
     place::{CellHere, Named, OrderNear},
     search::{CustomerHit, Fits},
 };
+pub use device::{Device, HandedOver, PersonHere};
 pub use engine::{Budget, Ended, Problem, SyncReport};
-pub use error::{Error, missing_words};
+pub use error::{Error, lock_words, missing_words};
+pub use export::Exported;
 pub use handheld::{Handheld, PhotoInput, Recorded, StepInput};
 pub use host::{Changed, Listener, Progress, ProgressLane};
 pub use journal::Place;
+pub use lock::{Lock, OFFLINE_AFTER, Unlocked};
 pub use photos::{
     Thinned,
     exif::ExifFacts,
     policy::{PhotoPolicy, SentOriginal},
 };
+pub use seal::{KeyFault, KeyStore, KeysInFolder};
 pub use settings::Settings;
 pub use space::{FreeSpace, SpaceLimits, SpaceStanding, SystemSpace};
 pub use store::{

@@ -1,18 +1,15 @@
-//! Keys and tokens: a file that only its owner can read, replaced whole on each change.
+//! Keys and tokens: a file that only its owner can read, replaced whole on each change, and
+//! sealed where the folder is.
 //!
 //! A key is durable here before anything that was signed with it, or its public half,
 //! leaves the device; new tokens are durable before they are used. Keys are only added:
 //! after a fork the old journal's key still belongs to the old journal.
 
-use crate::{
-    clock::Random,
-    error::Error,
-    files::{Folder, write_whole},
-};
+use crate::{clock::Random, error::Error, files::Folder};
 use ed25519_dalek::SigningKey;
 use gridcrew_sync_protocol::enrol::Tokens;
 use serde::{Deserialize, Serialize};
-use std::{fmt, fs, io, path::PathBuf};
+use std::{fmt, io};
 
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Content {
@@ -25,7 +22,7 @@ struct Content {
 
 /// The keys and tokens.
 pub(crate) struct Secrets {
-    path: PathBuf,
+    folder: Folder,
     content: Content,
 }
 
@@ -40,14 +37,14 @@ impl fmt::Debug for Secrets {
 impl Secrets {
     /// Reads the file, if it is there.
     pub(crate) fn open(folder: &Folder) -> Result<Self, Error> {
-        let path = folder.secrets();
-        let content = read(&path)?;
-        Ok(Self { path, content })
+        let content = read(folder)?;
+        let folder = folder.clone();
+        Ok(Self { folder, content })
     }
 
     /// Reads the file again: another process may have changed it.
     pub(crate) fn reload(&mut self) -> Result<(), Error> {
-        self.content = read(&self.path)?;
+        self.content = read(&self.folder)?;
         Ok(())
     }
 
@@ -55,7 +52,7 @@ impl Secrets {
         let text = serde_json::to_vec(&content).map_err(|error| {
             Error::Storage(format!("keys and tokens cannot be written: {error}"))
         })?;
-        write_whole(&self.path, &text)?;
+        self.folder.write(&self.folder.secrets(), &text)?;
         self.content = content;
         Ok(())
     }
@@ -123,6 +120,11 @@ impl Secrets {
         })
     }
 
+    /// Lets go of everything, because its file is about to go.
+    pub(crate) fn forget(&mut self) {
+        self.content = Content::default();
+    }
+
     /// The tokens, if there are any.
     pub(crate) fn tokens(&self) -> Option<&Tokens> {
         self.content.tokens.as_ref()
@@ -136,8 +138,8 @@ impl Secrets {
     }
 }
 
-fn read(path: &PathBuf) -> Result<Content, Error> {
-    match fs::read(path) {
+fn read(folder: &Folder) -> Result<Content, Error> {
+    match folder.read(&folder.secrets()) {
         Ok(text) => serde_json::from_slice(&text)
             .map_err(|error| Error::Storage(format!("secrets.json cannot be read: {error}"))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Content::default()),

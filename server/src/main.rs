@@ -6,6 +6,7 @@ use gridcrew_server::{
     demo, http,
     people::bootstrap::bootstrap,
     serve,
+    sync::{ImportArgs, import},
     trace::{
         commands::{Outcome, RebuildArgs, TraceCommand, run_export, run_rebuild, run_verify},
         epoch,
@@ -34,6 +35,8 @@ enum Command {
     Trace(TraceCommand),
     /// Fold every order anew and compare with what is stored.
     Rebuild(RebuildArgs),
+    /// Take in what a handheld exported because it could not send it.
+    Import(ImportArgs),
     /// Say that the database was restored from a backup.
     Epoch(Epoch),
     /// Print the API document.
@@ -138,6 +141,23 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             return Ok(exit_code(
                 run_rebuild(&app, &args, &mut std::io::stdout()).await?,
             ));
+        }
+        Command::Import(args) => {
+            let app = serve::open(args.config.clone()).await?;
+            let done = import(&app, &args, &mut std::io::stdout()).await?;
+            say(&format!(
+                "{} batches held ({} entries new), {} set aside, {} refused, {} photos held, {} \
+                 missing",
+                done.held,
+                done.new_entries,
+                done.aside,
+                done.refused,
+                done.photos,
+                done.photos_missing
+            ))?;
+            if !done.is_all() {
+                return Ok(ExitCode::FAILURE);
+            }
         }
         Command::Epoch(args) => {
             let app = serve::open(args.config).await?;

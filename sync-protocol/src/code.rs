@@ -79,6 +79,15 @@ codes! {
     AuthRevoked = "auth.revoked", 401;
     /// The person's role does not allow the operation.
     AuthForbidden = "auth.forbidden", 403;
+
+    /// The handheld is locked: its person's PIN is wanted, or contact with the server.
+    DeviceLocked = "device.locked", 423;
+    /// The PIN is wrong; the wait before the next try grows.
+    DeviceWrongPin = "device.wrong_pin", 423;
+    /// The handheld's data is sealed with a key that is not at hand.
+    DeviceKey = "device.key", 423;
+    /// The server ordered that the handheld's data be removed.
+    DeviceWiped = "device.wiped", 410;
     /// The enrolment code is wrong, used or too old.
     EnrolBadCode = "enrol.bad_code", 401;
     /// The proof does not fit the public key.

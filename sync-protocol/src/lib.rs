@@ -12,6 +12,9 @@
 //! 5. Both ends fold the [`order`] from the same records and come to the same state.
 //! 6. How the handheld itself stands goes last, as [`diagnostics`].
 //!
+//! What could not be sent travels as a file, [`export`]; [`wipe`] orders that a handheld be
+//! emptied.
+//!
 //! [`wire`] is how all of it is written as bytes, [`digest`] how it is hashed, [`code`] the
 //! register of everything that can be wrong.
 
@@ -21,6 +24,7 @@ pub mod code;
 pub mod diagnostics;
 pub mod digest;
 pub mod enrol;
+pub mod export;
 pub mod feed;
 pub mod ids;
 pub mod journal;
@@ -31,5 +35,6 @@ pub mod position;
 pub mod push;
 pub mod record;
 pub mod time;
+pub mod wipe;
 pub mod wire;
 pub mod workflow;

@@ -23,6 +23,27 @@ pub(crate) struct Cli {
     /// The JPEG quality of photos made smaller, 40 to 95.
     #[arg(long, global = true, value_name = "QUALITY", default_value_t = 85)]
     pub(crate) photo_quality: u8,
+    /// A folder with keys, in the place of a platform's keystore: the data is sealed. It must
+    /// lie where a thief of the data does not get.
+    #[arg(
+        long,
+        env = "GRIDCREW_HANDHELD_KEYS",
+        global = true,
+        value_name = "DIR"
+    )]
+    pub(crate) keys: Option<PathBuf>,
+    /// The PIN, where one was set.
+    #[arg(
+        long,
+        env = "GRIDCREW_HANDHELD_PIN",
+        global = true,
+        hide_env_values = true
+    )]
+    pub(crate) pin: Option<String>,
+    /// A person of a device that several people use (`people`, `join`), by name or id; the
+    /// data folder is the device's.
+    #[arg(long, global = true, value_name = "PERSON")]
+    pub(crate) person: Option<String>,
     /// The language of messages; by LANG when it is not given.
     #[arg(long, global = true)]
     pub(crate) lang: Option<Lang>,
@@ -58,6 +79,36 @@ pub(crate) enum Command {
     Login {
         /// The login.
         login: String,
+    },
+    /// Sets the PIN, or another: the new one is read from standard input.
+    SetPin {
+        /// The PIN was forgotten: this login's password, the second line of standard input,
+        /// counts in its place.
+        #[arg(long, value_name = "LOGIN")]
+        forgotten: Option<String>,
+    },
+    /// Lists the people of this device, and what waits of each.
+    People {
+        /// Sends and fetches for each of them, for at most so many seconds.
+        #[arg(long, value_name = "SECONDS")]
+        sync: Option<u32>,
+    },
+    /// Enrols another person on this device, with the PIN given.
+    Join {
+        /// The server, such as `https://gridcrew.example`.
+        #[arg(long)]
+        server: String,
+        /// The one-time code.
+        #[arg(long)]
+        code: String,
+        /// What the handheld calls itself.
+        #[arg(long, default_value = "gridcrew-handheld")]
+        name: String,
+    },
+    /// Writes what was not sent into a file that `gridcrew import` takes in.
+    Export {
+        /// The new file. It is not encrypted.
+        file: PathBuf,
     },
     /// Lists orders: to do, waiting to send, sent.
     List {

@@ -1,23 +1,25 @@
 //! The command-line handheld: `args` is what it takes, `act` what records, `ask` what is
 //! answered without a network, `show` what is printed, `flags` what of it a person should
-//! look at twice. Exit codes: 0 done, 1 refused (the message names the code), 2 wrong usage.
+//! look at twice, `device` whose handheld it is. Exit codes: 0 done, 1 refused (the message
+//! names the code), 2 wrong usage.
 
 mod act;
 mod args;
 mod ask;
+mod device;
 mod flags;
 mod show;
 
 use args::{Cli, Command, Lang};
 use clap::Parser;
 use gridcrew_mobile_core::{
-    Budget, Error, Handheld, PhotoPolicy, SentOriginal, Settings,
-    clock::{SystemClock, SystemRandom},
+    Budget, Error, Handheld, KeyStore, KeysInFolder, PhotoPolicy, SentOriginal, Settings,
 };
 use gridcrew_sync_protocol::workflow::Words;
 use std::{
     env,
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
 };
@@ -78,15 +80,24 @@ pub(crate) fn run() -> ExitCode {
         },
         ..Settings::default()
     };
-    let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
-    let opened = Handheld::open_configured(&data, clock, random, settings);
-    let done = opened.and_then(|handheld| {
-        let mut out = Vec::new();
-        let done = carry_out(&handheld, cli.command, tongue, &mut out);
-        // What was done stays done when no one reads what is said about it.
-        drop(io::stdout().write_all(&out));
-        done
-    });
+    let mut out = Vec::new();
+    let keys = cli.keys.as_deref().map(KeysInFolder::new);
+    let place = Place {
+        data,
+        keys: keys.map(|keys| Arc::new(keys) as Arc<dyn KeyStore>),
+        person: cli.person,
+        pin: cli.pin,
+        settings,
+    };
+    let done = match cli.command {
+        command @ (Command::People { .. } | Command::Join { .. }) => {
+            device::carry_out(&place, command, tongue, &mut out)
+        }
+        command => device::open(&place)
+            .and_then(|handheld| carry_out(&handheld, &place, command, tongue, &mut out)),
+    };
+    // What was done stays done when no one reads what is said about it.
+    drop(io::stdout().write_all(&out));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -100,12 +111,22 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
+/// Where the command line works, and as whom.
+pub(crate) struct Place {
+    data: PathBuf,
+    keys: Option<Arc<dyn KeyStore>>,
+    person: Option<String>,
+    pin: Option<String>,
+    settings: Settings,
+}
+
 fn complain(line: &str) {
     drop(writeln!(io::stderr(), "{line}"));
 }
 
 fn carry_out(
     handheld: &Handheld,
+    place: &Place,
     command: Command,
     tongue: Tongue,
     out: &mut Vec<u8>,
@@ -122,6 +143,14 @@ fn carry_out(
             io::stdin().read_line(&mut password)?;
             wait_for(handheld.login(&login, password.trim_end_matches(['\r', '\n'])))??;
             writeln!(out, "{}", tongue.say("已登录", "signed in"))?;
+            Ok(())
+        }
+        Command::SetPin { forgotten } => set_pin(handheld, place, forgotten, tongue, out),
+        Command::Export { file } => {
+            let done = handheld.export_unsynced(&file)?;
+            let line = tongue.say("已导出记录/照片/缺失", "exported records/photos/missing");
+            let (records, photos) = (done.records, done.photos);
+            writeln!(out, "{line}: {records}/{photos}/{}", done.missing)?;
             Ok(())
         }
         Command::List { which } => show::lists(handheld, which, tongue, out),
@@ -163,6 +192,27 @@ fn carry_out(
         }
         act => act::record(handheld, act, tongue, out),
     }
+}
+
+fn set_pin(
+    handheld: &Handheld,
+    place: &Place,
+    forgotten: Option<String>,
+    tongue: Tongue,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let mut lines = io::stdin().lines();
+    let mut line = || lines.next().transpose().map(Option::unwrap_or_default);
+    let new = line()?;
+    match forgotten {
+        Some(login) => wait_for(handheld.reset_pin(&login, &line()?, &new))??,
+        None => {
+            let old = handheld.has_pin().then_some(place.pin.as_deref()).flatten();
+            device::refuse_unless_open(handheld.set_pin(old, &new)?)?;
+        }
+    }
+    writeln!(out, "{}", tongue.say("PIN 已设置", "the PIN is set"))?;
+    Ok(())
 }
 
 /// Runs the network's part of a command.

@@ -19,7 +19,7 @@ impl Handheld {
     pub fn cell_at(&self, place: TypedPosition) -> Result<Option<CellHere>, Error> {
         let point = place.to_wgs84();
         self.inner
-            .with(|local| place::cell_at(local.store.read(), point))
+            .with_content(|local| place::cell_at(local.store.read(), point))
     }
 
     /// The person's open orders by their distance from a place, the nearest first.
@@ -29,7 +29,7 @@ impl Handheld {
     pub fn orders_near(&self, place: TypedPosition) -> Result<Vec<OrderNear>, Error> {
         let point = place.to_wgs84();
         self.inner
-            .with(|local| place::orders_by_distance(local.store.read(), point))
+            .with_content(|local| place::orders_by_distance(local.store.read(), point))
     }
 
     /// The `limit` customers here that fit `text` best: name, address, both by pinyin or its
@@ -39,6 +39,6 @@ impl Handheld {
     /// A store that cannot be read.
     pub fn search(&self, text: &str, limit: usize) -> Result<Vec<CustomerHit>, Error> {
         self.inner
-            .with(|local| search::customers(local.store.read(), text, limit))
+            .with_content(|local| search::customers(local.store.read(), text, limit))
     }
 }

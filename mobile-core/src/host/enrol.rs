@@ -11,7 +11,10 @@
 //! gives its journal again, by the same code as often as it is asked; a key that it does
 //! not know gives a new one, and everything that was recorded goes into that.
 
-use super::http::{Answer, Http};
+use super::{
+    http::{Answer, Http},
+    wipe,
+};
 use crate::{
     engine::{Reply, code_of},
     error::Error,
@@ -42,6 +45,7 @@ pub(crate) async fn enrol(
     device_name: &str,
 ) -> Result<String, Error> {
     let _right = inner.with(|local| local.folder.sync_right())?;
+    wipe::begin_anew(inner).await?;
     let server_url = server_url.trim_end_matches('/');
     let code = code.trim();
     let (before, keys) = inner.with(|local| {

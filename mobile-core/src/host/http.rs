@@ -14,19 +14,17 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gridcrew_sync_protocol::{
     enrol::{EnrolRequest, LoginRequest, RefreshRequest},
     feed::MAX_PAGE_BYTES,
+    ids::JournalId,
     media::MediaKind,
     time::Millis,
+    wipe::WipeAsk,
 };
 use reqwest::{
     Client, Method, RequestBuilder, Response, Url,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER},
     redirect,
 };
-use std::{
-    io::{Read, Seek, SeekFrom},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{io::Read, path::PathBuf, time::Duration};
 
 /// Longest time to a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -99,6 +97,12 @@ impl Http {
         exchange(builder.json(request), 0).await
     }
 
+    /// `POST /api/v1/handhelds/{id}/wipe-order`
+    pub(super) async fn wipe_order(&self, journal: JournalId, ask: &WipeAsk) -> Answer {
+        let path = format!("/api/v1/handhelds/{journal}/wipe-order");
+        exchange(self.request(Method::POST, &path, 0).json(ask), 0).await
+    }
+
     /// Makes a request of the engine's.
     pub(super) async fn make(&self, request: Request, needs: Needs) -> Answer {
         let token = &needs.access_token;
@@ -153,6 +157,7 @@ impl Http {
                 Some(url) => {
                     let chunk = Piece {
                         path: path_of(&needs.folder, &upload),
+                        folder: needs.folder,
                         offset,
                         length,
                     };
@@ -210,6 +215,7 @@ impl Http {
 
 /// A piece of a photo's file.
 struct Piece {
+    folder: Folder,
     path: PathBuf,
     offset: u64,
     length: u64,
@@ -217,8 +223,7 @@ struct Piece {
 
 impl Piece {
     fn read(&self) -> std::io::Result<Vec<u8>> {
-        let mut file = std::fs::File::open(&self.path)?;
-        file.seek(SeekFrom::Start(self.offset))?;
+        let file = self.folder.reader(&self.path, self.offset)?;
         let mut piece = Vec::new();
         file.take(self.length).read_to_end(&mut piece)?;
         if piece.len() as u64 == self.length {

@@ -1,11 +1,12 @@
 //! The host of the engine: acts and never decides. `http` makes the requests, `run` is the
 //! loop between the engine, the device and the network, `progress` what a listener hears of
-//! it, `enrol` what the engine has no part in.
+//! it, `enrol` and `wipe` what the engine has no part in.
 
 mod enrol;
 mod http;
 mod progress;
 mod run;
+mod wipe;
 
 #[cfg(test)]
 mod tests;

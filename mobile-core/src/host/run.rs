@@ -8,6 +8,7 @@
 use super::{
     http::{Answer, Http, Needs},
     progress::{Left, News, Tally},
+    wipe,
 };
 use crate::{
     engine::{Budget, Command, Ended, Engine, Event, Lane, Problem, Request, Stored, SyncReport},
@@ -31,6 +32,7 @@ type Asked = Pin<Box<dyn Future<Output = Event> + Send>>;
 pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncReport, Error> {
     let _right = inner.with(|local| local.folder.sync_right())?;
     let stop = inner.stop.subscribe();
+    wipe::tell(inner).await?;
     let (engine, http) = on_device(inner, move |local| begin(local, budget)).await??;
     let mut run = Run {
         inner: Arc::clone(inner),
@@ -55,7 +57,9 @@ pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncRepor
         records_waiting: 0,
         photos_waiting: 0,
     };
-    on_device(inner, move |local| note_end(local, report, budget)).await?
+    let report = on_device(inner, move |local| note_end(local, report, budget)).await??;
+    wipe::ask(inner, ended).await?;
+    Ok(report)
 }
 
 /// Does blocking work on what is on the device.

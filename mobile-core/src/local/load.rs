@@ -69,10 +69,29 @@ impl Local {
             (None, None) if probe || identity.probe => journal::head(db, identity.journal)?.0,
             (None, None) => return Ok(Loaded::JournalEmpty),
         };
+        let Some((batch, last)) = self.signed_batch(&identity, from, max_bytes)? else {
+            return Ok(Loaded::JournalEmpty);
+        };
+        Ok(Loaded::Batch(PackedBatch {
+            journal: identity.journal,
+            first: batch.first,
+            last,
+            body: wire::pack(&batch),
+        }))
+    }
+
+    /// The entries from one on, signed, and the last of them; nothing when there is none.
+    pub(crate) fn signed_batch(
+        &self,
+        identity: &Identity,
+        from: Seq,
+        max_bytes: usize,
+    ) -> Result<Option<(Batch, Seq)>, Error> {
+        let db = self.store.read();
         let most = MAX_BATCH_ENTRIES;
         let run = journal::run_from(db, identity.journal, from, most, max_bytes)?;
         let (Some(first), Some(last)) = (run.first(), run.last()) else {
-            return Ok(Loaded::JournalEmpty);
+            return Ok(None);
         };
         let (first, last, head) = (first.id.seq, last.id.seq, last.link);
         let before = journal::link_at(db, identity.journal, Seq(first.0.saturating_sub(1)))?
@@ -89,12 +108,7 @@ impl Local {
                 first.0, last.0
             )));
         }
-        Ok(Loaded::Batch(PackedBatch {
-            journal: identity.journal,
-            first,
-            last,
-            body: wire::pack(&batch),
-        }))
+        Ok(Some((batch, last)))
     }
 
     /// The request for a new journal, signed by the old one's key.
@@ -146,7 +160,7 @@ impl Local {
             MediaKind::Preview => self.folder.preview(upload.digest),
             MediaKind::Original => self.folder.photo(upload.digest),
         };
-        let reason = match photos::check(&path, upload.digest) {
+        let reason = match photos::check(&self.folder, &path, upload.digest) {
             Ok(true) => return Ok(true),
             Ok(false) => "the file is gone or is no longer what was recorded".to_owned(),
             Err(error) => format!("{}{error}", rows::UNREADABLE),

@@ -4,17 +4,21 @@
 mod diagnostics;
 mod load;
 mod persist;
+mod sealing;
+
+pub(crate) use sealing::Keys;
 
 use crate::{
     clock::{Clock, Random},
     error::Error,
     feed,
     files::Folder,
+    lock::Guard,
     photos,
     secrets::Secrets,
     settings::Settings,
     space::Reserve,
-    store::{Store, facts, identity},
+    store::{Store, facts, identity, open::SetAside},
 };
 use gridcrew_sync_protocol::time::{Millis, ServerAnchor, Sureness, TrustedTime, UnixMillis};
 use std::{fmt, fs::File, path::Path, sync::Arc};
@@ -28,6 +32,10 @@ pub(crate) struct Local {
     pub(crate) folder: Folder,
     pub(crate) store: Store,
     pub(crate) secrets: Secrets,
+    pub(crate) guard: Guard,
+    pub(crate) keys: Option<Keys>,
+    /// Everything was removed; the folder has to be opened again.
+    pub(crate) wiped: bool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) settings: Settings,
@@ -47,15 +55,16 @@ impl Local {
     /// Opens the data folder, or makes it; checks the store and tidies the photo folder.
     pub(crate) fn open(
         root: &Path,
+        keys: Option<&Keys>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, Error> {
-        let folder = Folder::open(root)?;
-        let mut store = Store::open(&folder.store())?;
+        let folder = sealing::open_folder(root, keys, random.as_ref())?;
+        let mut store = Store::open(&folder.store(), folder.seal())?;
         let aside = store.set_aside.take();
         store.write(feed::catch_up)?;
-        if let Some(aside) = &aside {
-            let line = format!("the store was damaged and set aside as {aside}");
+        if let Some(SetAside { file, saved }) = &aside {
+            let line = format!("the store was damaged and set aside as {file}; {saved}");
             store.write(|db| facts::add_finding(db, &line))?;
         }
         let in_use = folder.in_use(|| {
@@ -71,11 +80,15 @@ impl Local {
             })
         })?;
         let secrets = Secrets::open(&folder)?;
+        let guard = Guard::open(&folder, &store, clock.as_ref())?;
         let reserve = Reserve::of(folder.root());
         let mut local = Self {
             folder,
             store,
             secrets,
+            guard,
+            keys: keys.cloned(),
+            wiped: false,
             clock,
             random,
             settings: Settings::default(),

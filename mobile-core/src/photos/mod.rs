@@ -29,7 +29,7 @@ use self::{
 use crate::{
     clock::Random,
     error::Error,
-    files::{Folder, sync_folder, write_whole},
+    files::{Folder, sync_folder},
     store::{Store, photos as rows, photos::Taken},
 };
 use gridcrew_sync_protocol::{
@@ -118,7 +118,7 @@ impl Taking<'_> {
 
     fn keep_preview(&self, small: &[u8]) -> Result<(Digest, u64), Error> {
         let name = Digest::of(small);
-        write_whole(&self.folder.preview(name), small)?;
+        self.folder.write(&self.folder.preview(name), small)?;
         Ok((name, small.len() as u64))
     }
 }
@@ -187,7 +187,8 @@ fn keep(folder: &Folder, digest: Digest, content: &[u8], random: &dyn Random) ->
         .write(true)
         .mode(0o600)
         .open(&part)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
+    let kept = folder.as_kept(content)?;
+    let written = file.write_all(&kept).and_then(|()| file.sync_all());
     if let Err(error) = written {
         // Nothing was promised yet; what is left of the part is swept at the next opening.
         drop(fs::remove_file(&part));
@@ -211,21 +212,27 @@ fn read_some(input: &mut File, out: &mut [u8]) -> io::Result<usize> {
 }
 
 /// Whether a file is still what it was named after.
-pub(crate) fn check(path: &Path, digest: Digest) -> io::Result<bool> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
+pub(crate) fn check(folder: &Folder, path: &Path, digest: Digest) -> io::Result<bool> {
+    match digest_of(folder, path) {
+        Ok(found) => Ok(found == digest),
+        Err(error) => match error.kind() {
+            // Gone, or sealed and changed.
+            io::ErrorKind::NotFound | io::ErrorKind::InvalidData => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
+fn digest_of(folder: &Folder, path: &Path) -> io::Result<Digest> {
+    let mut file = folder.reader(path, 0)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match file.read(&mut buffer)? {
-            0 => break,
+            0 => return Ok(Digest(hasher.finalize().into())),
             count => hasher.update(buffer.get(..count).unwrap_or_default()),
         }
     }
-    Ok(Digest(hasher.finalize().into()) == digest)
 }
 
 /// What thinning did.

@@ -12,7 +12,7 @@ use crate::{
     store::{Store, photos as rows},
 };
 use gridcrew_sync_protocol::digest::Digest;
-use std::{fs, str::FromStr};
+use std::{fs, io, str::FromStr};
 
 /// Tidies; gives a line for everything done.
 pub(crate) fn sweep(store: &Store, folder: &Folder) -> Result<Vec<String>, Error> {
@@ -28,8 +28,10 @@ pub(crate) fn sweep(store: &Store, folder: &Folder) -> Result<Vec<String>, Error
             }
         } else if name.is_some_and(|name| name.ends_with(".part")) {
             // What cannot be read now may be read another time: it stays.
-            let content = match fs::read(&path) {
+            let content = match folder.read(&path) {
                 Ok(content) => content,
+                // Torn while it was sealed.
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => Vec::new(),
                 Err(error) => {
                     tracing::warn!(part = %path.display(), %error, "cannot be read");
                     continue;
@@ -37,7 +39,7 @@ pub(crate) fn sweep(store: &Store, folder: &Folder) -> Result<Vec<String>, Error
             };
             let digest = Digest::of(&content);
             let wanted = rows::expected(store.read(), digest)?;
-            if wanted && !check(&folder.photo(digest), digest).unwrap_or(false) {
+            if wanted && !check(folder, &folder.photo(digest), digest).unwrap_or(false) {
                 fs::rename(&path, folder.photo(digest))?;
                 lines.push(format!("photo {digest}: adopted from a part file"));
             } else {

@@ -172,7 +172,7 @@ fn after_a_crash_strays_are_removed_or_adopted_and_listed() {
     assert!(!local.folder.photo(orphan.digest).exists());
     let findings = facts::findings(local.store.read()).unwrap();
     assert_eq!(findings.len(), 3, "{findings:?}");
-    assert!(check(&local.folder.photo(kept.digest), kept.digest).unwrap());
+    assert!(check(&local.folder, &local.folder.photo(kept.digest), kept.digest).unwrap());
 }
 
 #[test]

@@ -134,6 +134,16 @@ pub(crate) fn set_last_fix(db: &Connection, last: &LastFix) -> Result<(), Error>
     set(db, "last_fix", last)
 }
 
+/// Whether a PIN was ever set: without its file, the lock stays closed.
+pub(crate) fn has_pin(db: &Connection) -> Result<bool, Error> {
+    get(db, "has_pin")
+}
+
+/// Remembers that a PIN was set.
+pub(crate) fn set_has_pin(db: &Connection) -> Result<(), Error> {
+    set(db, "has_pin", &true)
+}
+
 /// A fact; an unknown one, or one that an older program wrote in another shape, is none.
 fn get<T: DeserializeOwned + Default>(db: &Connection, key: &str) -> Result<T, Error> {
     let text: Option<String> = db

@@ -132,7 +132,7 @@ pub(crate) fn first_queued(db: &Connection, journal: JournalId) -> Result<Option
     Ok(seq)
 }
 
-/// Consecutive entries from `from` on, in whatever state: at most so many, and of so many
+/// Consecutive entries from `from` on, up to the first hole, in whatever state: at most so many, and of so many
 /// bytes together, but at least one.
 pub(crate) fn run_from(
     db: &Connection,
@@ -151,7 +151,10 @@ pub(crate) fn run_from(
     while let Some(row) = rows.next()? {
         let stored = stored(row)?;
         total = total.saturating_add(stored.bytes.len());
-        if run.len() >= max_entries || (total > max_bytes && !run.is_empty()) {
+        let follows = run
+            .last()
+            .is_none_or(|last: &Stored| last.id.seq.next() == stored.id.seq);
+        if !follows || run.len() >= max_entries || (total > max_bytes && !run.is_empty()) {
             break;
         }
         run.push(stored);

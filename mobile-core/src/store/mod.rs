@@ -1,8 +1,8 @@
 //! The handheld's store: one SQLite file, synchronous.
 //!
-//! [`Store::open`] refuses an SQLite with the WAL-reset fault, sets WAL with
-//! `synchronous=FULL` (anything less loses what was confirmed when power fails), checks
-//! the file and brings its schema up to date. All writing goes through [`Store::write`]:
+//! [`Store::open`] chooses the journal mode by the SQLite that is linked (anything less than
+//! what it sets loses what was confirmed when power fails), checks the file, saves what can
+//! be read of a damaged one (`salvage`) and brings its schema up to date. All writing goes through [`Store::write`]:
 //! one immediate transaction, durable when it returns. What stands in which table is the
 //! business of the other files here; each takes a connection, so that they can be put
 //! together into one transaction.
@@ -15,6 +15,7 @@ pub(crate) mod looks;
 pub(crate) mod open;
 pub(crate) mod orders;
 pub(crate) mod photos;
+pub(crate) mod salvage;
 pub(crate) mod schema;
 pub(crate) mod scope;
 pub(crate) mod waiting;
@@ -30,7 +31,7 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(crate) struct Store {
     db: Connection,
     /// Under which name a damaged file was set aside at opening.
-    pub(crate) set_aside: Option<String>,
+    pub(crate) set_aside: Option<open::SetAside>,
 }
 
 impl Store {

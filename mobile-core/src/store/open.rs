@@ -1,66 +1,171 @@
 //! Opening the store's file.
+//!
+//! How it is opened depends on what is linked. The workspace's SQLite is new enough for WAL
+//! with `synchronous=FULL`. SQLCipher comes with an older one, which can corrupt a store in
+//! WAL mode: there it is a rollback journal with `synchronous=EXTRA`, the other of the two
+//! ways that lose nothing when power fails (RELIABILITY table 0.1).
 
-use super::{Store, schema};
-use crate::error::Error;
-use rusqlite::Connection;
+use super::{Store, salvage::salvage, schema};
+use crate::{error::Error, seal::Seal};
+use rusqlite::{Connection, OptionalExtension};
 use std::{
-    fs,
+    fs::{self, File},
+    io::{self, Read},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 /// The oldest SQLite without the WAL-reset corruption (RELIABILITY F2).
-const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+const OLDEST_FOR_WAL: (u32, u32, u32) = (3, 51, 3);
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(10);
+/// How a file begins that is not encrypted.
+const PLAIN: &[u8] = b"SQLite format 3\0";
 
 impl Store {
-    /// Opens the file, or makes it. A damaged file is set aside under another name, never
-    /// deleted, and [`Store::set_aside`] says so.
+    /// Opens the file, or makes it; encrypted when there is a seal. A damaged file is set
+    /// aside under another name, never deleted, and [`Store::set_aside`] says so; what can
+    /// be read of this device's own records goes into the new file.
+    ///
+    /// The seal's key is known to be the right one: what cannot be read with it is damaged.
     ///
     /// # Errors
-    /// An SQLite that is too old, a store of a newer program, or a disk that fails.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        assert_version()?;
-        match Self::open_checked(path) {
-            Err(fault) if is_damage(&fault) => {
+    /// A store of a newer program, no cipher where one is needed, or a disk that fails.
+    pub(crate) fn open(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
+        match Self::open_checked(path, seal) {
+            Err(fault) if is_damage(&fault) || (seal.is_none() && lost_its_head(&fault, path)) => {
                 let aside = set_aside(path)?;
                 tracing::error!(%fault, aside = %aside.display(), "the store was damaged");
-                let mut store = Self::open_checked(path)?;
-                store.set_aside = Some(aside.display().to_string());
-                Ok(store)
+                Self::replace(path, seal, &aside)
             }
             other => other,
         }
     }
 
-    fn open_checked(path: &Path) -> Result<Self, Error> {
-        let db = Connection::open(path)?;
-        db.busy_timeout(BUSY)?;
-        prepare(&db)?;
-        let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if verdict != "ok" {
+    /// A store in memory, in the place of one that is about to be removed.
+    pub(crate) fn of_nothing() -> Result<Self, Error> {
+        let mut db = Connection::open_in_memory()?;
+        schema::migrate(&mut db)?;
+        Ok(Self {
+            db,
+            set_aside: None,
+        })
+    }
+
+    fn open_checked(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
+        let db = connect(path, seal)?;
+        // Before anything else: a damaged file is set aside as it was found.
+        let verdict = db.query_row("PRAGMA quick_check(1)", [], |row| {
+            Ok(row.get_ref(0)?.as_bytes().map(<[u8]>::to_vec)?)
+        })?;
+        if verdict != b"ok" {
+            let verdict = String::from_utf8_lossy(&verdict);
             return Err(Error::Storage(format!("{DAMAGED}: {verdict}")));
         }
+        prepare(&db)?;
         let mut store = Self {
             db,
             set_aside: None,
         };
+        if schema::is_beheaded(&store.db)? {
+            return Err(Error::Storage(format!("{DAMAGED}: it has no version")));
+        }
         schema::migrate(&mut store.db)?;
+        if !schema::is_as_made(&store.db)? {
+            return Err(Error::Storage(format!("{DAMAGED}: it has another schema")));
+        }
         Ok(store)
     }
+
+    /// A new store in the place of one that was set aside, with what can be read of that.
+    fn replace(path: &Path, seal: Option<&Seal>, aside: &Path) -> Result<Self, Error> {
+        let mut store = Self::open_checked(path, seal)?;
+        let saved = match connect(aside, seal) {
+            Ok(damaged) => salvage(&damaged, &mut store)?,
+            Err(_) => super::salvage::Saved::default(),
+        };
+        store.set_aside = Some(SetAside {
+            file: aside.display().to_string(),
+            saved,
+        });
+        Ok(store)
+    }
+}
+
+/// A damaged file that was set aside at opening.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SetAside {
+    /// Its name now.
+    pub(crate) file: String,
+    /// What was read of it.
+    pub(crate) saved: super::salvage::Saved,
+}
+
+/// Connects to a file; nothing of it is read yet.
+pub(crate) fn connect(path: &Path, seal: Option<&Seal>) -> Result<Connection, Error> {
+    let db = Connection::open(path)?;
+    db.busy_timeout(BUSY)?;
+    if let Some(seal) = seal {
+        if !has_cipher(&db)? {
+            return Err(Error::NoCipher);
+        }
+        db.pragma_update(None, "key", seal.store_key().as_str())?;
+    }
+    Ok(db)
+}
+
+/// Whether a cipher is linked: without one, SQLite takes a key and ignores it.
+fn has_cipher(db: &Connection) -> Result<bool, Error> {
+    let version: Option<String> = db
+        .query_row("PRAGMA cipher_version", [], |row| row.get(0))
+        .optional()?;
+    Ok(version.is_some_and(|version| !version.is_empty()))
+}
+
+/// # Errors
+/// [`Error::NoCipher`] when a store could not be encrypted by this program.
+pub(crate) fn assert_cipher() -> Result<(), Error> {
+    if has_cipher(&Connection::open_in_memory()?)? {
+        Ok(())
+    } else {
+        Err(Error::NoCipher)
+    }
+}
+
+/// Whether the file can be read with that seal; it is not changed.
+pub(crate) fn opens_with(path: &Path, seal: &Seal) -> Result<bool, Error> {
+    let db = connect(path, Some(seal))?;
+    let read = db.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()));
+    Ok(read.is_ok())
+}
+
+/// Whether there is a store that is not encrypted.
+pub(crate) fn is_plain(path: &Path) -> Result<bool, Error> {
+    let mut head = Vec::new();
+    match File::open(path) {
+        Ok(file) => file.take(PLAIN.len() as u64).read_to_end(&mut head)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(head == PLAIN)
 }
 
 const DAMAGED: &str = "the file is damaged";
 
 fn prepare(db: &Connection) -> Result<(), Error> {
-    let mode: String = db.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
-    if mode != "wal" {
+    let (journal, synchronous) = if may_use_wal() {
+        ("wal", "FULL")
+    } else {
+        ("delete", "EXTRA")
+    };
+    let pragma = format!("PRAGMA journal_mode={journal}");
+    let mode: String = db.query_row(&pragma, [], |row| row.get(0))?;
+    if mode != journal {
         return Err(Error::Storage(format!(
-            "the journal mode is {mode} and cannot be WAL here"
+            "the journal mode is {mode} and cannot be {journal} here"
         )));
     }
-    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "synchronous", synchronous)?;
     db.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }
@@ -72,7 +177,27 @@ fn is_damage(fault: &Error) -> bool {
     };
     text.starts_with(DAMAGED)
         || text.contains("file is not a database")
-        || text.contains("database disk image is malformed")
+        || text.contains("malformed")
+        || text.contains("unsupported file format")
+}
+
+/// Whether a plain file lost what SQLite's file format fixes in its head, so that SQLite
+/// takes it for a file of a kind that it may not write.
+fn lost_its_head(fault: &Error, path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(100).read_to_end(&mut head));
+    let Ok(head) = <[u8; 100]>::try_from(head) else {
+        // Nothing was written yet, or SQLite says itself that it is no database.
+        return false;
+    };
+    let kinds = [head[18], head[19]]
+        .iter()
+        .all(|kind| matches!(kind, 1 | 2));
+    let fractions = head[21..24] == [64, 32, 32] && head[20] == 0;
+    let schema_format = head[44..47] == [0; 3] && head[47] <= 4;
+    let encoding = head[56..59] == [0; 3] && head[59] <= 3;
+    let is_sound = head.starts_with(PLAIN) && kinds && fractions && schema_format && encoding;
+    matches!(fault, Error::Storage(_)) && read.is_ok() && !is_sound
 }
 
 /// Renames the file and what belongs to it; gives the new name of the file.
@@ -85,7 +210,7 @@ fn set_aside(path: &Path) -> Result<PathBuf, Error> {
     let number = (1u32..)
         .find(|number| !with(&format!(".damaged-{number}")).exists())
         .unwrap_or(u32::MAX);
-    for part in ["-wal", "-shm", ""] {
+    for part in ["-wal", "-shm", "-journal", ""] {
         let from = with(part);
         if from.exists() {
             fs::rename(&from, with(&format!(".damaged-{number}{part}")))?;
@@ -94,15 +219,10 @@ fn set_aside(path: &Path) -> Result<PathBuf, Error> {
     Ok(with(&format!(".damaged-{number}")))
 }
 
-fn assert_version() -> Result<(), Error> {
+/// Whether the SQLite that is linked can be trusted with WAL.
+fn may_use_wal() -> bool {
     let version = rusqlite::version();
     let mut parts = version.splitn(3, '.').map(|part| part.parse::<u32>().ok());
     let mut next = || parts.next().flatten().unwrap_or(0);
-    if (next(), next(), next()) < OLDEST_SQLITE {
-        return Err(Error::Storage(format!(
-            "SQLite {version} can corrupt a store that is written from two sides; 3.51.3 or \
-             later is needed"
-        )));
-    }
-    Ok(())
+    (next(), next(), next()) >= OLDEST_FOR_WAL
 }

@@ -93,6 +93,18 @@ pub(crate) fn put(db: &Connection, taken: &Taken, now: UnixMillis) -> Result<(),
     Ok(())
 }
 
+/// The photos of which the server does not hold the original, with their lengths, the
+/// earliest first.
+pub(crate) fn unsent_originals(db: &Connection) -> Result<Vec<(Digest, u64)>, Error> {
+    let mut statement = db.prepare(
+        "SELECT digest, bytes FROM photo WHERE original_state <> 'held' ORDER BY added_at, digest",
+    )?;
+    let rows = statement
+        .query_map([], |row| Ok((get_digest(row, 0)?, get_u64(row, 1)?)))?
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(rows)
+}
+
 /// Says that an entry promises a photo.
 pub(crate) fn add_use(
     db: &Connection,

@@ -5,7 +5,7 @@
 mod answers;
 
 use crate::error::Error;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Batch, Connection, TransactionBehavior, fallible_iterator::FallibleIterator};
 
 /// Version by version, what brings a store there from the one before.
 const VERSIONS: &[&str] = &[V1, V2, answers::LOCAL_ANSWERS];
@@ -153,17 +153,67 @@ const V2: &str = include_str!("schema/photo_look.sql");
 /// A store of a newer program, or a disk that fails; then the store stays at the last
 /// version that was reached.
 pub(crate) fn migrate(db: &mut Connection) -> Result<(), Error> {
-    let known = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
+    migrate_through(db, VERSIONS, &mut || {})
+}
+
+/// Whether the file holds tables and says that it has no version: versions come with their
+/// tables or not at all, so that this is damage.
+pub(super) fn is_beheaded(db: &Connection) -> Result<bool, Error> {
+    let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    Ok(version < 0 || (version == 0 && tables > 0))
+}
+
+/// Whether a store of the newest version has the schema of a new one: the check of SQLite
+/// does not notice when a name in it is damaged.
+pub(super) fn is_as_made(db: &Connection) -> Result<bool, Error> {
+    let mut new = Connection::open_in_memory()?;
+    migrate(&mut new)?;
+    Ok(shape(db)? == shape(&new)?)
+}
+
+/// As bytes: a damaged text may be none.
+type Shape = Vec<(Vec<u8>, Vec<u8>, Vec<u8>, Option<Vec<u8>>)>;
+
+fn shape(db: &Connection) -> Result<Shape, Error> {
+    let sql = "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB),
+                      CAST(sql AS BLOB) FROM sqlite_master
+               WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name";
+    let shape = db
+        .prepare(sql)?
+        .query_map([], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?
+        .collect::<Result<Shape, _>>()?;
+    Ok(shape)
+}
+
+/// Brings the store through these versions; `done` is called after every statement.
+fn migrate_through(
+    db: &mut Connection,
+    versions: &[&str],
+    done: &mut dyn FnMut(),
+) -> Result<(), Error> {
+    let known = i64::try_from(versions.len()).unwrap_or(i64::MAX);
     loop {
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let found: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if found > known || found < 0 {
             return Err(Error::TooNew { found, known });
         }
-        let next = usize::try_from(found).ok().and_then(|at| VERSIONS.get(at));
+        let next = usize::try_from(found).ok().and_then(|at| versions.get(at));
         let Some(next) = next else { return Ok(()) };
-        tx.execute_batch(next)?;
+        let mut statements = Batch::new(&tx, next);
+        while let Some(mut statement) = statements.next()? {
+            statement.execute([])?;
+            done();
+        }
         tx.pragma_update(None, "user_version", found + 1)?;
+        done();
         tx.commit()?;
+        done();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use super::{
     held::{self, Held},
     part::{Part, PartError},
     picture::{self, PictureError},
+    promise,
     turns::{self, Turn},
     uploads::{self, Claim, Upload},
 };
@@ -18,9 +19,11 @@ use crate::{app::App, edge::Problem};
 use gridcrew_sync_protocol::{
     code::Code,
     digest::Digest,
+    ids::JournalId,
     media::{MediaKind, PictureFormat},
 };
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, BufReader, Cursor},
     path::{Path, PathBuf},
@@ -246,6 +249,26 @@ pub async fn take_in(app: &App, bytes: Vec<u8>) -> Result<Digest, Problem> {
     })?;
     held::record(app, held).await?;
     Ok(held.photo)
+}
+
+/// Holds an original that a handheld exported, if a record of one of these journals promises
+/// it.
+///
+/// # Errors
+/// `media.not_promised`, and as [`take_in`].
+pub async fn take_in_promised(
+    app: &App,
+    journals: &BTreeSet<JournalId>,
+    bytes: Vec<u8>,
+) -> Result<Digest, Problem> {
+    let photo = Digest::of(&bytes);
+    for journal in journals {
+        if promise::is_promised(app.store.read(), *journal, photo).await? {
+            return take_in(app, bytes).await;
+        }
+    }
+    let detail = "No record of these handhelds promises the photo.";
+    Err(Problem::new(Code::MediaNotPromised, detail))
 }
 
 /// Makes the preview of a photo whose original is held, and records it. Once begun it goes

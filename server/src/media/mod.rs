@@ -31,7 +31,7 @@ mod uploads;
 #[cfg(test)]
 mod tests;
 
-pub use completion::take_in;
+pub use completion::{take_in, take_in_promised};
 pub use folder::PhotoFolder;
 pub use promise::{PhotoCounts, Promise, counts, record_promises};
 pub use recovery::{Swept, clean_expired, clean_hourly, recover};

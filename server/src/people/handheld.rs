@@ -99,6 +99,31 @@ pub async fn revoke<C: ConnectionTrait>(
     Ok(revoked)
 }
 
+/// The journals of one device: the one given, those from which it goes on after a fork, and
+/// those that go on from it.
+///
+/// # Errors
+/// Problems of the database.
+pub async fn lineage<C: ConnectionTrait>(
+    conn: &C,
+    person: PersonId,
+    of: Uuid,
+) -> Result<BTreeSet<Uuid>, Problem> {
+    let forks = forks_of(conn, person).await?;
+    let mut lineage = BTreeSet::from([of]);
+    loop {
+        let before = lineage.len();
+        for (id, continues) in &forks {
+            if lineage.contains(id) || lineage.contains(continues) {
+                lineage.extend([*id, *continues]);
+            }
+        }
+        if lineage.len() == before {
+            return Ok(lineage);
+        }
+    }
+}
+
 /// Whether it was not revoked before.
 async fn revoke_one<C: ConnectionTrait>(
     conn: &C,

@@ -31,6 +31,7 @@ pub mod throttle;
 pub mod tokens;
 pub mod tree;
 pub mod unit;
+pub mod wipe;
 
 pub use gate::Gate;
 pub use permission::{Permission, Role};

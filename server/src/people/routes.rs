@@ -10,12 +10,14 @@ mod log;
 mod me;
 mod people;
 mod units;
+mod wipes;
 
 pub use handhelds::{EnrolmentCode, HandheldView};
 pub use log::LogLine;
 pub use me::{Me, PasswordChange, SessionView};
 pub use people::{NewPassword, PersonChange, PersonInput, PersonView};
 pub use units::{UnitInput, UnitView};
+pub use wipes::{WipeView, WipeWish};
 
 use crate::edge::Json;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -44,6 +46,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(handhelds::enrol_handheld)
         .service(handhelds::list_handhelds)
         .service(handhelds::revoke_handheld)
+        .service(wipes::wipe_handheld)
+        .service(wipes::ask_wipe_order)
         .service(log::read_audit);
 }
 

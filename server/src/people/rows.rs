@@ -222,6 +222,36 @@ pub mod handheld {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// Orders to wipe a handheld.
+pub mod handheld_wipe {
+    use sea_orm::entity::prelude::*;
+
+    /// One order.
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "handheld_wipe")]
+    pub struct Model {
+        /// The handheld.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub handheld_id: Uuid,
+        /// Its station.
+        pub station_id: Uuid,
+        /// A [`WipeForm`](gridcrew_sync_protocol::wipe::WipeForm).
+        pub form: String,
+        /// When it was ordered.
+        pub ordered_at: i64,
+        /// By whom.
+        pub ordered_by: Uuid,
+        /// When the handheld said that everything is removed.
+        pub done_at: Option<i64>,
+    }
+
+    /// None.
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// Who saw or did what.
 pub mod audit_log {
     use sea_orm::entity::prelude::*;

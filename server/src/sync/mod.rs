@@ -21,6 +21,7 @@ pub mod cursor;
 pub mod diagnostics;
 pub mod feed;
 pub mod handheld;
+mod import;
 pub mod incoming;
 mod intake;
 mod order_items;
@@ -31,6 +32,7 @@ pub mod routes;
 mod surroundings;
 pub mod wait;
 
+pub use import::{ImportArgs, Imported, import};
 pub use routes::configure;
 
 #[cfg(test)]

@@ -57,6 +57,9 @@ fn account() -> Vec<Row> {
                 "code": "", "public_key": "", "proof": "", "device_name": "",
             }))
         }),
+        Row::by_hand("ask_wipe_order", Who::Anybody, |_, _, _| {
+            Ask::about(&Uuid::nil().to_string()).json(json!({ "done": false, "proof": "" }))
+        }),
         Row::by_hand("logout", Who::Roles(EVERYONE), plain),
         Row::by_hand("change_my_password", Who::Roles(EVERYONE), |_, _, _| {
             Ask::plain().json(json!({ "current": PASSWORD, "new": PASSWORD }))
@@ -353,6 +356,14 @@ fn handhelds_and_duty() -> Vec<Row> {
             world.sessions.retain(|(person, _)| Some(*person) != device);
             Ok(())
         }),
+        Row::writing(
+            "wipe_handheld",
+            MANAGES_HANDHELDS,
+            Kind::Device,
+            |_, _, target| Ask::about(&target.key).json(json!({ "form": "at_once" })),
+            |world, caller, target| Verdict::done_if(world.sees_device(caller, target.id()), 200),
+        )
+        .spending(),
         Row::writing(
             "set_off_duty",
             MANAGES_HANDHELDS,

@@ -1,0 +1,106 @@
+//! Two people on one device.
+
+use super::{Device, HandedOver};
+use crate::{
+    Error, Handheld, List, Settings,
+    clock::SystemRandom,
+    fixture::{ME, OTHER, TestClock, bring_order, enrolled, folder, order},
+    lock::Unlocked,
+    store::identity,
+};
+use gridcrew_sync_protocol::ids::PersonId;
+use std::{path::Path, sync::Arc};
+
+/// A device with [`ME`] (PIN 111112, an order) and [`OTHER`] (PIN 222221).
+fn device(root: &Path) -> Device {
+    let clock = Arc::new(TestClock::default());
+    for (name, person, pin) in [("a", ME, "111112"), ("b", OTHER, "222221")] {
+        let mut local = enrolled(&root.join("persons").join(name), &clock);
+        let work = |db: &rusqlite::Connection| {
+            let mut identity = identity::require(db)?;
+            identity.person = person;
+            identity::put(db, &identity)
+        };
+        local.store.write(work).unwrap();
+        if person == ME {
+            bring_order(&mut local, order(1));
+        }
+        drop(local);
+        let folder = root.join("persons").join(name);
+        let clock = Arc::clone(&clock);
+        let handheld = Handheld::open_with(&folder, clock, Arc::new(SystemRandom)).unwrap();
+        handheld.set_pin(None, pin).unwrap();
+    }
+    Device::open(
+        root,
+        None,
+        clock,
+        Arc::new(SystemRandom),
+        Settings::default(),
+    )
+    .unwrap()
+}
+
+fn shift(device: &Device, person: PersonId, pin: &str) -> Handheld {
+    match device.hand_over(person, pin).unwrap() {
+        HandedOver::Done { handheld, .. } => handheld,
+        HandedOver::Not(outcome) => panic!("{outcome:?}"),
+    }
+}
+
+#[test]
+fn one_person_never_sees_what_is_anothers_and_leaves_a_list_of_what_waits() {
+    let folder = folder();
+    let device = device(folder.path());
+    assert!(device.on_shift().unwrap().is_none());
+    let mine = shift(&device, ME, "111112");
+    mine.note(order(1), "mine", None).unwrap();
+    let HandedOver::Done { handheld, people } = device.hand_over(OTHER, "222221").unwrap() else {
+        panic!("not handed over");
+    };
+    let waiting: Vec<(PersonId, u64, bool)> = people
+        .iter()
+        .map(|here| (here.person, here.records_waiting, here.on_shift))
+        .collect();
+    assert_eq!(waiting, [(ME, 2, false), (OTHER, 1, true)]);
+    assert!(handheld.list(List::All).unwrap().is_empty());
+    assert!(matches!(mine.list(List::All), Err(Error::Locked(_))));
+    assert!(matches!(
+        mine.note(order(1), "x", None),
+        Err(Error::Locked(_))
+    ));
+    device.end_shift();
+    assert!(matches!(handheld.list(List::All), Err(Error::Locked(_))));
+}
+
+#[test]
+fn a_wrong_pin_leaves_the_shift_as_it_is() {
+    let folder = folder();
+    let device = device(folder.path());
+    let mine = shift(&device, ME, "111112");
+    let outcome = device.hand_over(OTHER, "111112").unwrap();
+    assert!(matches!(
+        outcome,
+        HandedOver::Not(Unlocked::Wrong { tries: 1, .. })
+    ));
+    assert_eq!(mine.list(List::All).unwrap().len(), 1);
+    let stranger = PersonId(uuid::Uuid::from_u128(77));
+    assert!(matches!(
+        device.hand_over(stranger, "111112"),
+        Err(Error::NotEnrolled)
+    ));
+}
+
+#[tokio::test]
+async fn an_enrolment_that_is_not_answered_is_tried_again_in_the_same_folder() {
+    let folder = folder();
+    let device = device(folder.path());
+    let unreachable = "http://127.0.0.1:1";
+    for _ in 0..2 {
+        let tried = device.enrol(unreachable, "code", "d", "123454").await;
+        assert!(matches!(tried, Err(Error::Unreachable(_))), "{tried:?}");
+    }
+    let folders = std::fs::read_dir(folder.path().join("persons")).unwrap();
+    assert_eq!(folders.count(), 3);
+    assert_eq!(device.people().unwrap().len(), 2);
+}
