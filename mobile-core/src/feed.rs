@@ -120,17 +120,27 @@ fn take_in(db: &Connection, item: &OrderItem) -> Result<(), Error> {
         journal::set_parked(db, journal, (seq, seq), &[])?;
         orders::put_entry(db, item.order, entry.id, &entry.bytes)?;
     }
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::NotFoldedAnew) {
+        return Ok(());
+    }
     refold(db, item.order).map(|_| ())
 }
 
 /// Drops the whole scope, but for records that are not acknowledged. Should the person be
 /// let in again, the feed brings it anew.
 pub(crate) fn leave_scope(db: &Connection) -> Result<(), Error> {
+    #[cfg(feature = "planted")]
+    crate::planted::forget_queue(db)?;
     start_over(db)?;
     scope::ask_anew(db)
 }
 
 fn start_over(db: &Connection) -> Result<(), Error> {
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::StartOverIgnored) {
+        return Ok(());
+    }
     scope::clear(db)?;
     for order in orders::ids(db)? {
         orders::leave_scope(db, order)?;

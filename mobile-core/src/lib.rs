@@ -15,6 +15,9 @@
 //! Time and randomness come in through [`clock`].
 
 pub mod clock;
+#[cfg(feature = "simulated")]
+pub mod disk;
+pub mod drive;
 pub mod engine;
 mod error;
 mod feed;
@@ -27,6 +30,8 @@ mod host;
 mod journal;
 mod local;
 mod photos;
+#[cfg(feature = "planted")]
+mod planted;
 mod rules;
 mod secrets;
 mod store;

@@ -23,6 +23,8 @@ pub mod ids;
 pub mod journal;
 pub mod media;
 pub mod order;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod position;
 pub mod push;
 pub mod record;

@@ -93,6 +93,10 @@ impl JournalLane {
     }
 
     pub(super) fn offer_again(&mut self) {
+        #[cfg(feature = "planted")]
+        if crate::planted::on(crate::planted::Bug::NoProbe) {
+            return;
+        }
         self.probe = true;
         self.walk = None;
     }
@@ -175,6 +179,17 @@ impl Engine {
 
     pub(super) fn journal_replied(&mut self, now: Millis, reply: &Reply, asked: Millis) {
         let sent = std::mem::take(&mut self.journal.sent);
+        #[cfg(feature = "planted")]
+        if let Sent::Push {
+            journal,
+            first,
+            last,
+        } = sent
+            && let Some(change) = crate::planted::html_ack(reply, journal, first, last)
+        {
+            self.journal.storing = Storing::Held { last };
+            return self.out.push(Command::Persist(Lane::Journal, change));
+        }
         let read = match sent {
             Sent::Push {
                 journal,

@@ -9,5 +9,6 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use enrol::{enrol, login};
-pub(crate) use run::sync;
+pub(crate) use enrol::{Enrolling, enrol, login};
+pub(crate) use http::piece_of;
+pub(crate) use run::{begin_sync, note_end, refresh_proof, sync};

@@ -42,6 +42,12 @@ impl Local {
                 if known.is_none() {
                     hear_beyond(db, EntryId { journal, seq: held })?;
                 }
+                #[cfg(feature = "planted")]
+                let link = if crate::planted::on(crate::planted::Bug::HtmlAck) {
+                    known.unwrap_or(link)
+                } else {
+                    link
+                };
                 if known != Some(link) {
                     return Ok(disagreement(known));
                 }
@@ -82,6 +88,18 @@ impl Local {
                 Ok(Stored::Done)
             }),
             Change::Reopened(new) => self.reopened(new, now),
+            #[cfg(feature = "planted")]
+            Change::Page(page) if crate::planted::on(crate::planted::Bug::CursorFirst) => {
+                let state = scope::FeedState {
+                    cursor: Some(page.cursor.clone()),
+                    ..scope::feed(self.store.read())?
+                };
+                self.store.write(|db| scope::set_feed(db, &state))?;
+                self.store.write(|db| {
+                    let me = identity::require(db)?.person;
+                    feed::apply(db, me, &page)
+                })
+            }
             Change::Page(page) => self.store.write(|db| {
                 let me = identity::require(db)?.person;
                 feed::apply(db, me, &page)
@@ -200,6 +218,10 @@ fn new_epoch(db: &Connection, epoch: Epoch) -> Result<Stored, Error> {
     let mut identity = identity::require(db)?;
     identity.epoch = epoch;
     identity.probe = true;
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::NoProbe) {
+        identity.probe = false;
+    }
     identity.ask_photos = true;
     identity::put(db, &identity)?;
     rows::forget_urls(db)?;

@@ -27,7 +27,7 @@ pub enum LaneState {
 }
 
 impl LaneState {
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "none" => Self::None,
             "queued" => Self::Queued,
@@ -110,6 +110,10 @@ pub(crate) fn add_use(
 
 /// What is promised by an entry is promised by another from now on.
 pub(crate) fn move_uses(db: &Connection, from: EntryId, to: EntryId) -> Result<(), Error> {
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::PhotosStayBehind) {
+        return Ok(());
+    }
     db.execute(
         "UPDATE photo_use SET journal = ?3, seq = ?4 WHERE journal = ?1 AND seq = ?2",
         params![
@@ -158,6 +162,14 @@ pub(crate) fn next_upload(
                 WHERE u.digest = photo.digest AND e.state = 'held')
              ORDER BY added_at"
         }
+    };
+    #[cfg(feature = "planted")]
+    let replaced = sql.replace("AND e.state = 'held'", "");
+    #[cfg(feature = "planted")]
+    let sql = if crate::planted::on(crate::planted::Bug::PhotoFirst) {
+        replaced.as_str()
+    } else {
+        sql
     };
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query([])?;
@@ -335,12 +347,17 @@ pub(crate) fn forget_urls(db: &Connection) -> Result<(), Error> {
 
 /// Originals that the server has held since before `before` and that are still here.
 pub(crate) fn to_thin(db: &Connection, before: UnixMillis) -> Result<Vec<(Digest, u64)>, Error> {
-    let mut statement = db.prepare(
-        "SELECT digest, bytes FROM photo
+    let sql = "SELECT digest, bytes FROM photo
          WHERE original_state = 'held' AND preview_state <> 'queued'
                AND original_held_at <= ?1 AND thinned_at IS NULL
-         ORDER BY original_held_at",
-    )?;
+         ORDER BY original_held_at";
+    #[cfg(feature = "planted")]
+    let sql = if crate::planted::on(crate::planted::Bug::ThinUnheld) {
+        "SELECT digest, bytes FROM photo WHERE added_at <= ?1 AND thinned_at IS NULL"
+    } else {
+        sql
+    };
+    let mut statement = db.prepare(sql)?;
     let rows = statement
         .query_map([before.0], |row| {
             Ok((get_digest(row, 0)?, get_u64(row, 1)?))
