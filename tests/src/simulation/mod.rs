@@ -13,22 +13,20 @@
 //!
 //! How to run it, and how to read its stories, is in `docs/simulation.md`.
 
-#![allow(missing_docs)]
-
-pub mod chance;
-pub mod disk;
+mod chance;
+mod disk;
 pub mod fault;
 mod faults_seen;
-pub mod hardware;
-pub mod ledger;
-pub mod model;
+mod hardware;
+mod ledger;
+mod model;
 #[cfg(feature = "planted")]
 pub mod mutations;
 mod network;
 pub mod origin;
 pub mod run;
-pub mod scene;
-pub mod seat;
+mod scene;
+mod seat;
 mod settle;
 pub mod step;
-pub mod world;
+mod world;

@@ -17,13 +17,13 @@ const LONG: usize = 300 * 1024;
 /// The beginning.
 pub struct Origin {
     /// The server.
-    pub server: Model,
+    pub(super) server: Model,
     /// Each installation: its device, its person and its data folder.
-    pub seats: Vec<(usize, PersonId, Remains)>,
+    pub(super) seats: Vec<(usize, PersonId, Remains)>,
     /// When it is, true time.
-    pub time: i64,
+    pub(super) time: i64,
     /// Pictures to be taken.
-    pub pictures: Vec<PathBuf>,
+    pub(super) pictures: Vec<PathBuf>,
     _folder: Scratch,
 }
 
