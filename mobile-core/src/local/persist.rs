@@ -41,6 +41,7 @@ impl Local {
                 let known = journal::link_at(db, journal, held)?;
                 if known.is_none() {
                     hear_beyond(db, EntryId { journal, seq: held })?;
+                    return held_and_more(db, journal, (first, last), &parked, now);
                 }
                 #[cfg(feature = "planted")]
                 let link = if crate::planted::on(crate::planted::Bug::HtmlAck) {
@@ -200,6 +201,26 @@ fn disagreement(known: Option<Digest>) -> Stored {
         None => Stored::Beyond,
         Some(_) => Stored::Differs,
     }
+}
+
+/// The server holds a batch, and more of the journal than this device has. What is in the
+/// batch need not wait, nor need its photos, for the record that parts the two journals. The
+/// server is asked again in each sync, so that the person is told as long as it is so.
+fn held_and_more(
+    db: &Connection,
+    journal: JournalId,
+    (first, last): (Seq, Seq),
+    parked: &[(Seq, String)],
+    now: UnixMillis,
+) -> Result<Stored, Error> {
+    journal::mark_held(db, journal, last, now)?;
+    let changed = journal::set_parked(db, journal, (first, last), parked)?;
+    let mut identity = identity::require(db)?;
+    identity.probe = true;
+    identity::put(db, &identity)?;
+    refold_all(db, changed)?;
+    orders::remove_gone(db, None)?;
+    Ok(Stored::Beyond)
 }
 
 /// The server holds more of the journal than this device, which was restored from a copy:

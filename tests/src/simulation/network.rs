@@ -288,6 +288,7 @@ fn words(asked: &Asked) -> String {
         Request::Feed(_) => "a page of the feed".to_owned(),
         Request::Held(_) => "which photos are held".to_owned(),
         Request::Refresh => "new tokens".to_owned(),
+        Request::Diagnose(_) => "word of how it stands".to_owned(),
         Request::Create(upload) => format!("an upload of a photo's {}", upload.kind.as_str()),
         Request::Offset(_) => "where an upload stands".to_owned(),
         Request::Chunk { offset, length, .. } => {

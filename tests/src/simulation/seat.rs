@@ -15,10 +15,7 @@ use gridcrew_mobile_core::{
     drive::{Credentials, Driver},
     engine::{Command, Engine, Event, Lane, Reply, Request},
 };
-use gridcrew_sync_protocol::{
-    ids::PersonId,
-    time::{Millis, UnixMillis},
-};
+use gridcrew_sync_protocol::{ids::PersonId, time::Millis};
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -54,7 +51,10 @@ impl Asked {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         match &self.request {
-            Request::Push(body) | Request::Reopen(body) | Request::Held(body) => body.len() as u64,
+            Request::Push(body)
+            | Request::Reopen(body)
+            | Request::Held(body)
+            | Request::Diagnose(body) => body.len() as u64,
             _ => self.piece.len() as u64,
         }
     }
@@ -427,11 +427,5 @@ impl Seat {
         let asked = self.close();
         remains.put(&self.folder)?;
         Ok((asked, torn))
-    }
-
-    /// The wall clock of the device.
-    #[must_use]
-    pub fn wall(&self) -> UnixMillis {
-        self.hardware.now().wall
     }
 }

@@ -186,12 +186,7 @@ impl Books {
 
     /// Gives a cell to a person; whether he had it before and not now.
     pub(super) fn move_cell(&mut self, cell: CellId, to: PersonId) -> bool {
-        let version = self.changed(Subject::Cell(cell));
-        // Its orders come into the scope of one and leave that of another.
-        let holders = self.cells.entry(cell).or_default();
-        let back = holders.iter().any(|(_, before)| *before == to)
-            && holders.last().is_some_and(|(_, last)| *last != to);
-        holders.push((version, to));
+        self.changed(Subject::Cell(cell));
         let orders: Vec<OrderId> = self
             .orders
             .iter()
@@ -201,6 +196,13 @@ impl Books {
         for order in orders {
             self.changed(Subject::Order(order));
         }
+        // It counts from the last of these changes on: who was told only some of them is told
+        // the rest as what it was not told before.
+        let version = self.head();
+        let holders = self.cells.entry(cell).or_default();
+        let back = holders.iter().any(|(_, before)| *before == to)
+            && holders.last().is_some_and(|(_, last)| *last != to);
+        holders.push((version, to));
         back
     }
 

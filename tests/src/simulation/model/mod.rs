@@ -11,7 +11,7 @@ mod media;
 mod push;
 mod sessions;
 
-pub use books::{Books, Order};
+pub use books::Books;
 
 use super::{fault::Fault, faults_seen::Seen, hardware::TrueTime, scene};
 use crate::Fallible;
@@ -114,6 +114,7 @@ impl Model {
             }
             Request::Offset(url) => Ok(self.offset(url)),
             Request::Chunk { url, offset, .. } => Ok(self.chunk(url, *offset, piece)),
+            Request::Diagnose(_) => Ok(self.reply(204)),
             Request::Refresh => Ok(self.problem(Code::NotFound)),
         }
     }
