@@ -54,7 +54,10 @@ fn try_one(origin: &Origin, bug: Bug, from: u64, most: u64) -> Fallible<Mutation
         plant(Some(bug));
         let course: Fallible<Course> = run(origin, &Schedule::of(seed));
         plant(None);
-        if let Some(failure) = course?.failure {
+        // A schedule that fails of itself finds nothing.
+        if let Some(failure) = course?.failure
+            && run(origin, &Schedule::of(seed))?.failure.is_none()
+        {
             let found = Some((seed - from + 1, failure));
             return Ok(Mutation { bug, found });
         }

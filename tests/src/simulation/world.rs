@@ -148,11 +148,11 @@ impl World {
             Step::Act(seat, act) => self.act(self.some(*seat), *act)?,
             Step::Sync(seat, allowance) => self.sync(self.some(*seat), budget(*allowance))?,
             Step::Meet(seat, which, fate) => {
-                let seat = self.busy(*seat);
+                let seat = self.syncing(*seat)?;
                 self.meet(seat, *which, *fate)?;
             }
             Step::Go(seat, count) => {
-                let seat = self.busy(*seat);
+                let seat = self.syncing(*seat)?;
                 for _ in 0..*count {
                     self.meet(seat, 0, super::step::Fate::Through)?;
                 }
@@ -261,6 +261,15 @@ impl World {
             .map(|after| (wish % seats + after) % seats)
             .find(|seat| self.seats[*seat].sync.is_some())
             .unwrap_or(wish % seats)
+    }
+
+    /// A seat with a sync that runs; one is begun when there is none.
+    fn syncing(&mut self, wish: usize) -> Fallible<usize> {
+        let seat = self.busy(wish);
+        if self.seats[seat].sync.is_none() {
+            self.sync(seat, budget(Allowance::Day))?;
+        }
+        Ok(seat)
     }
 
     /// Opens a handheld; opens it again when it dies of what was planned.
