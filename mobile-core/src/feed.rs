@@ -90,13 +90,29 @@ pub(crate) fn apply(db: &Connection, me: PersonId, page: &FeedPage) -> Result<St
     }
     let mut short = Vec::new();
     let mut agree = Vec::new();
+    let before = facts::maybe_short(db)?;
+    let mut maybe_short = before.clone();
     for item in compare.into_values() {
-        match check_fold(db, item)? {
+        let compared = check_fold(db, item)?;
+        if compared == Ordering::Less {
             // The rest of an order may come with the next page.
-            Ordering::Less if !page.more => short.push(item.order),
-            Ordering::Equal => agree.push(item.order),
-            _ => {}
+            maybe_short.insert(item.order, item.count);
+            continue;
         }
+        maybe_short.remove(&item.order);
+        if compared == Ordering::Equal {
+            agree.push(item.order);
+        }
+    }
+    if !page.more {
+        for (order, count) in std::mem::take(&mut maybe_short) {
+            if is_short(db, order, count)? {
+                short.push(order);
+            }
+        }
+    }
+    if maybe_short != before {
+        facts::set_maybe_short(db, &maybe_short)?;
     }
     if note_short(db, &short, &agree)? {
         scope::ask_anew(db)?;
@@ -108,6 +124,17 @@ pub(crate) fn apply(db: &Connection, me: PersonId, page: &FeedPage) -> Result<St
     };
     scope::set_feed(db, &state)?;
     Ok(Stored::Done)
+}
+
+/// Whether fewer entries of an order are here than the server counts, with nothing of it on
+/// its way to the server.
+fn is_short(db: &Connection, order: OrderId, count: u32) -> Result<bool, Error> {
+    let in_scope = orders::get(db, order)?.is_some_and(|row| !row.gone);
+    if !in_scope || journal::waits_of(db, order)? {
+        return Ok(false);
+    }
+    let here = u32::try_from(entries(db, order)?.len()).unwrap_or(u32::MAX);
+    Ok(here < count)
 }
 
 /// Remembers of which orders entries are missing here. Gives whether there is one for which
@@ -136,6 +163,10 @@ fn take_in(db: &Connection, item: &OrderItem) -> Result<(), Error> {
         let EntryId { journal, seq } = entry.id;
         journal::set_parked(db, journal, (seq, seq), &[])?;
         orders::put_entry(db, item.order, entry.id, &entry.bytes)?;
+    }
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::NotFoldedAnew) {
+        return Ok(());
     }
     refold(db, item.order).map(|_| ())
 }
@@ -168,12 +199,19 @@ pub(crate) fn catch_up(db: &Connection) -> Result<(), Error> {
 /// Drops the whole scope, but for records that are not acknowledged. Should the person be
 /// let in again, the feed brings it anew.
 pub(crate) fn leave_scope(db: &Connection) -> Result<(), Error> {
+    #[cfg(feature = "planted")]
+    crate::planted::forget_queue(db)?;
     start_over(db)?;
     scope::ask_anew(db)
 }
 
 fn start_over(db: &Connection) -> Result<(), Error> {
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::StartOverIgnored) {
+        return Ok(());
+    }
     scope::clear(db)?;
+    facts::set_maybe_short(db, &BTreeMap::new())?;
     for order in orders::ids(db)? {
         orders::leave_scope(db, order)?;
     }

@@ -203,6 +203,12 @@ impl Drop for SyncRight {
 
 /// Makes what was made, renamed or removed in a folder survive a power failure.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::FolderNotSynced) {
+        return Ok(());
+    }
+    #[cfg(feature = "simulated")]
+    crate::disk::before(crate::disk::Operation::SyncFolder(folder))?;
     File::open(folder)?.sync_all()?;
     Ok(())
 }
@@ -213,6 +219,8 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
+    #[cfg(feature = "simulated")]
+    crate::disk::before(crate::disk::Operation::Write(&part))?;
     let mut file = OpenOptions::new()
         .create(true)
         .truncate(true)
@@ -220,7 +228,11 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
         .mode(0o600)
         .open(&part)?;
     file.write_all(content)?;
+    #[cfg(feature = "simulated")]
+    crate::disk::before(crate::disk::Operation::SyncFile(&part))?;
     file.sync_all()?;
+    #[cfg(feature = "simulated")]
+    crate::disk::before(crate::disk::Operation::Rename(path))?;
     fs::rename(&part, path)?;
     match path.parent() {
         Some(folder) => sync_folder(folder),

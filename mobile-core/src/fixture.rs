@@ -7,7 +7,11 @@ use crate::{
     feed,
     journal::open_journal,
     local::Local,
-    store::identity::{self, Identity},
+    photos::{Taking, policy::PhotoPolicy},
+    store::{
+        identity::{self, Identity},
+        photos::Taken,
+    },
 };
 use ed25519_dalek::SigningKey;
 use gridcrew_sync_protocol::{
@@ -394,4 +398,15 @@ pub(crate) fn picture(folder: &Path, seed: u64, side: u32) -> PathBuf {
     let path = folder.join(format!("picture-{seed}-{side}.jpg"));
     image.save(&path).unwrap();
     path
+}
+
+/// A picture, taken over as by default.
+pub(crate) fn taken(local: &Local, path: &Path) -> Taken {
+    let taking = Taking {
+        folder: &local.folder,
+        random: local.random.as_ref(),
+        policy: PhotoPolicy::default(),
+        stamp: &[],
+    };
+    taking.take_over(path).unwrap()
 }

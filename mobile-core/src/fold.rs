@@ -21,6 +21,8 @@ pub(crate) fn entries(db: &Connection, order: OrderId) -> Result<Vec<(EntryId, V
     let mut entries = journal::of_order(db, order)?;
     entries.extend(orders::entries(db, order)?);
     entries.sort_by_key(|(id, _)| *id);
+    #[cfg(feature = "planted")]
+    let mut entries = crate::planted::doubled(entries);
     entries.dedup_by_key(|(id, _)| *id);
     Ok(entries)
 }

@@ -243,6 +243,12 @@ pub(crate) fn change_over(
 ) -> Result<(), Error> {
     identity::put(db, identity)?;
     let branch = journal::supersede_after(db, old, common)?;
+    #[cfg(feature = "planted")]
+    let branch = if crate::planted::on(crate::planted::Bug::DropOnFork) {
+        Vec::new()
+    } else {
+        branch
+    };
     open_journal(db, identity, Some((old, common.0, link)), now)?;
     let new = identity.journal;
     let (mut seq, mut before) = journal::head(db, new)?;
@@ -254,6 +260,10 @@ pub(crate) fn change_over(
         journal::insert(db, &row, now)?;
         rows::move_uses(db, entry.id, row.id)?;
         touched.extend(entry.order);
+    }
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::BranchCountsAsHeld) {
+        journal::mark_held(db, new, seq, now)?;
     }
     refold_those(db, touched)
 }

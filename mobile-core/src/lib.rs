@@ -22,6 +22,9 @@ mod answers;
 mod claims;
 pub mod clock;
 mod device;
+#[cfg(feature = "simulated")]
+pub mod disk;
+pub mod drive;
 pub mod engine;
 mod error;
 mod export;
@@ -37,6 +40,8 @@ mod journal;
 mod local;
 mod lock;
 mod photos;
+#[cfg(feature = "planted")]
+mod planted;
 mod rules;
 mod seal;
 mod secrets;

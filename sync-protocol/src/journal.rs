@@ -88,6 +88,12 @@ pub struct EntryId {
 /// The link of an entry with bytes of hash `content` at `seq`, after the link `before`.
 #[must_use]
 pub fn link(journal: JournalId, seq: Seq, before: Digest, content: Digest) -> Digest {
+    #[cfg(feature = "planted")]
+    let before = if crate::planted::on(crate::planted::Bug::LinkWithoutBefore) {
+        Digest::ZERO
+    } else {
+        before
+    };
     Digest::of_parts(&[
         b"gridcrew link 1\0",
         journal.0.as_bytes(),

@@ -31,6 +31,8 @@ pub mod journal;
 pub mod limits;
 pub mod media;
 pub mod order;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod position;
 pub mod push;
 pub mod record;

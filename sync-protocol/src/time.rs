@@ -165,6 +165,23 @@ impl TimeEvidence {
     /// The moment that this evidence supports, by the rules in the module's head.
     #[must_use]
     pub fn trusted(&self) -> TrustedTime {
+        #[cfg(feature = "planted")]
+        if crate::planted::on(crate::planted::Bug::WallClock) {
+            return TrustedTime {
+                at: self.wall,
+                sureness: Sureness::Server,
+            };
+        }
+        #[cfg(feature = "planted")]
+        if let Some(anchor) = self.anchor
+            && crate::planted::on(crate::planted::Bug::AnchorAcrossBoots)
+        {
+            let elapsed = Millis(self.uptime.0.saturating_sub(anchor.uptime.0));
+            return TrustedTime {
+                at: anchor.server_time.plus(elapsed),
+                sureness: Sureness::Server,
+            };
+        }
         if let Some(anchor) = self.anchor
             && anchor.boot == self.boot
             && self.uptime >= anchor.uptime

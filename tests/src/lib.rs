@@ -22,6 +22,7 @@ pub mod postgres;
 pub mod raw;
 pub mod scene;
 pub mod server;
+pub mod simulation;
 pub mod storm;
 pub mod township;
 pub mod wait;

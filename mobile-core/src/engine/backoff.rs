@@ -55,10 +55,18 @@ impl Backoff {
         self.failures = self.failures.saturating_add(1);
         let wait = jitter.between(doubled / 2, doubled);
         self.wait(now, i64::try_from(wait).unwrap_or(i64::MAX));
+        #[cfg(feature = "planted")]
+        if self.failures >= 3 && crate::planted::on(crate::planted::Bug::BackoffForEver) {
+            self.wait(now, i64::MAX / 4);
+        }
     }
 
     /// The server asked for a pause: no failure, so it does not count as one.
     pub(super) fn pause(&mut self, now: Millis, asked: Option<Millis>, jitter: &mut Jitter) {
+        #[cfg(feature = "planted")]
+        if crate::planted::on(crate::planted::Bug::RetryAfterIgnored) {
+            return;
+        }
         let asked = asked.unwrap_or(BUSY).0.clamp(0, LONGEST_ASKED);
         let spread = jitter.between(0, u64::try_from(asked / 4).unwrap_or(0).max(250));
         let spread = i64::try_from(spread).unwrap_or(0);

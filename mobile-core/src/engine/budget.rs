@@ -29,6 +29,10 @@ impl Budget {
 
     /// Why originals wait, if the budget makes them.
     pub(crate) fn keeps_originals(&self) -> Option<Problem> {
+        #[cfg(feature = "planted")]
+        if crate::planted::on(crate::planted::Bug::MeteredIgnored) {
+            return None;
+        }
         match (self.metered, self.battery_saver) {
             (true, _) => Some(Problem::Metered),
             (false, true) => Some(Problem::BatterySaver),
@@ -59,6 +63,10 @@ pub struct Spent {
 impl Spent {
     /// How many bytes a budget still allows.
     pub(super) fn left(&self, budget: &Budget) -> u64 {
+        #[cfg(feature = "planted")]
+        if crate::planted::on(crate::planted::Bug::BudgetIgnored) {
+            return u64::MAX;
+        }
         let spent = self
             .sent
             .saturating_add(self.received)
@@ -106,6 +114,19 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
+    /// The report of a sync that has just ended; what waits is counted when it is noted.
+    pub(crate) fn of(spent: Spent, ended: Ended, problem: Option<Problem>) -> Self {
+        Self {
+            ended,
+            problem,
+            requests: spent.requests,
+            bytes_sent: spent.sent,
+            bytes_received: spent.received,
+            records_waiting: 0,
+            photos_waiting: 0,
+        }
+    }
+
     /// Whether everything that could be sent or fetched was: the sync counts as a success.
     /// A photo that is stuck has its own place in the status.
     #[must_use]

@@ -246,7 +246,7 @@ pub enum Stored {
     Anew,
     /// The link that the server gave is not ours at that position: nothing was changed.
     Differs,
-    /// The server holds more of the journal than this device has: nothing of the journal
-    /// was changed.
+    /// The server holds more of the journal than this device has: only the batch that was
+    /// sent counts as held.
     Beyond,
 }

@@ -83,6 +83,10 @@ impl Engine {
                 self.feed.refusals = 0;
                 self.feed.problem = None;
                 self.feed.more = page.more;
+                #[cfg(feature = "planted")]
+                if crate::planted::on(crate::planted::Bug::MoreIgnored) {
+                    self.feed.more = false;
+                }
                 let server_time = page.server_time;
                 self.out.push(Command::Hear { server_time, asked });
                 let change = Change::Page(Box::new(page));

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | held, with a receipt that verifies and our own link | marked as held, next batch |
 //! | held or gap, with another link than ours | the journal forked: walk it from its start until the server finds where |
-//! | held, beyond our last entry | another device goes on in this journal: the next record forks it |
+//! | held, beyond our last entry | the batch is held; another device goes on in this journal: the next record forks it |
 //! | gap | everything after what it holds waits again, also what it had held before |
 //! | fork | a new journal is asked for, everything after the fork goes into it |
 //! | revoked | the rest of what waits is offered once, to be kept apart; nothing else is sent |
@@ -93,6 +93,10 @@ impl JournalLane {
     }
 
     pub(super) fn offer_again(&mut self) {
+        #[cfg(feature = "planted")]
+        if crate::planted::on(crate::planted::Bug::NoProbe) {
+            return;
+        }
         self.probe = true;
         self.walk = None;
     }
@@ -175,6 +179,17 @@ impl Engine {
 
     pub(super) fn journal_replied(&mut self, now: Millis, reply: &Reply, asked: Millis) {
         let sent = std::mem::take(&mut self.journal.sent);
+        #[cfg(feature = "planted")]
+        if let Sent::Push {
+            journal,
+            first,
+            last,
+        } = sent
+            && let Some(change) = crate::planted::html_ack(reply, journal, first, last)
+        {
+            self.journal.storing = Storing::Held { last };
+            return self.out.push(Command::Persist(Lane::Journal, change));
+        }
         let read = match sent {
             Sent::Push {
                 journal,
@@ -329,8 +344,10 @@ impl Engine {
             (Storing::Held { .. }, Stored::Beyond) if lane.walk.is_none() => {
                 lane.problem = Some(Problem::Continued);
                 lane.rests = true;
-                // The feed may bring what this device no longer has.
+                // The feed may bring what this device no longer has, and what is held now may
+                // have photos.
                 self.feed.want();
+                self.photos.want();
             }
             (Storing::Held { last }, _) if lane.walk.is_some() => lane.walk = Some(last.next()),
             (Storing::Held { .. } | Storing::Gap, _) => lane.walk = Some(Seq::FIRST),

@@ -30,6 +30,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub use crate::store::photos::Upload;
 pub use budget::{Budget, Ended, Spent, SyncReport};
 pub use command::{Change, Command, Load, Loaded, PackedBatch, Request, Stored};
 pub use event::{Event, HttpReply, Lane, Reply};
@@ -112,6 +113,12 @@ impl Engine {
         if self.finished {
             return Vec::new();
         }
+        #[cfg(feature = "planted")]
+        if event == Event::NetworkChanged
+            && crate::planted::on(crate::planted::Bug::NetworkChangeIgnored)
+        {
+            return Vec::new();
+        }
         match event {
             Event::Begin => {
                 self.deadline = self.budget.deadline(now);
@@ -190,6 +197,8 @@ impl Engine {
             Reply::Http(http) => http.epoch,
             Reply::Broken(_) => None,
         };
+        #[cfg(feature = "planted")]
+        let heard = heard.filter(|_| !crate::planted::on(crate::planted::Bug::EpochIgnored));
         match lane {
             Lane::Session => self.session_replied(now, reply),
             _ if heard.is_some_and(|heard| heard != self.epoch) => self.hear_epoch(lane, heard),
@@ -209,7 +218,10 @@ impl Engine {
         if let Some(problem) = self.session.blocked.clone() {
             return self.finish(Ended::Blocked, Some(problem));
         }
-        if self.deadline.is_some_and(|deadline| now >= deadline) {
+        let over = self.deadline.is_some_and(|deadline| now >= deadline);
+        #[cfg(feature = "planted")]
+        let over = over && !crate::planted::on(crate::planted::Bug::DeadlineIgnored);
+        if over {
             return self.spent_up();
         }
         self.session_start(now);

@@ -263,6 +263,10 @@ impl Engine {
     fn created(&mut self, now: Millis, reply: &Reply) {
         match self.tus_reply(reply, 201) {
             Ok(http) => match http.location.clone() {
+                #[cfg(feature = "planted")]
+                Some(url) if crate::planted::on(crate::planted::Bug::OffsetTrusted) => {
+                    self.stands_at(0, Some(url));
+                }
                 Some(url) => self.stands_at(http.upload_offset.unwrap_or(0), Some(url)),
                 None => self.photo_trouble(now, &Trouble::Unknown(not_the_server(http))),
             },
@@ -273,6 +277,10 @@ impl Engine {
     fn located(&mut self, now: Millis, reply: &Reply) {
         match self.tus_reply(reply, 200) {
             Ok(http) => match http.upload_offset {
+                #[cfg(feature = "planted")]
+                Some(_) if crate::planted::on(crate::planted::Bug::OffsetTrusted) => {
+                    self.stands_at(0, None);
+                }
                 Some(offset) => self.stands_at(offset, None),
                 None => self.photo_trouble(now, &Trouble::Unknown(not_the_server(http))),
             },
@@ -297,6 +305,13 @@ impl Engine {
             .as_ref()
             .and_then(|current| current.offset);
         let before = before.unwrap_or(0);
+        #[cfg(feature = "planted")]
+        if crate::planted::on(crate::planted::Bug::PhotoHeldWhenSent)
+            || (crate::planted::on(crate::planted::Bug::HtmlPhotoAck)
+                && matches!(reply, Reply::Http(http) if (200..300).contains(&http.status)))
+        {
+            return self.stands_at(before.saturating_add(length), None);
+        }
         match self.tus_reply(reply, 204) {
             Ok(http) => match http.upload_offset {
                 Some(offset) if offset > before && offset <= before.saturating_add(length) => {

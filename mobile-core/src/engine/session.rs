@@ -82,6 +82,10 @@ impl Session {
 
     /// The token that a lane used was not taken.
     pub(super) fn refused(&mut self, lane: Lane, code: Code) {
+        #[cfg(feature = "planted")]
+        if crate::planted::on(crate::planted::Bug::TokenNotRenewed) {
+            return;
+        }
         let problem = Trouble::Auth(code).problem();
         let with_present = self.sent_with.get(&lane) == Some(&self.generation);
         if with_present && self.vain >= VAIN {

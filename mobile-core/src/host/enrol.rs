@@ -35,7 +35,7 @@ use gridcrew_sync_protocol::{
     time::Millis,
 };
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 /// Enrols the handheld, or does so again; gives the person's name.
 pub(crate) async fn enrol(
@@ -46,23 +46,73 @@ pub(crate) async fn enrol(
 ) -> Result<String, Error> {
     let _right = inner.with(|local| local.folder.sync_right())?;
     wipe::begin_anew(inner).await?;
-    let server_url = server_url.trim_end_matches('/');
-    let code = code.trim();
-    let (before, keys) = inner.with(|local| {
+    let mut enrolling =
+        inner.with(|local| Enrolling::begin(local, server_url, code, device_name))?;
+    let http = Http::new(&enrolling.server_url)?;
+    while let Some(request) = inner.with(|local| enrolling.next(local)) {
+        let reply = read(http.enrol(&request).await);
+        inner.with(|local| enrolling.heard(local, reply))?;
+    }
+    inner.with(|local| enrolling.end(local))
+}
+
+/// An enrolment, question by question: who asks them is another's business.
+pub(crate) struct Enrolling {
+    server_url: String,
+    code: String,
+    device_name: String,
+    /// Who it was enrolled as before.
+    before: Option<Identity>,
+    /// The keys that are still to be offered.
+    keys: VecDeque<SigningKey>,
+    /// The key that is being offered, and since when.
+    offered: Option<([u8; 32], Millis)>,
+    /// The key that the server took last, what it answered, and when it was asked.
+    given: Option<([u8; 32], EnrolReply, Millis)>,
+}
+
+impl Enrolling {
+    pub(crate) fn begin(
+        local: &mut Local,
+        server_url: &str,
+        code: &str,
+        device_name: &str,
+    ) -> Result<Self, Error> {
         local.secrets.reload()?;
         let before = identity::get(local.store.read())?;
         let keys = match &before {
             Some(before) => local.secrets.keys_to(&before.public_key)?,
             None => vec![local.secrets.spare_key(local.random.as_ref())?],
         };
-        Ok::<_, Error>((before, keys))
-    })?;
-    let http = Http::new(server_url)?;
-    let mut given = None;
-    for key in keys {
-        let asked = inner.with(|local| local.clock.now().uptime);
-        let request = request(&key, code, device_name);
-        let reply: EnrolReply = match (read(http.enrol(&request).await), given.is_some()) {
+        Ok(Self {
+            server_url: server_url.trim_end_matches('/').to_owned(),
+            code: code.trim().to_owned(),
+            device_name: device_name.to_owned(),
+            before,
+            keys: keys.into(),
+            offered: None,
+            given: None,
+        })
+    }
+
+    /// The next question, if there is one.
+    pub(crate) fn next(&mut self, local: &Local) -> Option<EnrolRequest> {
+        let key = self.keys.pop_front()?;
+        let asked = local.clock.now().uptime;
+        self.offered = Some((key.verifying_key().to_bytes(), asked));
+        Some(request(&key, &self.code, &self.device_name))
+    }
+
+    /// What came of the question.
+    pub(crate) fn heard(
+        &mut self,
+        local: &Local,
+        reply: Result<EnrolReply, Error>,
+    ) -> Result<(), Error> {
+        let Some((public_key, asked)) = self.offered.take() else {
+            return Ok(());
+        };
+        let reply = match (reply, self.given.is_some()) {
             (Ok(reply), _) => reply,
             // The older journal is known, and this one is not.
             (
@@ -71,28 +121,32 @@ pub(crate) async fn enrol(
                     ..
                 }),
                 true,
-            ) => break,
+            ) => {
+                self.keys.clear();
+                return Ok(());
+            }
             (Err(error), _) => return Err(error),
         };
-        if let Some(before) = &before {
+        if let Some(before) = &self.before {
             check_same(before, &reply)?;
         }
-        let known = inner.with(|local| {
-            let first = journal::link_at(local.store.read(), reply.journal, Seq::FIRST)?;
-            Ok::<_, Error>(first.is_some())
-        })?;
-        given = Some((key.verifying_key().to_bytes(), reply, asked));
-        if !known {
-            break;
+        if journal::link_at(local.store.read(), reply.journal, Seq::FIRST)?.is_none() {
+            self.keys.clear();
+        }
+        self.given = Some((public_key, reply, asked));
+        Ok(())
+    }
+
+    /// Takes up what the server gave; gives the person's name.
+    pub(crate) fn end(self, local: &mut Local) -> Result<String, Error> {
+        let Some((public_key, reply, asked)) = self.given else {
+            return Err(Error::Storage("there is no key to offer".to_owned()));
+        };
+        match self.before {
+            Some(before) => come_back(local, &self.server_url, public_key, before, reply, asked),
+            None => take_up(local, &self.server_url, public_key, reply, asked),
         }
     }
-    let Some((public_key, reply, asked)) = given else {
-        return Err(Error::Storage("there is no key to offer".to_owned()));
-    };
-    inner.with(|local| match before {
-        Some(before) => come_back(local, server_url, public_key, before, reply, asked),
-        None => take_up(local, server_url, public_key, reply, asked),
-    })
 }
 
 fn request(key: &SigningKey, code: &str, device_name: &str) -> EnrolRequest {

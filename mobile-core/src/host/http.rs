@@ -234,6 +234,22 @@ impl Piece {
     }
 }
 
+/// A piece of a photo's file.
+pub(crate) fn piece_of(
+    folder: &Folder,
+    upload: &Upload,
+    offset: u64,
+    length: u64,
+) -> std::io::Result<Vec<u8>> {
+    let path = path_of(folder, upload);
+    Piece {
+        path,
+        offset,
+        length,
+    }
+    .read()
+}
+
 fn path_of(folder: &Folder, upload: &Upload) -> PathBuf {
     match upload.kind {
         MediaKind::Preview => folder.preview(upload.digest),

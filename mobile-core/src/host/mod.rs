@@ -11,6 +11,7 @@ mod wipe;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use enrol::{enrol, login};
+pub(crate) use enrol::{Enrolling, enrol, login};
+pub(crate) use http::piece_of;
 pub use progress::{Changed, Listener, Progress, ProgressLane};
-pub(crate) use run::sync;
+pub(crate) use run::{begin_sync, note_end, refresh_proof, sync};

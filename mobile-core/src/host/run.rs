@@ -48,15 +48,7 @@ pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncRepor
     let spent = run.engine.spent();
     let cut = !run.asked.is_empty();
     tracing::debug!(?ended, ?problem, ?spent, cut, "sync ended");
-    let report = SyncReport {
-        ended,
-        problem,
-        requests: spent.requests,
-        bytes_sent: spent.sent,
-        bytes_received: spent.received,
-        records_waiting: 0,
-        photos_waiting: 0,
-    };
+    let report = SyncReport::of(spent, ended, problem);
     let report = on_device(inner, move |local| note_end(local, report, budget)).await??;
     wipe::ask(inner, ended).await?;
     Ok(report)
@@ -74,6 +66,15 @@ async fn on_device<T: Send + 'static>(
 }
 
 fn begin(local: &mut Local, budget: Budget) -> Result<(Engine, Http), Error> {
+    let engine = begin_sync(local, budget)?;
+    let identity = identity::require(local.store.read())?;
+    Ok((engine, Http::new(&identity.server_url)?))
+}
+
+/// Makes ready what a sync needs of the device, and gives its engine.
+pub(crate) fn begin_sync(local: &mut Local, budget: Budget) -> Result<Engine, Error> {
+    #[cfg(feature = "planted")]
+    crate::planted::write_again(&mut local.store)?;
     let identity = identity::require(local.store.read())?;
     local.secrets.reload()?;
     let mut sync = facts::sync(local.store.read())?;
@@ -86,12 +87,12 @@ fn begin(local: &mut Local, budget: Budget) -> Result<(Engine, Http), Error> {
         .map_err(|_| Error::Storage("the stored key of the server is none".to_owned()))?;
     let mut seed = [0; 8];
     local.random.fill(&mut seed);
-    let engine = Engine::new(budget, key, identity.epoch, u64::from_le_bytes(seed));
-    Ok((engine, Http::new(&identity.server_url)?))
+    let seed = u64::from_le_bytes(seed);
+    Ok(Engine::new(budget, key, identity.epoch, seed))
 }
 
 /// Completes the report and keeps for the person how it went.
-fn note_end(
+pub(crate) fn note_end(
     local: &mut Local,
     mut report: SyncReport,
     budget: Budget,
@@ -282,7 +283,7 @@ impl Run {
 
 /// The proof that the refresh token is sent by who holds the journal's key. When the key
 /// cannot be read there is none, and the server says that the session is over.
-fn refresh_proof(local: &Local) -> Option<String> {
+pub(crate) fn refresh_proof(local: &Local) -> Option<String> {
     let token = &local.secrets.tokens()?.refresh_token;
     let identity = identity::require(local.store.read()).ok()?;
     let key = local.secrets.key(&identity.public_key).ok()?;

@@ -36,7 +36,12 @@ impl Local {
                 probe,
                 apart,
                 max_bytes,
-            } => self.load_journal(from, probe, apart, max_bytes),
+            } => {
+                let found = self.load_journal(from, probe, apart, max_bytes)?;
+                #[cfg(feature = "planted")]
+                crate::planted::mark_sent(&mut self.store, &found)?;
+                Ok(found)
+            }
             Load::Diagnostics => Ok(Loaded::Diagnostics(self.news()?)),
             Load::Feed => Ok(Loaded::Feed(scope::feed(self.store.read())?.cursor)),
             Load::Photos {
@@ -129,7 +134,10 @@ impl Local {
         ask_after: Option<Digest>,
     ) -> Result<Loaded, Error> {
         let db = self.store.read();
-        if identity::require(db)?.ask_photos {
+        let ask = identity::require(db)?.ask_photos;
+        #[cfg(feature = "planted")]
+        let ask = ask && !crate::planted::on(crate::planted::Bug::NoPhotoQuestion);
+        if ask {
             let asked = rows::said_held(db, ask_after, MAX_ASKED)?;
             return Ok(if asked.is_empty() {
                 Loaded::AskedAll

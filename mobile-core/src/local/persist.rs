@@ -41,7 +41,14 @@ impl Local {
                 let known = journal::link_at(db, journal, held)?;
                 if known.is_none() {
                     hear_beyond(db, EntryId { journal, seq: held })?;
+                    return held_and_more(db, journal, (first, last), &parked, now);
                 }
+                #[cfg(feature = "planted")]
+                let link = if crate::planted::on(crate::planted::Bug::HtmlAck) {
+                    known.unwrap_or(link)
+                } else {
+                    link
+                };
                 if known != Some(link) {
                     return Ok(disagreement(known));
                 }
@@ -82,6 +89,18 @@ impl Local {
                 Ok(Stored::Done)
             }),
             Change::Reopened(new) => self.reopened(new, now),
+            #[cfg(feature = "planted")]
+            Change::Page(page) if crate::planted::on(crate::planted::Bug::CursorFirst) => {
+                let state = scope::FeedState {
+                    cursor: Some(page.cursor.clone()),
+                    ..scope::feed(self.store.read())?
+                };
+                self.store.write(|db| scope::set_feed(db, &state))?;
+                self.store.write(|db| {
+                    let me = identity::require(db)?.person;
+                    feed::apply(db, me, &page)
+                })
+            }
             Change::Page(page) => self.store.write(|db| {
                 let me = identity::require(db)?.person;
                 feed::apply(db, me, &page)
@@ -184,6 +203,26 @@ fn disagreement(known: Option<Digest>) -> Stored {
     }
 }
 
+/// The server holds a batch, and more of the journal than this device has. What is in the
+/// batch need not wait, nor need its photos, for the record that parts the two journals. The
+/// server is asked again in each sync, so that the person is told as long as it is so.
+fn held_and_more(
+    db: &Connection,
+    journal: JournalId,
+    (first, last): (Seq, Seq),
+    parked: &[(Seq, String)],
+    now: UnixMillis,
+) -> Result<Stored, Error> {
+    journal::mark_held(db, journal, last, now)?;
+    let changed = journal::set_parked(db, journal, (first, last), parked)?;
+    let mut identity = identity::require(db)?;
+    identity.probe = true;
+    identity::put(db, &identity)?;
+    refold_all(db, changed)?;
+    orders::remove_gone(db, None)?;
+    Ok(Stored::Beyond)
+}
+
 /// The server holds more of the journal than this device, which was restored from a copy:
 /// told whole, orders bring what it wrote before, too. Asked for once for each end of it.
 fn hear_beyond(db: &Connection, last: EntryId) -> Result<(), Error> {
@@ -200,6 +239,10 @@ fn new_epoch(db: &Connection, epoch: Epoch) -> Result<Stored, Error> {
     let mut identity = identity::require(db)?;
     identity.epoch = epoch;
     identity.probe = true;
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::NoProbe) {
+        identity.probe = false;
+    }
     identity.ask_photos = true;
     identity::put(db, &identity)?;
     rows::forget_urls(db)?;

@@ -182,18 +182,30 @@ fn keep(folder: &Folder, digest: Digest, content: &[u8], random: &dyn Random) ->
     let mut name = [0u8; 8];
     random.fill(&mut name);
     let part = folder.photos().join(format!("{}.part", hex::encode(name)));
+    #[cfg(feature = "simulated")]
+    crate::disk::before(crate::disk::Operation::Write(&part))?;
     let mut file = OpenOptions::new()
         .create_new(true)
         .write(true)
         .mode(0o600)
         .open(&part)?;
     let kept = folder.as_kept(content)?;
-    let written = file.write_all(&kept).and_then(|()| file.sync_all());
+    let written = file.write_all(&kept).and_then(|()| {
+        #[cfg(feature = "planted")]
+        if crate::planted::on(crate::planted::Bug::FileNotSynced) {
+            return Ok(());
+        }
+        #[cfg(feature = "simulated")]
+        crate::disk::before(crate::disk::Operation::SyncFile(&part))?;
+        file.sync_all()
+    });
     if let Err(error) = written {
         // Nothing was promised yet; what is left of the part is swept at the next opening.
         drop(fs::remove_file(&part));
         return Err(error.into());
     }
+    #[cfg(feature = "simulated")]
+    crate::disk::before(crate::disk::Operation::Rename(&folder.photo(digest)))?;
     fs::rename(&part, folder.photo(digest))?;
     sync_folder(&folder.photos())
 }
@@ -297,6 +309,8 @@ fn remove(
     // The row first: a row that says the file is gone while it is not costs a sweep, a
     // row that expects a file that is gone would be a loss.
     store.write(|db| rows::set_thinned(db, digest, now))?;
+    #[cfg(feature = "simulated")]
+    crate::disk::before(crate::disk::Operation::Remove(&folder.photo(digest)))?;
     match fs::remove_file(folder.photo(digest)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}

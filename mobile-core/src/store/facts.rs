@@ -11,7 +11,7 @@ use gridcrew_sync_protocol::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a sync left to be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +85,20 @@ pub(crate) fn add_left_out(db: &Connection, kind: &str) -> Result<(), Error> {
 /// Forgets which kinds were left out: the scope is asked for anew.
 pub(crate) fn forget_left_out(db: &Connection) -> Result<(), Error> {
     set(db, "left_out", &BTreeSet::<String>::new())
+}
+
+/// The orders that were told short while more pages were to come, each with how many entries
+/// the server counts.
+pub(crate) fn maybe_short(db: &Connection) -> Result<BTreeMap<OrderId, u32>, Error> {
+    get(db, "maybe_short")
+}
+
+/// Replaces the orders that were told short while more pages were to come.
+pub(crate) fn set_maybe_short(
+    db: &Connection,
+    orders: &BTreeMap<OrderId, u32>,
+) -> Result<(), Error> {
+    set(db, "maybe_short", orders)
 }
 
 /// The last entry that a server keeps apart, which took this handheld for revoked.

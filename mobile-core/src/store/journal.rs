@@ -181,6 +181,12 @@ pub(crate) fn mark_held(
     seq: Seq,
     now: UnixMillis,
 ) -> Result<u64, Error> {
+    #[cfg(feature = "planted")]
+    let seq = if crate::planted::on(crate::planted::Bug::ReceiptForAll) {
+        Seq(1_000_000_000)
+    } else {
+        seq
+    };
     let changed = db.execute(
         "UPDATE journal_entry SET state = 'held', held_at = ?3
          WHERE journal = ?1 AND seq <= ?2 AND state = 'queued'",
@@ -196,6 +202,10 @@ pub(crate) fn requeue_after(
     journal: JournalId,
     seq: Seq,
 ) -> Result<Vec<OrderId>, Error> {
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::GapIgnored) {
+        return Ok(Vec::new());
+    }
     let after = params![journal.0.as_bytes(), column(seq)?];
     let mut statement = db.prepare(
         "SELECT DISTINCT order_id FROM journal_entry

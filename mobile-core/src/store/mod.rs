@@ -7,6 +7,7 @@
 //! business of the other files here; each takes a connection, so that they can be put
 //! together into one transaction.
 
+pub(crate) mod account;
 pub(crate) mod columns;
 pub(crate) mod facts;
 pub(crate) mod identity;
@@ -74,7 +75,15 @@ impl Store {
             .db
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = work(&tx)?;
+        #[cfg(feature = "planted")]
+        if crate::planted::commit_fails() {
+            return Ok(value);
+        }
+        #[cfg(feature = "simulated")]
+        crate::disk::before(crate::disk::Operation::Commit)?;
         tx.commit()?;
+        #[cfg(feature = "simulated")]
+        crate::disk::before(crate::disk::Operation::Committed)?;
         Ok(value)
     }
 }

@@ -166,7 +166,15 @@ fn prepare(db: &Connection) -> Result<(), Error> {
         )));
     }
     db.pragma_update(None, "synchronous", synchronous)?;
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::WalNormal) {
+        db.pragma_update(None, "synchronous", "NORMAL")?;
+    }
     db.pragma_update(None, "foreign_keys", true)?;
+    #[cfg(feature = "simulated")]
+    crate::disk::before(crate::disk::Operation::Opened {
+        synchronous: db.pragma_query_value(None, "synchronous", |row| row.get(0))?,
+    })?;
     Ok(())
 }
 

@@ -235,6 +235,10 @@ pub(crate) fn clear_entries(db: &Connection, order: OrderId) -> Result<(), Error
 /// Takes an order out of the scope. While entries of this handheld wait for the server,
 /// its row and trace stay, without the customer's details; else they go too.
 pub(crate) fn leave_scope(db: &Connection, id: OrderId) -> Result<(), Error> {
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::ScopeRowsKept) {
+        return Ok(());
+    }
     db.execute(
         "UPDATE orders SET gone = 1, details = NULL, closed = NULL WHERE id = ?1",
         [id.0.as_bytes()],
@@ -244,6 +248,10 @@ pub(crate) fn leave_scope(db: &Connection, id: OrderId) -> Result<(), Error> {
 
 /// Removes orders that left the scope and for which nothing waits any more.
 pub(crate) fn remove_gone(db: &Connection, only: Option<OrderId>) -> Result<(), Error> {
+    #[cfg(feature = "planted")]
+    if only.is_none() && crate::planted::on(crate::planted::Bug::GoneRowsKept) {
+        return Ok(());
+    }
     db.execute(
         "DELETE FROM orders WHERE gone = 1 AND (?1 IS NULL OR id = ?1)
          AND NOT EXISTS (SELECT 1 FROM journal_entry e

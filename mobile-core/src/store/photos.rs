@@ -32,7 +32,7 @@ pub enum LaneState {
 }
 
 impl LaneState {
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "none" => Self::None,
             "queued" => Self::Queued,
@@ -129,6 +129,10 @@ pub(crate) fn add_use(
 
 /// What is promised by an entry is promised by another from now on.
 pub(crate) fn move_uses(db: &Connection, from: EntryId, to: EntryId) -> Result<(), Error> {
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::PhotosStayBehind) {
+        return Ok(());
+    }
     db.execute(
         "UPDATE photo_use SET journal = ?3, seq = ?4 WHERE journal = ?1 AND seq = ?2",
         params![
@@ -177,6 +181,14 @@ pub(crate) fn next_upload(
                 WHERE u.digest = photo.digest AND e.state = 'held')
              ORDER BY added_at"
         }
+    };
+    #[cfg(feature = "planted")]
+    let replaced = sql.replace("AND e.state = 'held'", "");
+    #[cfg(feature = "planted")]
+    let sql = if crate::planted::on(crate::planted::Bug::PhotoFirst) {
+        replaced.as_str()
+    } else {
+        sql
     };
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query([])?;
@@ -358,12 +370,18 @@ pub(crate) fn to_thin(
     db: &Connection,
     before: Option<UnixMillis>,
 ) -> Result<Vec<(Digest, u64)>, Error> {
-    let mut statement = db.prepare(
-        "SELECT digest, bytes FROM photo
+    let sql = "SELECT digest, bytes FROM photo
          WHERE original_state = 'held' AND preview_state <> 'queued'
                AND (?1 IS NULL OR original_held_at <= ?1) AND thinned_at IS NULL
-         ORDER BY original_held_at",
-    )?;
+         ORDER BY original_held_at";
+    #[cfg(feature = "planted")]
+    let sql = if crate::planted::on(crate::planted::Bug::ThinUnheld) {
+        "SELECT digest, bytes FROM photo
+         WHERE (?1 IS NULL OR added_at <= ?1) AND thinned_at IS NULL"
+    } else {
+        sql
+    };
+    let mut statement = db.prepare(sql)?;
     let rows = statement
         .query_map([before.map(|before| before.0)], |row| {
             Ok((get_digest(row, 0)?, get_u64(row, 1)?))

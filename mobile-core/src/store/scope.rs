@@ -140,6 +140,10 @@ pub(crate) fn cell(db: &Connection, id: CellId) -> Result<Option<Cell>, Error> {
 
 /// Takes a cell and its customers out.
 pub(crate) fn remove_cell(db: &Connection, id: CellId) -> Result<(), Error> {
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::CellsKept) {
+        return Ok(());
+    }
     db.execute("DELETE FROM cell WHERE id = ?1", [id.0.as_bytes()])?;
     db.execute("DELETE FROM customer WHERE cell = ?1", [id.0.as_bytes()])?;
     Ok(())

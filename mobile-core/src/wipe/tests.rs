@@ -5,10 +5,9 @@ use super::{Wipe, finish};
 use crate::{
     fixture::{
         JOURNAL, START, TestClock, bring_order, enrolled, folder, note, open, order, picture,
-        server_key,
+        server_key, taken,
     },
     local::Local,
-    photos::take_over,
     store::{identity, journal},
 };
 use ed25519_dalek::SigningKey;
@@ -25,7 +24,7 @@ fn filled(data: &Path, clock: &Arc<TestClock>) -> Local {
     let mut local = enrolled(data, clock);
     bring_order(&mut local, order(1));
     let photo = picture(data, 1, 60);
-    let taken = take_over(&local.folder, &photo, local.random.as_ref()).unwrap();
+    let taken = taken(&local, &photo);
     fs::remove_file(photo).unwrap();
     let photos = [(taken, "site".into())];
     local

@@ -41,6 +41,17 @@ impl Timed<'_> {
 
 /// Each record once, in line: by place, then journal, then sequence number.
 pub(super) fn in_line(records: &[Sourced]) -> Vec<Timed<'_>> {
+    #[cfg(feature = "planted")]
+    if crate::planted::on(crate::planted::Bug::FoldedAsTheyCame) {
+        return records
+            .iter()
+            .map(|sourced| Timed {
+                at: sourced.record.time.trusted(),
+                place: sourced.record.time.trusted().at,
+                sourced,
+            })
+            .collect();
+    }
     let mut journals: BTreeMap<JournalId, BTreeMap<_, &Sourced>> = BTreeMap::new();
     for sourced in records {
         let journal = journals.entry(sourced.id.journal).or_default();

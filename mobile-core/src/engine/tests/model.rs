@@ -34,6 +34,13 @@ pub(crate) struct Books {
     uploads: BTreeMap<u64, Incoming>,
 }
 
+impl Books {
+    /// Every upload is gone.
+    pub(crate) fn forget_uploads(&mut self) {
+        self.uploads.clear();
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Incoming {
     photo: Digest,

@@ -3,12 +3,13 @@
 
 use super::world::{Fate, World, note_entry};
 use crate::{
-    engine::{Budget, Ended, Event, Lane, Problem, Request},
-    fixture::{JOURNAL, bring_order, note, order},
+    engine::{Budget, Change, Ended, Event, Lane, Problem, Request, Stored},
+    fixture::{JOURNAL, ME, bring_order, note, order, order_item, page, server_entries},
     store::{identity, journal, orders, photos, scope},
 };
 use gridcrew_sync_protocol::{
     code::Code,
+    feed::{FeedItem, FeedPage},
     ids::JournalId,
     journal::{Entry, Seq},
     media::MediaKind,
@@ -237,6 +238,60 @@ fn what_a_restored_device_lacks_of_its_own_journal_is_told_again_and_asked_for_o
     let feed = scope::feed(world.local().store.read()).unwrap();
     assert!(feed.cursor.is_some() && !feed.start_over);
     assert_eq!(world.requests - before, 2, "a probe and a page");
+}
+
+#[test]
+fn what_a_device_that_another_goes_on_from_had_queued_does_not_wait_for_a_fork() {
+    let mut world = World::new();
+    world.note();
+    world.run(HOUR);
+    let photo = world.photograph(24);
+    world.run(HOUR);
+    world.note();
+    world.run(HOUR);
+    // Set back to when the photo's record waited.
+    let work = |db: &rusqlite::Connection| {
+        db.execute("DELETE FROM journal_entry WHERE seq > 3", [])?;
+        db.execute(
+            "UPDATE journal_entry SET state = 'queued' WHERE seq = 3",
+            [],
+        )?;
+        db.execute(
+            "UPDATE photo SET original_state = 'queued', preview_state = 'queued'",
+            [],
+        )?;
+        Ok(())
+    };
+    world.local().store.write(work).unwrap();
+    world.server.books.held.clear();
+    world.server.books.forget_uploads();
+    let problem = Some(Problem::Continued);
+    assert_eq!(world.run(HOUR), (Ended::Done, problem.clone()));
+    assert_eq!(queued(&mut world), 0);
+    let held = &world.server.books.held;
+    assert!(held.contains_key(&(photo, MediaKind::Original)));
+    assert_eq!(world.run(HOUR), (Ended::Done, problem), "still told");
+}
+
+#[test]
+fn an_order_that_is_short_is_noticed_on_whichever_page_it_was_told() {
+    let mut world = World::new();
+    let mut item = order_item(order(1), server_entries(order(1), ME), false);
+    item.count += 1;
+    let mut first = page("2", vec![FeedItem::Order(item.clone())]);
+    first.more = true;
+    let last = page("3", Vec::new());
+    let mut bring = |page: &FeedPage| {
+        let change = Change::Page(Box::new(page.clone()));
+        world.local().persist(change).unwrap()
+    };
+    assert_eq!(bring(&first), Stored::Done, "the rest may follow");
+    assert_eq!(bring(&last), Stored::Anew);
+    // What does not come with the whole scope either is not asked for again.
+    item.whole = true;
+    first.items = vec![FeedItem::Order(item)];
+    assert_eq!(bring(&first), Stored::Done);
+    assert_eq!(bring(&last), Stored::Done);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use super::super::{Store, facts, identity, journal};
 use crate::{
-    fixture::{JOURNAL, TestClock, bring_order, enrolled, folder, note, open, order, picture},
+    fixture::{
+        JOURNAL, TestClock, bring_order, enrolled, folder, note, open, order, picture, taken,
+    },
     local::Local,
-    photos::take_over,
 };
 use gridcrew_sync_protocol::{
     digest::Digest,
@@ -83,12 +84,7 @@ fn a_page_of_the_journal_is_lost_and_all_others_are_kept() {
         let data = folder.path().join("data");
         let clock = Arc::new(TestClock::default());
         let mut local = filled(&data, &clock, held);
-        let taken = take_over(
-            &local.folder,
-            &picture(folder.path(), 1, 40),
-            local.random.as_ref(),
-        )
-        .unwrap();
+        let taken = taken(&local, &picture(folder.path(), 1, 40));
         let slot = SlotCode::from("site");
         let photo = [(taken, slot)];
         local

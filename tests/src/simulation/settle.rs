@@ -1,0 +1,327 @@
+//! The end of a schedule: the link is whole, the disks have room, and whatever still waits
+//! must come through within a bounded number of events; then everything is compared.
+
+use super::{
+    ledger::{Mark, link, mark_of},
+    scene,
+    seat::Did,
+    step::Fate,
+    world::World,
+};
+use crate::{Failure, Fallible, failure::ensure};
+use gridcrew_mobile_core::{Budget, Ended, Handheld, Problem, drive::Account};
+use gridcrew_sync_protocol::{
+    digest::Digest,
+    journal::{Entry, Seq},
+    media::MediaKind,
+    time::Sureness,
+    wire,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Syncs of each handheld after which everything must be through.
+const ROUNDS: usize = 6;
+/// Events of one sync beside those for what waits.
+const EVENTS: u64 = 150;
+/// Events for each record and photo that waits.
+const EVENTS_FOR_EACH: u64 = 12;
+/// How far a time that is sure may be off the true one: half of the longest that a request
+/// may take.
+const OFF: i64 = 60_000;
+
+impl World {
+    /// Lets everything come through.
+    ///
+    /// # Errors
+    /// When something is stuck, or a handheld is shut out without cause.
+    pub fn settle(&mut self) -> Fallible<()> {
+        self.tell("From now on everything comes through.".to_owned());
+        while !self.strays.is_empty() {
+            self.stray_arrives(0)?;
+        }
+        for seat in 0..self.seats.len() {
+            self.seats[seat].disk.calm();
+            self.seats[seat].die_at = None;
+            self.open(seat)?;
+            // A sync that runs goes on from wherever it is.
+            if self.seats[seat].sync.is_some() {
+                self.until_over(seat)?;
+            }
+        }
+        let mut quiet = 0;
+        for _ in 0..ROUNDS {
+            let mut all_done = true;
+            for seat in 0..self.seats.len() {
+                let done = self.whole_sync(seat)?;
+                all_done &= done;
+            }
+            quiet = if all_done { quiet + 1 } else { 0 };
+            if quiet == 2 {
+                return self.broken_rules();
+            }
+        }
+        let ends: Vec<String> = (0..self.seats.len())
+            .map(|seat| format!("{}: {:?}", self.name(seat), self.seats[seat].ended))
+            .collect();
+        Err(Failure::new(format!(
+            "something is stuck after {ROUNDS} syncs ({})",
+            ends.join("; ")
+        )))
+    }
+
+    /// One sync through a link that is whole; whether nothing was left to do.
+    fn whole_sync(&mut self, seat: usize) -> Fallible<bool> {
+        if self.needs_a_person(seat) {
+            ensure(self.estranged, || {
+                let ended = &self.seats[seat].ended;
+                format!("{} is shut out without cause: {ended:?}", self.name(seat))
+            })?;
+            self.codes += 1;
+            let code = format!("code {}", self.codes);
+            let name = self.name(seat);
+            self.tell(format!("{name} is enrolled anew."));
+            let Self { seats, server, .. } = self;
+            seats[seat].enrol(server, &code)?;
+        }
+        let before = self.waiting(seat)?;
+        let time = self.time.millis();
+        let name = self.name(seat);
+        self.tell(format!("{name} begins to sync."));
+        if self.seats[seat]
+            .begin(Budget::seconds(24 * 3_600), time)?
+            .is_err()
+        {
+            return Err(Failure::new("died on a fine disk"));
+        }
+        self.until_over(seat)?;
+        let done = matches!(
+            self.seats[seat].ended,
+            Some((Ended::Done, None | Some(Problem::Continued)))
+        );
+        Ok(done && before == 0)
+    }
+
+    fn needs_a_person(&self, seat: usize) -> bool {
+        match &self.seats[seat].ended {
+            Some((Ended::Blocked, _)) => true,
+            Some((_, Some(Problem::Refused { code }))) => code == "journal.not_yours",
+            _ => false,
+        }
+    }
+
+    fn waiting(&mut self, seat: usize) -> Fallible<u64> {
+        let account = self.account(seat)?;
+        Ok(waiting(&account))
+    }
+
+    /// Lets the sync of a seat go on to its end.
+    fn until_over(&mut self, seat: usize) -> Fallible<()> {
+        let items = {
+            let account = self.account(seat)?;
+            account.entries.len() + account.photos.len()
+        };
+        let most = EVENTS + EVENTS_FOR_EACH * items as u64;
+        let from = self.seats[seat].sync.as_ref().map_or(0, |sync| sync.events);
+        while let Some(sync) = &self.seats[seat].sync {
+            if sync.events - from > most {
+                return Err(Failure::new(format!(
+                    "{} has not ended its sync after {most} events",
+                    self.name(seat)
+                )));
+            }
+            if sync.asked.is_empty() {
+                if sync.wake.is_none() {
+                    return Err(Failure::new(format!(
+                        "the sync of {} hangs",
+                        self.name(seat)
+                    )));
+                }
+                self.sleep(seat)?;
+            } else {
+                self.meet(seat, 0, Fate::Through)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares everything with the ledger and with each other.
+    ///
+    /// # Errors
+    /// The first thing that is not as it must be.
+    pub fn check(&mut self) -> Fallible<()> {
+        self.check_server()?;
+        self.check_ledger()?;
+        for seat in 0..self.seats.len() {
+            self.check_seat(seat)?;
+        }
+        Ok(())
+    }
+
+    fn check_server(&self) -> Fallible<()> {
+        for (journal, entries) in &self.server.books.journals {
+            let mut before = Digest::ZERO;
+            for (place, (bytes, known)) in (1u64..).zip(entries) {
+                before = link(*journal, Seq(place), before, bytes);
+                ensure(before == *known, || {
+                    format!("the server's chain of {journal} breaks at {place}")
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_ledger(&self) -> Fallible<()> {
+        let mut held: BTreeMap<Mark, Vec<&[u8]>> = BTreeMap::new();
+        for (bytes, _) in self.server.books.journals.values().flatten() {
+            if let Some(mark) = mark_of(bytes) {
+                held.entry(mark).or_default().push(bytes);
+            }
+        }
+        for (mark, line) in &self.ledger.lines {
+            let copies = held.get(mark).map_or(0, Vec::len);
+            let what = &line.what;
+            ensure(copies <= 1 || self.twice_excused(), || {
+                format!("a record is doubled: {what} is held {copies} times")
+            })?;
+            let excused = !line.told || self.ledger.perished.contains(mark);
+            ensure(copies >= 1 || excused, || {
+                format!("a record is lost: {what}")
+            })?;
+            if copies == 0 {
+                continue;
+            }
+            for photo in &line.photos {
+                if self.ledger.perished_photos.contains(photo) {
+                    continue;
+                }
+                let original = self.server.books.held.get(&(*photo, MediaKind::Original));
+                ensure(
+                    original.is_some_and(|bytes| Digest::of(bytes) == *photo),
+                    || format!("a photo is lost: of {what}"),
+                )?;
+                let preview = self.server.books.held.get(&(*photo, MediaKind::Preview));
+                ensure(preview.is_some(), || {
+                    format!("a preview is lost: of {what}")
+                })?;
+            }
+        }
+        let known = &self.ledger.lines;
+        if let Some(mark) = held.keys().find(|mark| !known.contains_key(mark)) {
+            return Err(Failure::new(format!("record {mark} was never made")));
+        }
+        for (mark, copies) in &held {
+            for bytes in copies {
+                self.check_time(*mark, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Two devices with the same past, and a server that was restored to before it knew of
+    /// either: each brings everything, into a journal of its own.
+    fn twice_excused(&self) -> bool {
+        self.copied && self.server.restores > 0
+    }
+
+    /// A time that is said to be sure is near the true one.
+    fn check_time(&self, mark: Mark, bytes: &[u8]) -> Fallible<()> {
+        let Ok(Entry::Record(record)) = Entry::from_bytes(bytes) else {
+            return Ok(());
+        };
+        let trusted = record.time.trusted();
+        let Some(line) = self.ledger.lines.get(&mark) else {
+            return Ok(());
+        };
+        let off = (trusted.at.0 - super::hardware::START - line.at).abs();
+        ensure(trusted.sureness != Sureness::Server || off <= OFF, || {
+            format!(
+                "the time of {} is said to be sure and {off} ms off",
+                line.what
+            )
+        })
+    }
+
+    fn check_seat(&mut self, seat: usize) -> Fallible<()> {
+        let name = self.name(seat);
+        let account = self.account(seat)?;
+        let mut before: BTreeMap<_, (Seq, Digest)> = BTreeMap::new();
+        for entry in &account.entries {
+            let last = before
+                .entry(entry.id.journal)
+                .or_insert((Seq(0), Digest::ZERO));
+            let expected = link(entry.id.journal, entry.id.seq, last.1, &entry.bytes);
+            ensure(
+                entry.id.seq == last.0.next() && entry.link == expected,
+                || format!("the chain of {name} breaks at {}", entry.id.seq.0),
+            )?;
+            *last = (entry.id.seq, entry.link);
+        }
+        ensure(waiting(&account) == 0, || {
+            format!("{} things still wait on {name}", waiting(&account))
+        })?;
+        ensure(account.disagreeing.is_empty(), || {
+            format!("{name} folds {:?} unlike the server", account.disagreeing)
+        })?;
+        let person = self.seats[seat].person;
+        let scope = self.server.books.scope_of(person);
+        let orders: BTreeSet<_> = account.orders.iter().copied().collect();
+        ensure(orders.is_subset(&scope), || {
+            let odd: Vec<u64> = orders
+                .difference(&scope)
+                .map(|one| scene::number_of(*one))
+                .collect();
+            format!("{name} holds orders {odd:?} that are not in its scope")
+        })?;
+        ensure(scope.is_subset(&orders), || {
+            let odd: Vec<u64> = scope
+                .difference(&orders)
+                .map(|one| scene::number_of(*one))
+                .collect();
+            format!("{name} lacks orders {odd:?} of its scope")
+        })?;
+        let cells = self.server.books.cells_of(person);
+        let held: BTreeSet<_> = account.cells.iter().copied().collect();
+        ensure(held == cells, || {
+            format!("{name} has other cells than its own")
+        })?;
+        let customers: BTreeSet<_> = cells
+            .iter()
+            .flat_map(|cell| scene::customers(*cell))
+            .map(|customer| customer.id)
+            .collect();
+        let held: BTreeSet<_> = account.customers.iter().copied().collect();
+        ensure(held == customers, || {
+            format!("{name} has other customers than those of its cells")
+        })?;
+        self.check_folds(seat)
+    }
+
+    fn check_folds(&mut self, seat: usize) -> Fallible<()> {
+        let Did::Done(states) = self.seats[seat].with(Handheld::states) else {
+            return Err(Failure::new("the states cannot be read"));
+        };
+        for (order, state) in states {
+            let here = Digest::of(&wire::encode(&state));
+            let there = Digest::of(&wire::encode(&self.server.books.state_of(order)?));
+            ensure(here == there, || {
+                let number = scene::number_of(order);
+                format!("{} folds order {number} unlike the server", self.name(seat))
+            })?;
+        }
+        self.tell(format!("{} is as it must be.", self.name(seat)));
+        Ok(())
+    }
+}
+
+fn waiting(account: &Account) -> u64 {
+    use gridcrew_mobile_core::LaneState;
+    let entries = account
+        .entries
+        .iter()
+        .filter(|entry| entry.state == "queued");
+    let photos = account
+        .photos
+        .iter()
+        .filter(|photo| photo.original == LaneState::Queued || photo.preview == LaneState::Queued);
+    entries.count() as u64 + photos.count() as u64
+}
