@@ -67,12 +67,12 @@ pub(crate) fn apply(db: &Connection, me: PersonId, page: &FeedPage) -> Result<St
                 take_in(db, item)?;
                 compare.insert(item.order, item);
             }
-            FeedItem::Closed(closed) => match hold_in_brief(db, closed)? {
-                true => {
+            FeedItem::Closed(closed) => {
+                let in_brief = hold_in_brief(db, closed)?;
+                if in_brief {
                     compare.remove(&closed.order);
                 }
-                false => {}
-            },
+            }
             FeedItem::OrderGone(order) => {
                 orders::leave_scope(db, *order)?;
                 compare.remove(order);

@@ -13,6 +13,8 @@ use std::{collections::HashMap, str::FromStr};
 
 /// The least sure place that is taken, metres.
 const MAX_ACCURACY_M: f64 = 100_000.0;
+/// The fastest that a receiver is believed to mean, metres a second.
+const MAX_SPEED_M_S: f64 = 1_000.0;
 
 /// What the two numbers of a position refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
@@ -44,6 +46,9 @@ pub struct Place {
     pub mock: bool,
     /// The satellites' time of the fix, if the service gives it.
     pub gnss_unix_ms: Option<i64>,
+    /// The speed by the receiver in metres a second, if the service gives it.
+    #[uniffi(default = None)]
+    pub speed_m_s: Option<f64>,
 }
 
 /// What a field is filled with.
@@ -201,6 +206,23 @@ pub(crate) fn place(place: Option<Place>) -> Result<Option<core::Place>, Handhel
         reason = "checked to be between 0 and 100 km"
     )]
     let accuracy_dm = (place.accuracy_m * 10.0).round() as u32;
+    let speed_dm_s = match place.speed_m_s {
+        None => None,
+        Some(speed) if (0.0..=MAX_SPEED_M_S).contains(&speed) => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "checked to be between 0 and 1000 m/s"
+            )]
+            let speed = (speed * 10.0).round() as u32;
+            Some(speed)
+        }
+        Some(speed) => {
+            return Err(HandheldError::invalid(format!(
+                "a speed of {speed} m/s: 0 to {MAX_SPEED_M_S} are taken"
+            )));
+        }
+    };
     Ok(Some(core::Place {
         fix: Fix {
             position,
@@ -209,6 +231,7 @@ pub(crate) fn place(place: Option<Place>) -> Result<Option<core::Place>, Handhel
             mock: place.mock,
         },
         gnss_time: place.gnss_unix_ms.map(UnixMillis),
+        speed_dm_s,
     }))
 }
 

@@ -42,6 +42,7 @@ fn place() -> Place {
         age_ms: 500,
         mock: false,
         gnss_unix_ms: None,
+        speed_m_s: None,
     }
 }
 
@@ -79,6 +80,10 @@ fn ids_and_places_are_checked_before_anything_else() {
         },
         Place {
             accuracy_m: -1.0,
+            ..place()
+        },
+        Place {
+            speed_m_s: Some(f64::INFINITY),
             ..place()
         },
         Place {

@@ -2,7 +2,7 @@
 
 use crate::{
     input::{Datum, FieldValue},
-    orders::OrderOwner,
+    orders::{OrderOwner, Words},
 };
 use gridcrew_mobile_core as core;
 use gridcrew_sync_protocol::{
@@ -56,11 +56,32 @@ pub struct TraceLine {
     pub own: bool,
     /// The server holds it; always so of those that came from it.
     pub held: bool,
-    /// The stable code for which the server could not apply it.
-    pub parked: Option<String>,
+    /// Why the server could not apply it, and what to do.
+    pub parked: Option<Parked>,
     /// The stable code for which it is kept as evidence and changes nothing, such as
     /// `record.previous_owner`.
     pub evidence: Option<String>,
+}
+
+/// Why a record that the server holds does not count.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct Parked {
+    /// The stable code.
+    pub code: String,
+    /// What it means.
+    pub meaning: Words,
+    /// What the person can do.
+    pub action: Words,
+}
+
+impl From<core::Reason> for Parked {
+    fn from(reason: core::Reason) -> Self {
+        Self {
+            code: reason.code,
+            meaning: reason.meaning.into(),
+            action: reason.action.into(),
+        }
+    }
 }
 
 /// How a time was come by, from surest to least sure.
@@ -240,7 +261,7 @@ pub(crate) fn line(line: core::RecordLine, evidence: Option<EvidenceReason>) -> 
         event: line.event.into(),
         own: line.own,
         held: line.held,
-        parked: line.parked,
+        parked: line.parked.map(Into::into),
         evidence: evidence.map(|reason| reason.code().to_owned()),
     }
 }

@@ -264,7 +264,8 @@ fn a_record_that_does_not_count_is_listed_with_its_reason_and_what_to_do() {
     let now = held.local.trusted_now().unwrap();
     let status = |held: &Held| {
         let wall = held.local.wall();
-        views::status(held.local.store.read(), now, wall).unwrap()
+        let space = held.local.space();
+        views::status(held.local.store.read(), now, wall, space).unwrap()
     };
     assert!(status(&held).parked.is_empty());
     let (first, last) = (Seq(1), id.seq);

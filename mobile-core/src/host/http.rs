@@ -243,6 +243,7 @@ pub(crate) fn piece_of(
 ) -> std::io::Result<Vec<u8>> {
     let path = path_of(folder, upload);
     Piece {
+        folder: folder.clone(),
         path,
         offset,
         length,
