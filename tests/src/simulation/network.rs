@@ -10,6 +10,9 @@ const PATIENCE: i64 = 30_000;
 /// The slowest link that is waited for, bytes a second.
 const SLOWEST: i64 = 4 * 1024;
 
+/// How long a cache that should keep nothing keeps an answer.
+const CACHED_FOR: i64 = 30_000;
+
 impl World {
     /// Lets one of the requests under way of a seat meet its fate.
     pub(super) fn meet(&mut self, seat: usize, which: usize, fate: Fate) -> Fallible<()> {
@@ -219,8 +222,12 @@ impl World {
                     return self.exchange(seat, asked, Fate::Through);
                 }
                 let cached = &self.seats[seat].cached;
-                match cached.iter().find(|(lane, _)| *lane == asked.lane).cloned() {
-                    Some((_, reply)) => {
+                let fresh = self.time.millis() - CACHED_FOR;
+                let kept = cached
+                    .iter()
+                    .find(|(lane, _, since)| *lane == asked.lane && *since >= fresh);
+                match kept.cloned() {
+                    Some((_, reply, _)) => {
                         let told = format!("A cache answers {what} of {name} with an old answer");
                         (Some(Fault::StaleAnswer), told, reply)
                     }
@@ -262,10 +269,13 @@ impl World {
             .server
             .answer(&asked.request, &asked.credentials, &asked.piece)?;
         let reply = Reply::Http(reply);
+        let since = self.time.millis();
         let cached = &mut self.seats[seat].cached;
-        if !cached.iter().any(|(lane, _)| *lane == asked.lane) || self.chance.one_in(3) {
-            cached.retain(|(lane, _)| *lane != asked.lane);
-            cached.push((asked.lane, reply.clone()));
+        cached.retain(|(lane, _, before)| {
+            *lane != asked.lane || *before >= since.saturating_sub(CACHED_FOR)
+        });
+        if !cached.iter().any(|(lane, ..)| *lane == asked.lane) {
+            cached.push((asked.lane, reply.clone(), since));
         }
         Ok(reply)
     }

@@ -113,8 +113,8 @@ pub struct Seat {
     pub ended: Option<(Ended, Option<Problem>)>,
     /// Commands until the process dies, and whether after the effect.
     pub die_at: Option<(u32, bool)>,
-    /// The last answer to each lane's question that a cache would keep.
-    pub cached: Vec<(Lane, Reply)>,
+    /// For each lane an answer that a cache keeps, and since when, in true time.
+    pub cached: Vec<(Lane, Reply, i64)>,
     /// Rules that the engine broke.
     pub broken: Vec<String>,
 }
