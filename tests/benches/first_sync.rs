@@ -233,6 +233,13 @@ async fn take_in(
     Ok(orders)
 }
 
+/// A step with its fields, and the slot of its photo.
+type Worked = (
+    &'static str,
+    Vec<(&'static str, Value)>,
+    Option<&'static str>,
+);
+
 /// The eight records of an order that was done.
 fn work(
     worker: &RawHandheld,
@@ -242,7 +249,7 @@ fn work(
 ) -> Fallible<Vec<Vec<u8>>> {
     let text = |text: &str| Value::Text(text.to_owned());
     let voltage = format!("{}.{}", random.random_range(215..227), number % 10);
-    let steps: [(&str, Vec<(&str, Value)>, Option<&str>); 7] = [
+    let steps: [Worked; 7] = [
         (
             "phone_customer",
             vec![

@@ -125,10 +125,16 @@ fn arrive(handheld: &Handheld, order: OrderId, folder: &Path) -> Fallible<Digest
     let photo = picture(1)?;
     let path = folder.join("1.jpg");
     fs::write(&path, &photo)?;
-    let told = Value::Text("in_person".to_owned());
+    let text = |text: &str| Value::Text(text.to_owned());
     let input = StepInput {
         step: "arrived".to_owned(),
-        values: BTreeMap::from([(FieldCode::from("told_how"), told)]),
+        values: BTreeMap::from([
+            (FieldCode::from("told_how"), text("in_person")),
+            (
+                FieldCode::from("not_there_reason"),
+                text("no fix in the valley"),
+            ),
+        ]),
         photos: vec![PhotoInput {
             slot: "site".to_owned(),
             path,

@@ -23,10 +23,11 @@ both_databases! {
 async fn import(scene: &Scene, count: usize) -> Fallible<()> {
     let customers: Vec<Value> = (0..count)
         .map(|n| {
+            let name = ["王建国", "曾秀英", "李长顺"][n % 3];
             json!({
                 "account_no": format!("3408{n:09}"),
                 "meter_no": format!("７７{n:06}"),
-                "name": ["王建国", "曾秀英", "李长顺"][n % 3],
+                "name": name,
                 "phone": "13800138000",
                 "address": format!("柳家庄村{n}号"),
                 "station_area": format!("T{:03}", n % 3),

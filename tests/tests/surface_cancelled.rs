@@ -12,7 +12,7 @@ use gridcrew_tests::{
     raw::picture,
     scene::Scene,
 };
-use std::{collections::BTreeMap, fs, future::poll_fn, path::Path, pin::pin, task::Poll};
+use std::{fs, future::poll_fn, path::Path, pin::pin, task::Poll};
 
 /// More polls than any of these calls ever took.
 const MOST_POLLS: usize = 2_000;
@@ -48,10 +48,15 @@ fn photo(folder: &Path, number: usize) -> Fallible<gridcrew_mobile_core::StepInp
     fs::write(&path, picture(u32::try_from(number)?)?)?;
     Ok(gridcrew_mobile_core::StepInput {
         step: "arrived".to_owned(),
-        values: BTreeMap::from([(
-            "told_how".into(),
-            gridcrew_sync_protocol::record::Value::Text("phone".to_owned()),
-        )]),
+        values: [
+            ("told_how", "phone"),
+            ("not_there_reason", "no fix in the valley"),
+        ]
+        .map(|(code, text)| {
+            let text = gridcrew_sync_protocol::record::Value::Text(text.to_owned());
+            (code.into(), text)
+        })
+        .into(),
         photos: vec![gridcrew_mobile_core::PhotoInput {
             slot: "site".to_owned(),
             path,

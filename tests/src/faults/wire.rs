@@ -208,6 +208,10 @@ fn step(handheld: &Handheld, ground: &Ground, path: &Path) -> Fallible<()> {
         gridcrew_sync_protocol::workflow::FieldCode("told_how".to_owned()),
         gridcrew_sync_protocol::record::Value::Text("in_person".to_owned()),
     );
+    input.values.insert(
+        gridcrew_sync_protocol::workflow::FieldCode("not_there_reason".to_owned()),
+        gridcrew_sync_protocol::record::Value::Text("no fix in the valley".to_owned()),
+    );
     handheld.step(ground.order, input, place)?;
     Ok(())
 }

@@ -81,7 +81,7 @@ fn picture(number: u64) -> Fallible<Vec<u8>> {
     });
     let mut bytes = Vec::new();
     image.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Jpeg)?;
-    if number % LONG_EVERY == 0 {
+    if number.is_multiple_of(LONG_EVERY) {
         while bytes.len() < LONG {
             bytes.extend(chance.draw().to_be_bytes());
         }

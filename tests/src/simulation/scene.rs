@@ -154,6 +154,7 @@ pub fn customers(of: CellId) -> Vec<Customer> {
         .map(|one| Customer {
             id: customer(number, one),
             account_no: format!("{:010}", number * 10 + one),
+            meter_no: format!("{:08}", number * 10 + one),
             name: "张".to_owned(),
             address: "村口".to_owned(),
             station_area: StationAreaId(id(5, number)),

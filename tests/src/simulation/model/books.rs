@@ -157,6 +157,7 @@ impl Books {
             term,
             time: TimeEvidence::of_server(now),
             fix: None,
+            claims: None,
             event,
         };
         let version = self.changed(Subject::Order(order));
