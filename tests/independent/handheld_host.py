@@ -14,6 +14,7 @@ import asyncio
 import json
 import sys
 import threading
+import time
 import urllib.request
 
 from gridcrew_mobile import (
@@ -210,6 +211,16 @@ def hand_over(server, token, order, other):
         assert answer.status == 200
 
 
+async def reached(handheld, unix_ms):
+    """Waits until the handheld's own time, which it has by the server's answers, is beyond that
+    of the server: it may be behind by half the way of an answer."""
+    for _ in range(1_000):
+        if handheld.status().now_unix_ms > unix_ms:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the handheld's time does not go on")
+
+
 async def main():
     folder, server, code, order, other, token, *pictures = sys.argv[1:]
     handheld = Handheld.open(folder)
@@ -247,6 +258,7 @@ async def main():
 
     # Handed over meanwhile: what is recorded then is a previous owner's.
     hand_over(server, token, order, other)
+    await reached(handheld, time.time_ns() // 1_000_000)
     diagnosis = step("diagnosis", "fault", pictures[1], property_class=text("utility"),
                      fault_code=text("LV-03"), cause=text("broken wire"))
     late = handheld.step(order, diagnosis, HERE)

@@ -98,7 +98,7 @@ async fn an_order_finds_its_manager_and_comes_back_as_a_trace(
     handheld.refused(&arrived[..4], "record.incomplete").await?;
     let wrong = slot("site", &no_picture);
     handheld
-        .refused(&[&arrived[..], &[&wrong]].concat(), "media.no_picture")
+        .refused(&[&arrived[..], &[&wrong], &at].concat(), "media.no_picture")
         .await?;
     // Not there, and not sure where: he is asked why, and kept from nothing.
     let far = ["--at", "116.705,32.85,WGS-84,8"];

@@ -62,18 +62,18 @@ impl Store {
             let verdict = String::from_utf8_lossy(&verdict);
             return Err(Error::Storage(format!("{DAMAGED}: {verdict}")));
         }
+        if schema::is_beheaded(&db)? {
+            return Err(Error::Storage(format!("{DAMAGED}: it has no version")));
+        }
+        if !schema::is_as_made(&db)? {
+            return Err(Error::Storage(format!("{DAMAGED}: it has another schema")));
+        }
         prepare(&db)?;
         let mut store = Self {
             db,
             set_aside: None,
         };
-        if schema::is_beheaded(&store.db)? {
-            return Err(Error::Storage(format!("{DAMAGED}: it has no version")));
-        }
         schema::migrate(&mut store.db)?;
-        if !schema::is_as_made(&store.db)? {
-            return Err(Error::Storage(format!("{DAMAGED}: it has another schema")));
-        }
         Ok(store)
     }
 
@@ -81,7 +81,11 @@ impl Store {
     fn replace(path: &Path, seal: Option<&Seal>, aside: &Path) -> Result<Self, Error> {
         let mut store = Self::open_checked(path, seal)?;
         let saved = match connect(aside, seal) {
-            Ok(damaged) => salvage(&damaged, &mut store)?,
+            Ok(damaged) => {
+                // A damaged word in the schema must not keep the sound tables shut.
+                damaged.pragma_update(None, "writable_schema", true)?;
+                salvage(&damaged, &mut store)?
+            }
             Err(_) => super::salvage::Saved::default(),
         };
         store.set_aside = Some(SetAside {

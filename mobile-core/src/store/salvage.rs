@@ -188,7 +188,21 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
         journal: get_id(row, 0)?,
         seq: get_seq(row, 1)?,
     };
-    let state: String = row.get(5)?;
+    // What is said about an entry may be damaged while the entry is not. One of which nothing
+    // is known waits: the server knows it again if it holds it.
+    let state = match row.get(5)? {
+        Value::Text(state) if ["held", "superseded"].contains(&state.as_str()) => state,
+        _ => "queued".to_owned(),
+    };
+    let parked = match row.get(6)? {
+        Value::Text(code) => Value::Text(code),
+        _ => Value::Null,
+    };
+    let at = |column: usize| {
+        let value = row.get(column)?;
+        Ok::<_, rusqlite::Error>(Some(value).filter(|value| matches!(value, Value::Integer(_))))
+    };
+    let (recorded_at, held_at) = (at(7)?, at(8)?);
     Ok(Kept {
         entry: Stored {
             id,
@@ -197,7 +211,12 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
             order: get_id_opt(row, 4)?,
         },
         held: state == "held",
-        standing: [Value::Text(state), row.get(6)?, row.get(7)?, row.get(8)?],
+        standing: [
+            Value::Text(state),
+            parked,
+            recorded_at.unwrap_or(Value::Integer(0)),
+            held_at.unwrap_or(Value::Null),
+        ],
     })
 }
 

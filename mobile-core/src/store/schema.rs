@@ -164,11 +164,19 @@ pub(super) fn is_beheaded(db: &Connection) -> Result<bool, Error> {
     Ok(version < 0 || (version == 0 && tables > 0))
 }
 
-/// Whether a store of the newest version has the schema of a new one: the check of SQLite
-/// does not notice when a name in it is damaged.
+/// Whether a store has the schema of the version that it says it has, as made anew: the
+/// check of SQLite does not notice when a name in it is damaged. Of a version that this
+/// program does not know nothing can be said.
 pub(super) fn is_as_made(db: &Connection) -> Result<bool, Error> {
+    let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let reached = usize::try_from(version)
+        .ok()
+        .and_then(|version| VERSIONS.get(..version));
+    let Some(reached) = reached else {
+        return Ok(true);
+    };
     let mut new = Connection::open_in_memory()?;
-    migrate(&mut new)?;
+    migrate_through(&mut new, reached, &mut || {})?;
     Ok(shape(db)? == shape(&new)?)
 }
 
