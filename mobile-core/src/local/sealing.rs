@@ -85,7 +85,7 @@ fn prove(folder: &Folder, seal: &Seal, fresh: bool) -> Result<(), Error> {
 
 /// Seals the files of a folder that was plain, each whole or not at all.
 fn seal_files(folder: &Folder) -> Result<(), Error> {
-    let mut paths = vec![folder.secrets()];
+    let mut paths = vec![folder.secrets(), folder.lock_book()];
     for within in [folder.photos(), folder.previews()] {
         for item in fs::read_dir(within)? {
             paths.push(item?.path());

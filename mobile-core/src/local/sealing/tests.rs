@@ -2,9 +2,7 @@
 //! (`--features sqlcipher`); without one, a key is refused.
 
 use crate::{
-    Error, Handheld, KeyFault, KeyStore, Settings,
-    clock::SystemRandom,
-    fixture::{TestClock, folder},
+    Error, Handheld, KeyFault, KeyStore, Settings, clock::SystemRandom, fixture::TestClock,
 };
 use std::{
     collections::BTreeMap,
@@ -46,7 +44,7 @@ fn open(data: &Path, keys: &Arc<Keys>) -> Result<Handheld, Error> {
 #[cfg(not(feature = "sqlcipher"))]
 #[test]
 fn a_key_without_a_cipher_is_an_error_and_never_a_plain_file() {
-    let folder = folder();
+    let folder = crate::fixture::folder();
     let data = folder.path().join("data");
     let keys = Arc::new(Keys::default());
     assert!(matches!(open(&data, &keys), Err(Error::NoCipher)));
@@ -354,7 +352,11 @@ mod with_cipher {
                     for number in 0..10_000u32 {
                         let opened = gridcrew_sync_protocol::journal::Opened {
                             person: crate::fixture::ME,
-                            continues: Some((journal, u64::from(number), Default::default())),
+                            continues: Some((
+                                journal,
+                                u64::from(number),
+                                gridcrew_sync_protocol::digest::Digest::ZERO,
+                            )),
                         };
                         let entry = gridcrew_sync_protocol::journal::Entry::Opened(opened);
                         let now = gridcrew_sync_protocol::time::UnixMillis(0);
