@@ -15,6 +15,11 @@ pub(super) struct FirstLight;
 
 #[async_trait::async_trait]
 impl MigrationTrait for FirstLight {
+    /// Whole or not at all: a server that is killed here starts again at a version.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in people::tables()
             .into_iter()

@@ -9,6 +9,11 @@ pub(super) struct HowHandheldsStand;
 
 #[async_trait::async_trait]
 impl MigrationTrait for HowHandheldsStand {
+    /// Whole or not at all: a server that is killed here starts again at a version.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         // The last one of each; what it says is in `packed`, as it came.
         let told = table(

@@ -9,6 +9,11 @@ pub(super) struct LocalAnswers;
 
 #[async_trait::async_trait]
 impl MigrationTrait for LocalAnswers {
+    /// Whole or not at all: a server that is killed here starts again at a version.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let meter = ColumnDef::new("meter_no")
             .text()

@@ -9,6 +9,11 @@ pub(super) struct Wipes;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Wipes {
+    /// Whole or not at all: a server that is killed here starts again at a version.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let wipes = table(
             "handheld_wipe",

@@ -33,28 +33,22 @@ pub const WIRE: &[&str] = &[
 pub struct Extent {
     /// Every how manieth call is tried; 1 for all.
     pub stride: u32,
-    /// When no further point is begun.
-    pub until: Option<Instant>,
+    /// How long after its first point a sweep begins no further one.
+    pub within: Option<Duration>,
 }
 
 impl Extent {
     /// Every point.
     pub const WHOLE: Self = Self {
         stride: 1,
-        until: None,
+        within: None,
     };
 
-    /// A part: every `stride`th call, and no more after so long.
+    /// A part: every `stride`th call, and no more after so long; the first in any case.
     #[must_use]
     pub fn part(stride: u32, within: Duration) -> Self {
-        Self {
-            stride,
-            until: Instant::now().checked_add(within),
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.until.is_some_and(|until| Instant::now() >= until)
+        let within = Some(within);
+        Self { stride, within }
     }
 }
 
@@ -66,6 +60,8 @@ pub struct Points<'a> {
     fault: Fault,
     at: u32,
     extent: Extent,
+    /// When the first point was tried.
+    began: Option<Instant>,
     /// How often in a row a point may be missed before its call is done with.
     patience: u32,
     missed: u32,
@@ -85,6 +81,7 @@ impl<'a> Points<'a> {
             fault,
             at: 1,
             extent,
+            began: None,
             patience,
             missed: 0,
         }
@@ -92,7 +89,8 @@ impl<'a> Points<'a> {
 
     /// The next point, or `None` when there is no more or the time is over.
     pub fn next_point(&self) -> Option<Injection> {
-        if self.extent.is_over() {
+        let over = |(began, within): (Instant, Duration)| began.elapsed() >= within;
+        if self.began.zip(self.extent.within).is_some_and(over) {
             return None;
         }
         Some(Injection {
@@ -104,6 +102,7 @@ impl<'a> Points<'a> {
 
     /// Says whether the point that was given happened.
     pub fn happened(&mut self, hit: bool) {
+        self.began.get_or_insert_with(Instant::now);
         self.missed = if hit { 0 } else { self.missed + 1 };
         if self.missed < self.patience {
             self.at += self.extent.stride;
@@ -124,7 +123,7 @@ mod tests {
         let calls: Vec<&'static str> = counts.iter().map(|(call, _)| *call).collect();
         let extent = Extent {
             stride,
-            until: None,
+            within: None,
         };
         let mut points = Points::of(&calls, Fault::Kill, extent, 1);
         let mut walked = Vec::new();
@@ -155,11 +154,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_begun_when_the_time_is_over() {
+    fn the_first_is_tried_in_any_case_and_no_other_when_the_time_is_over() {
         let extent = Extent::part(1, Duration::ZERO);
-        assert_eq!(
-            Points::of(&["a"], Fault::Kill, extent, 1).next_point(),
-            None
-        );
+        let mut points = Points::of(&["a"], Fault::Kill, extent, 1);
+        assert!(points.next_point().is_some());
+        points.happened(true);
+        assert_eq!(points.next_point(), None);
     }
 }

@@ -54,10 +54,10 @@ impl Tally {
         self.wrong.push(what.into());
     }
 
-    /// Whether everything was as it must be.
+    /// Whether something was tried and everything was as it must be.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.lost == 0 && self.doubled == 0 && self.wrong.is_empty()
+        self.points > 0 && self.lost == 0 && self.doubled == 0 && self.wrong.is_empty()
     }
 }
 
