@@ -83,7 +83,9 @@ fn squeeze(plain: &[u8], level: i32) -> Vec<u8> {
         clippy::expect_used,
         reason = "the compressor reads from and writes to memory"
     )]
-    zstd::encode_all(plain, level).expect("compressing in memory works")
+    // In one go: told how much comes, the compressor takes memory for that much and not the
+    // tens of megabytes that a high level sets aside for a stream without an end.
+    zstd::bulk::compress(plain, level).expect("compressing in memory works")
 }
 
 /// Reads a compressed value that is at most `limit` bytes long once decompressed.
