@@ -1,4 +1,5 @@
 //! The handheld's surface: open, enrol, list, act, attach, sync with a budget, status.
+//! `acting` holds what records, `answers` what answers without a network, `locking` the PIN.
 //!
 //! Everything but [`Handheld::enrol`] and [`Handheld::sync`] is synchronous and works
 //! without a network. A handle can be cloned and used from many threads; any number of
@@ -10,61 +11,24 @@ use crate::{
     error::Error,
     export::Exported,
     host::{self, Listener},
-    journal::Place,
     local::{Keys, Local},
-    lock::{self, Lock, Unlocked},
-    photos::{self, Taking, Thinned},
+    photos::{self, Thinned},
     seal::KeyStore,
     settings::Settings,
     store::{orders, photos as photo_rows, scope},
     views::{self, List, OrderCard, OrderLine, Status},
 };
 use gridcrew_sync_protocol::{
-    arrival::ArrivalProof,
     digest::Digest,
     feed::Me,
-    ids::{OrderId, PersonId},
-    journal::EntryId,
+    ids::OrderId,
     order::{OrderState, Sourced},
-    record::{Declined, Event, HandedOver, Noted, PhotoRef, StepDone, Taken, Value},
-    time::Millis,
-    workflow::{FieldCode, SlotCode, StepCode},
 };
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::{Notify, watch};
-
-/// A step to be recorded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StepInput {
-    /// Which step of the workflow.
-    pub step: String,
-    /// The fields that were filled in.
-    pub values: BTreeMap<FieldCode, Value>,
-    /// The pictures, by path.
-    pub photos: Vec<PhotoInput>,
-}
-
-/// A picture for a slot of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PhotoInput {
-    /// The slot that it fills.
-    pub slot: String,
-    /// Where the picture lies; it is copied.
-    pub path: PathBuf,
-}
-
-/// What was recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// Its identity, from now on and for ever.
-    pub id: EntryId,
-    /// Its photos, in the order given.
-    pub photos: Vec<PhotoRef>,
-}
 
 /// A handheld: one installation, one person, one journal at a time.
 #[derive(Clone)]
@@ -221,84 +185,6 @@ impl Handheld {
         host::login(&self.inner, login, password).await
     }
 
-    /// Whether the content can be reached. A handheld with a PIN is locked when it is
-    /// opened; while it is, everything that reads or adds to the content gives
-    /// [`Error::Locked`], and what waits can still be sent.
-    ///
-    /// # Errors
-    /// A store that cannot be read.
-    pub fn lock_state(&self) -> Result<Lock, Error> {
-        self.inner.with(|local| local.lock_state())
-    }
-
-    /// Whether a PIN is set.
-    #[must_use]
-    pub fn has_pin(&self) -> bool {
-        self.inner.with(|local| local.has_pin())
-    }
-
-    /// Tries a PIN, in this thread: about 30 ms. Without a PIN it is open already.
-    ///
-    /// # Errors
-    /// [`Error::Locked`] when only the password opens, or a disk that fails.
-    pub fn unlock(&self, pin: &str) -> Result<Unlocked, Error> {
-        lock::unlock(&self.inner, pin)
-    }
-
-    /// Locks, as when the screen goes dark; without a PIN nothing happens.
-    pub fn lock(&self) {
-        self.inner.with(Local::close_lock);
-    }
-
-    /// Sets the PIN, or another if `old` is the present one. With the first, the content
-    /// closes also after [`crate::OFFLINE_AFTER`] without contact. The outcome is that of
-    /// trying `old`.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] unless it is 6 to 12 digits that are not all the same,
-    /// [`Error::Locked`], or a disk that fails.
-    pub fn set_pin(&self, old: Option<&str>, new: &str) -> Result<Unlocked, Error> {
-        match old {
-            Some(old) => match lock::unlock(&self.inner, old)? {
-                Unlocked::Open => {}
-                outcome => return Ok(outcome),
-            },
-            None => self.inner.with(|local| local.assert_no_pin())?,
-        }
-        self.replace_pin(new)?;
-        Ok(Unlocked::Open)
-    }
-
-    /// Sets the PIN of a folder that holds nothing of anyone yet.
-    pub(crate) fn replace_pin(&self, new: &str) -> Result<(), Error> {
-        let random = self.inner.with(|local| Arc::clone(&local.random));
-        lock::set_pin(&self.inner, new, random.as_ref())
-    }
-
-    /// Whether both are one and the same open handheld.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner)
-    }
-
-    /// Sets a new PIN in the place of one that was forgotten: the server judges the
-    /// password.
-    ///
-    /// # Errors
-    /// As [`Self::login`] and [`Self::set_pin`].
-    pub async fn reset_pin(&self, login: &str, password: &str, new: &str) -> Result<(), Error> {
-        self.login(login, password).await?;
-        self.replace_pin(new)
-    }
-
-    /// Sets after how long without contact the content closes; `None` for never.
-    ///
-    /// # Errors
-    /// [`Error::Locked`], or a disk that fails.
-    pub fn set_offline_limit(&self, limit: Option<Millis>) -> Result<(), Error> {
-        self.inner
-            .with_content(|local| local.set_offline_limit(limit))
-    }
-
     /// The orders of a list, the most urgent first.
     ///
     /// # Errors
@@ -339,135 +225,9 @@ impl Handheld {
             .with_content(|local| scope::me(local.store.read()))
     }
 
-    /// Takes an order; `eta_minutes` is what the customer was told.
-    ///
-    /// # Errors
-    /// Why it may not be recorded, or a disk that fails; then nothing was.
-    pub fn take(
-        &self,
-        order: OrderId,
-        eta_minutes: Option<u32>,
-        place: Option<Place>,
-    ) -> Result<EntryId, Error> {
-        self.record(order, Event::Taken(Taken { eta_minutes }), place)
-    }
-
-    /// Declines an order for a reason of its workflow.
-    ///
-    /// # Errors
-    /// As [`Self::take`].
-    pub fn decline(
-        &self,
-        order: OrderId,
-        reason: &str,
-        note: &str,
-        place: Option<Place>,
-    ) -> Result<EntryId, Error> {
-        let (reason, note) = (reason.to_owned(), note.to_owned());
-        self.record(order, Event::Declined(Declined { reason, note }), place)
-    }
-
-    /// Asks that another person become the owner.
-    ///
-    /// # Errors
-    /// As [`Self::take`].
-    pub fn hand_over(
-        &self,
-        order: OrderId,
-        to: PersonId,
-        note: &str,
-        place: Option<Place>,
-    ) -> Result<EntryId, Error> {
-        let note = note.to_owned();
-        self.record(order, Event::HandedOver(HandedOver { to, note }), place)
-    }
-
-    /// Adds a remark.
-    ///
-    /// # Errors
-    /// As [`Self::take`].
-    pub fn note(&self, order: OrderId, text: &str, place: Option<Place>) -> Result<EntryId, Error> {
-        let text = text.to_owned();
-        self.record(order, Event::Noted(Noted { text }), place)
-    }
-
-    /// Records a step with its fields and pictures. The pictures are copied and durable
-    /// before the record that promises them; one that is no picture is refused before
-    /// anything is recorded. An arrival whose place is not proved is recorded with that, and
-    /// where the workflow asks for it, with the person's reason and a photo.
-    ///
-    /// # Errors
-    /// [`Error::Incomplete`] with everything that is missing, [`Error::NoPicture`],
-    /// [`Error::PictureTooLarge`], and as [`Self::take`].
-    pub fn step(
-        &self,
-        order: OrderId,
-        input: StepInput,
-        place: Option<Place>,
-    ) -> Result<Recorded, Error> {
-        let step = StepCode(input.step);
-        let event = |photos: Vec<PhotoRef>| {
-            Event::StepDone(StepDone {
-                step: step.clone(),
-                values: input.values.clone(),
-                photos,
-            })
-        };
-        // Judged with stand-ins first, so that a step that cannot be recorded copies
-        // nothing.
-        let stand_ins = input
-            .photos
-            .iter()
-            .map(|photo| PhotoRef {
-                digest: Digest::ZERO,
-                bytes: 0,
-                slot: SlotCode(photo.slot.clone()),
-            })
-            .collect();
-        let (folder, random, policy, stamp) = self.inner.with_content(|local| {
-            let stamp = local.may_record(order, &event(stand_ins), place.as_ref())?;
-            if !input.photos.is_empty() {
-                local.make_room()?;
-            }
-            let random = Arc::clone(&local.random);
-            let policy = local.settings.photos;
-            Ok::<_, Error>((local.folder.clone(), random, policy, stamp))
-        })?;
-        let taking = Taking {
-            folder: &folder,
-            random: random.as_ref(),
-            policy,
-            stamp: &stamp,
-        };
-        let taken = input
-            .photos
-            .iter()
-            .map(|photo| {
-                let taken = taking.take_over(&photo.path)?;
-                Ok((taken, SlotCode(photo.slot.clone())))
-            })
-            .collect::<Result<Vec<_>, Error>>()?;
-        let photos: Vec<PhotoRef> = taken
-            .iter()
-            .map(|(taken, slot)| PhotoRef {
-                digest: taken.digest,
-                bytes: taken.bytes,
-                slot: slot.clone(),
-            })
-            .collect();
-        let id = self
-            .inner
-            .with_content(|local| local.record(order, event(photos.clone()), place, &taken))?;
-        self.inner.recorded.notify_one();
-        Ok(Recorded { id, photos })
-    }
-
-    fn record(&self, order: OrderId, event: Event, place: Option<Place>) -> Result<EntryId, Error> {
-        let id = self
-            .inner
-            .with_content(|local| local.record(order, event, place, &[]))?;
-        self.inner.recorded.notify_one();
-        Ok(id)
+    /// Whether both are one and the same open handheld.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// Sends and fetches what there is, within a budget. Ends when nothing is left, when
@@ -548,20 +308,6 @@ impl Handheld {
         })
     }
 
-    /// What an arrival at an order would prove at that place now: for asking the person why
-    /// he is not there before he records it.
-    ///
-    /// # Errors
-    /// [`Error::UnknownOrder`], [`Error::NoTemplate`], or a store that cannot be read.
-    pub fn prove_arrival(
-        &self,
-        order: OrderId,
-        place: Option<&Place>,
-    ) -> Result<ArrivalProof, Error> {
-        self.inner
-            .with_content(|local| local.prove_arrival(order, place))
-    }
-
     /// Queues photos that the server refused once more; gives how many uploads that are.
     ///
     /// # Errors
@@ -612,6 +358,10 @@ impl Handheld {
     }
 }
 
+mod acting;
 mod answers;
+mod locking;
 #[cfg(test)]
 mod tests;
+
+pub use acting::{PhotoInput, Recorded, StepInput};

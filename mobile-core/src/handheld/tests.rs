@@ -4,19 +4,24 @@ use super::*;
 use crate::{
     engine::Change,
     fixture::{ME, OTHER, TestClock, TestRandom, bring_order, enrolled, folder, order, picture},
+    journal::Place,
 };
 use gridcrew_sync_protocol::{
-    arrival::Doubt,
+    arrival::{ArrivalProof, Doubt},
     claims::PhotoFlag,
     code::Code,
+    journal::EntryId,
     media::MediaKind,
     order::{DeadlineOutcome, Status as Standing},
     position::{Datum, TypedPosition},
-    record::Fix,
+    record::{Event, Fix, Value},
     time::{Millis, Sureness, UnixMillis},
     workflow::Missing,
 };
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
 use tempfile::TempDir;
 
 fn world() -> (TempDir, Arc<TestClock>, Handheld) {

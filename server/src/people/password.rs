@@ -15,7 +15,7 @@ use gridcrew_sync_protocol::code::Code;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-mod common;
+mod guessable;
 
 /// Hashes at one time: one for each core of a small machine.
 pub const AT_ONCE: usize = 2;
@@ -144,7 +144,7 @@ fn check(login: &str, password: &str) -> Result<(), Problem> {
         return Err(wrong_length());
     }
     let folded = password.to_lowercase();
-    if common::is_common(&folded) {
+    if guessable::is_guessable(&folded) {
         let detail = "This password is among those that everyone tries first. Take another.";
         return Err(Problem::new(Code::RequestInvalid, detail));
     }

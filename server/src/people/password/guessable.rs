@@ -3,7 +3,7 @@
 //! made the same way (ASVS 5.0, 6.2.4).
 
 /// Whether `password`, in lower case, is one of the most common.
-pub(super) fn is_common(password: &str) -> bool {
+pub(super) fn is_guessable(password: &str) -> bool {
     let bytes = password.as_bytes();
     let repeats = |period: usize| bytes.iter().zip(&bytes[period..]).all(|(a, b)| a == b);
     let runs = |step: u8| {
