@@ -60,12 +60,13 @@ pub enum Load {
     Feed,
     /// How this handheld stands, if that is news to the server.
     Diagnostics,
-    /// The next thing to say about photos.
+    /// The next thing to send of a kind of photos; for previews first, what the server is to
+    /// be asked.
     Photos {
+        /// Which kind.
+        kind: MediaKind,
         /// What is not to be tried now.
-        skip: BTreeSet<(Digest, MediaKind)>,
-        /// Originals may go.
-        originals: bool,
+        skip: BTreeSet<Digest>,
         /// When the server is to be asked which photos it holds: after which one.
         ask_after: Option<Digest>,
     },
@@ -84,8 +85,8 @@ pub enum Loaded {
     Feed(Option<String>),
     /// How this handheld stands; nothing when the server knows.
     Diagnostics(Option<Box<Diagnostics>>),
-    /// No photo can be sent now.
-    PhotosEmpty,
+    /// No photo of that kind can be sent now.
+    PhotosEmpty(MediaKind),
     /// Photos that the server is to be asked about.
     AskPhotos(Vec<Digest>),
     /// All photos have been asked about.

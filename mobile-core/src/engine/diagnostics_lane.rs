@@ -35,10 +35,12 @@ impl Engine {
         let others = [
             self.journal.next_try(now),
             self.feed.next_try(now),
-            self.photos.next_try(now),
+            self.previews.next_try(now),
+            self.originals.next_try(now),
         ];
         let lane = &mut self.diagnostics;
-        let others_busy = self.journal.busy || self.feed.busy || self.photos.busy;
+        let photos_busy = self.previews.busy || self.originals.busy;
+        let others_busy = self.journal.busy || self.feed.busy || photos_busy;
         if !lane.wants || lane.busy || others_busy || others.iter().flatten().any(|at| *at <= now) {
             return;
         }

@@ -11,8 +11,10 @@ pub enum Lane {
     Journal,
     /// The feed in.
     Feed,
-    /// Photos out, previews before originals.
-    Photos,
+    /// Small copies of photos out, and the question which photos the server holds.
+    Previews,
+    /// Original photos out, while no preview could go.
+    Originals,
     /// How the handheld stands, out, after everything else.
     Diagnostics,
     /// Tokens and the server's epoch.

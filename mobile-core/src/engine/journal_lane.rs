@@ -339,7 +339,7 @@ impl Engine {
                 }
                 // What is held now may have brought something about, and photos may go.
                 self.feed.want();
-                self.photos.want();
+                self.want_photos();
             }
             (Storing::Held { .. }, Stored::Beyond) if lane.walk.is_none() => {
                 lane.problem = Some(Problem::Continued);
@@ -347,7 +347,7 @@ impl Engine {
                 // The feed may bring what this device no longer has, and what is held now may
                 // have photos.
                 self.feed.want();
-                self.photos.want();
+                self.want_photos();
             }
             (Storing::Held { last }, _) if lane.walk.is_some() => lane.walk = Some(last.next()),
             (Storing::Held { .. } | Storing::Gap, _) => lane.walk = Some(Seq::FIRST),

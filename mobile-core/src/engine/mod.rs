@@ -9,10 +9,10 @@
 //! moment, and a crash is nothing but that.
 //!
 //! The lanes ([`Lane`]) go side by side, each with one thing under way: records before
-//! photos, previews before originals, the feed when the records are through. What fails in
-//! one lane holds up no other; only when the link itself fails, or the server asks for
-//! quiet, do all wait, and then the lane that failed goes on last. `reading` says what an answer is, `backoff` how long to wait,
-//! `journal_lane`, `feed_lane`, `photo_lane`, `diagnostics_lane` and `session` what each
+//! previews, previews before originals, the feed when the records are through. What fails
+//! in one lane holds up no other; only when the link itself fails, or the server asks for
+//! quiet, do all wait, and then the lane that failed goes on last. `reading` says what an
+//! answer is, `backoff` how long to wait, `journal_lane`, `feed_lane`, `photo_lane`, `diagnostics_lane` and `session` what each
 //! does.
 
 mod backoff;
@@ -42,7 +42,7 @@ use backoff::{Backoff, Jitter};
 use diagnostics_lane::DiagnosticsLane;
 use ed25519_dalek::VerifyingKey;
 use feed_lane::FeedLane;
-use gridcrew_sync_protocol::{ids::Epoch, time::Millis};
+use gridcrew_sync_protocol::{ids::Epoch, media::MediaKind, time::Millis};
 use journal_lane::JournalLane;
 use photo_lane::PhotoLane;
 use reading::Trouble;
@@ -65,7 +65,8 @@ pub struct Engine {
     link: Backoff,
     journal: JournalLane,
     feed: FeedLane,
-    photos: PhotoLane,
+    previews: PhotoLane,
+    originals: PhotoLane,
     diagnostics: DiagnosticsLane,
     session: Session,
     finished: bool,
@@ -87,7 +88,8 @@ impl Engine {
             link: Backoff::default(),
             journal: JournalLane::default(),
             feed: FeedLane::default(),
-            photos: PhotoLane::default(),
+            previews: PhotoLane::new(false),
+            originals: PhotoLane::new(budget.keeps_originals().is_some()),
             diagnostics: DiagnosticsLane::default(),
             session: Session::default(),
             finished: false,
@@ -126,14 +128,15 @@ impl Engine {
             }
             Event::Recorded => {
                 self.journal.want_anew();
-                self.photos.want();
+                self.want_photos();
             }
             Event::NetworkChanged | Event::Foreground => {
                 self.link.reset();
                 self.session.backoff.reset();
                 self.feed.network_changed();
                 self.journal.network_changed();
-                self.photos.network_changed();
+                self.previews.network_changed();
+                self.originals.network_changed();
                 self.want_everything();
             }
             Event::Tick => {}
@@ -141,7 +144,8 @@ impl Engine {
             Event::Stored(lane, stored) => match lane {
                 Lane::Journal => self.journal_stored(now, stored),
                 Lane::Feed => self.feed_stored(stored),
-                Lane::Photos => self.photos_stored(),
+                Lane::Previews => self.photos_stored(MediaKind::Preview),
+                Lane::Originals => self.photos_stored(MediaKind::Original),
                 Lane::Diagnostics => self.diagnostics_stored(),
                 Lane::Session => self.session_stored(),
             },
@@ -163,7 +167,7 @@ impl Engine {
     fn want_everything(&mut self) {
         self.journal.want_anew();
         self.feed.want();
-        self.photos.want();
+        self.want_photos();
         if !self.budget.battery_saver {
             self.diagnostics.want();
         }
@@ -175,9 +179,10 @@ impl Engine {
                 self.journal_loaded(loaded);
             }
             Loaded::Feed(cursor) => self.feed_loaded(cursor),
-            Loaded::PhotosEmpty | Loaded::AskPhotos(_) | Loaded::AskedAll | Loaded::Upload(_) => {
-                self.photos_loaded(loaded)
-            }
+            Loaded::PhotosEmpty(kind) => self.photos_empty(kind),
+            Loaded::AskPhotos(photos) => self.ask_photos(photos),
+            Loaded::AskedAll => self.asked_all(),
+            Loaded::Upload(upload) => self.upload_loaded(upload),
             Loaded::Diagnostics(news) => self.diagnostics_loaded(news),
         }
     }
@@ -204,7 +209,8 @@ impl Engine {
             _ if heard.is_some_and(|heard| heard != self.epoch) => self.hear_epoch(lane, heard),
             Lane::Journal => self.journal_replied(now, reply, asked),
             Lane::Feed => self.feed_replied(now, reply, asked),
-            Lane::Photos => self.photos_replied(now, reply),
+            Lane::Previews => self.photos_replied(now, MediaKind::Preview, reply),
+            Lane::Originals => self.photos_replied(now, MediaKind::Original, reply),
             Lane::Diagnostics => self.diagnostics_replied(now, reply),
         }
     }
@@ -268,7 +274,8 @@ impl Engine {
         let lanes = [
             self.journal.busy,
             self.feed.busy,
-            self.photos.busy,
+            self.previews.busy,
+            self.originals.busy,
             self.diagnostics.busy,
         ];
         lanes.contains(&true) || self.session.busy()
@@ -283,7 +290,8 @@ impl Engine {
         let lanes = [
             self.journal.next_try(now),
             self.feed.next_try(now),
-            self.photos.next_try(now),
+            self.previews.next_try(now),
+            self.originals.next_try(now),
         ];
         let link = self.link.until(now).unwrap_or(now);
         let lanes = match &lanes {
@@ -299,7 +307,8 @@ impl Engine {
             &self.session.problem,
             &self.journal.problem,
             &self.feed.problem,
-            &self.photos.problem,
+            &self.previews.problem,
+            &self.originals.problem,
         ]
         .into_iter()
         .flatten()
@@ -348,7 +357,9 @@ impl Engine {
                 self.worked();
                 return false;
             }
-            Trouble::Unknown(_) if lane == Lane::Photos => return false,
+            Trouble::Unknown(_) if matches!(lane, Lane::Previews | Lane::Originals) => {
+                return false;
+            }
             Trouble::Unknown(Problem::Unreachable { .. }) => {
                 self.link.fail(now, &mut self.jitter);
                 self.lane_waits(now, lane, true);
@@ -367,7 +378,8 @@ impl Engine {
         let backoff = match lane {
             Lane::Journal => &mut self.journal.backoff,
             Lane::Feed => &mut self.feed.backoff,
-            Lane::Photos => &mut self.photos.backoff,
+            Lane::Previews => &mut self.previews.backoff,
+            Lane::Originals => &mut self.originals.backoff,
             Lane::Diagnostics | Lane::Session => return,
         };
         if failed {

@@ -1,4 +1,9 @@
-//! Photos out, by tus 1.0: the preview of each before any original, the oldest first.
+//! Photos out, by tus 1.0, in two lanes: previews and originals, each the oldest first.
+//!
+//! Neither waits for what the other has under way, but an original's next chunk starts only
+//! when no preview could go: a preview that was made in the middle of an original goes beside
+//! the chunk under way, and the original waits for it there. A preview that fails and waits
+//! stops no original. Which photos the server still holds is asked in the lane of previews.
 //!
 //! An upload is created (or looked up, when it was begun before), then goes chunk by chunk
 //! from where the server says that it stands. Between chunks records have the way. A photo
@@ -9,8 +14,8 @@
 //! and the upload goes on at the byte. The whole is verified by its hash all the same.
 
 use super::{
-    Change, Command, Engine, HttpReply, Lane, Load, Loaded, Problem, Reply, Request,
-    backoff::Backoff,
+    Change, Command, Engine, HttpReply, Lane, Load, Problem, Reply, Request,
+    backoff::{Backoff, Jitter},
     reading::{Trouble, not_the_server, packed, success},
 };
 use crate::store::photos::{LaneState, Upload};
@@ -30,8 +35,10 @@ const MAX_HELD_BYTES: usize = 256 * 1024;
 /// Refusals after which a photo is left for this sync.
 const MAX_REFUSALS: u32 = 3;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct PhotoLane {
+    /// The budget wants nothing of this kind sent.
+    barred: bool,
     pub(super) busy: bool,
     wants: bool,
     pub(super) problem: Option<Problem>,
@@ -43,9 +50,9 @@ pub(super) struct PhotoLane {
     /// The last photo that the server was asked about.
     asked_to: Option<Digest>,
     /// Photos that failed in this sync.
-    tries: BTreeMap<(Digest, MediaKind), Try>,
+    tries: BTreeMap<Digest, Try>,
     /// Those of them that the last look at the store passed over.
-    skipped: BTreeSet<(Digest, MediaKind)>,
+    skipped: BTreeSet<Digest>,
 }
 
 /// The upload under way.
@@ -54,12 +61,6 @@ struct Current {
     upload: Upload,
     /// Where it stands, once the server has said so.
     offset: Option<u64>,
-}
-
-impl Current {
-    fn key(&self) -> (Digest, MediaKind) {
-        (self.upload.photo, self.upload.kind)
-    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,13 +82,30 @@ struct Try {
 }
 
 impl PhotoLane {
-    pub(super) fn want(&mut self) {
-        self.wants = true;
+    /// A lane with nothing under way.
+    pub(super) fn new(barred: bool) -> Self {
+        Self {
+            barred,
+            busy: false,
+            wants: false,
+            problem: None,
+            backoff: Backoff::default(),
+            refusals: 0,
+            current: None,
+            sent: Sent::Nothing,
+            asked_to: None,
+            tries: BTreeMap::new(),
+            skipped: BTreeSet::new(),
+        }
     }
 
-    fn brings_a_preview(&self) -> bool {
-        let current = self.current.as_ref();
-        current.is_some_and(|current| current.key().1 == MediaKind::Preview)
+    pub(super) fn want(&mut self) {
+        self.wants = !self.barred;
+    }
+
+    /// Whether something of this lane is on its way or could be sent now.
+    fn has_the_way(&self, now: Millis) -> bool {
+        self.busy || self.next_try(now) == Some(now)
     }
 
     pub(super) fn network_changed(&mut self) {
@@ -107,7 +125,7 @@ impl PhotoLane {
         self.busy = false;
         self.current = None;
         self.sent = Sent::Nothing;
-        self.wants = true;
+        self.want();
     }
 
     pub(super) fn next_try(&self, now: Millis) -> Option<Millis> {
@@ -127,7 +145,7 @@ impl PhotoLane {
         Some(photo.max(lane))
     }
 
-    fn skip(&self, now: Millis) -> BTreeSet<(Digest, MediaKind)> {
+    fn skip(&self, now: Millis) -> BTreeSet<Digest> {
         self.tries
             .iter()
             .filter(|(_, one)| one.refusals >= MAX_REFUSALS || one.backoff.until(now).is_some())
@@ -136,9 +154,9 @@ impl PhotoLane {
     }
 
     /// Leaves the current photo for a while, and goes on with the next.
-    fn set_aside(&mut self, now: Millis, refused: bool, jitter: &mut super::Jitter) {
+    fn set_aside(&mut self, now: Millis, refused: bool, jitter: &mut Jitter) {
         if let Some(current) = self.current.take() {
-            let one = self.tries.entry(current.key()).or_default();
+            let one = self.tries.entry(current.upload.photo).or_default();
             one.backoff.fail(now, jitter);
             if refused {
                 one.refusals = one.refusals.saturating_add(1);
@@ -147,24 +165,57 @@ impl PhotoLane {
                 }
             }
         }
-        self.wants = true;
+        self.want();
+    }
+}
+
+/// The lane of that kind.
+fn lane_of(kind: MediaKind) -> Lane {
+    match kind {
+        MediaKind::Preview => Lane::Previews,
+        MediaKind::Original => Lane::Originals,
     }
 }
 
 impl Engine {
+    fn photos(&mut self, kind: MediaKind) -> &mut PhotoLane {
+        self.lane_and_jitter(kind).0
+    }
+
+    fn lane_and_jitter(&mut self, kind: MediaKind) -> (&mut PhotoLane, &mut Jitter) {
+        let lane = match kind {
+            MediaKind::Preview => &mut self.previews,
+            MediaKind::Original => &mut self.originals,
+        };
+        (lane, &mut self.jitter)
+    }
+
+    pub(super) fn want_photos(&mut self) {
+        self.previews.want();
+        self.originals.want();
+    }
+
+    /// Starts both lanes, previews first.
     pub(super) fn photos_start(&mut self, now: Millis) {
-        if self.photos.next_try(now) != Some(now) {
+        self.lane_start(now, MediaKind::Preview);
+        if !self.previews.has_the_way(now) {
+            self.lane_start(now, MediaKind::Original);
+        }
+    }
+
+    fn lane_start(&mut self, now: Millis, kind: MediaKind) {
+        let left = self.spent.left(&self.budget);
+        let lane = self.photos(kind);
+        if lane.next_try(now) != Some(now) {
             return;
         }
-        let left = self.spent.left(&self.budget);
-        let lane = &mut self.photos;
         lane.busy = true;
         let Some(current) = lane.current.clone() else {
             lane.wants = false;
             lane.skipped = lane.skip(now);
             let load = Load::Photos {
+                kind,
                 skip: lane.skipped.clone(),
-                originals: self.budget.keeps_originals().is_none(),
                 ask_after: lane.asked_to,
             };
             self.out.push(Command::Load(load));
@@ -173,19 +224,20 @@ impl Engine {
         match (current.upload.url.clone(), current.offset) {
             (None, _) => {
                 lane.sent = Sent::Create;
-                self.send(Lane::Photos, Request::Create(current.upload), 0);
+                self.send(lane_of(kind), Request::Create(current.upload), 0);
             }
             (Some(url), None) => {
                 lane.sent = Sent::Offset;
-                self.send(Lane::Photos, Request::Offset(url), 0);
+                self.send(lane_of(kind), Request::Offset(url), 0);
             }
             (Some(url), Some(offset)) => {
                 let length = CHUNK
                     .min(current.upload.bytes.saturating_sub(offset))
                     .min(left);
                 if length == 0 {
+                    // What is under way in the other lanes took the rest of the budget.
                     lane.busy = false;
-                    return self.spent_up();
+                    return;
                 }
                 lane.sent = Sent::Chunk { length };
                 let request = Request::Chunk {
@@ -194,95 +246,100 @@ impl Engine {
                     offset,
                     length,
                 };
-                self.send(Lane::Photos, request, length);
+                self.send(lane_of(kind), request, length);
             }
         }
     }
 
-    pub(super) fn photos_loaded(&mut self, loaded: Loaded) {
-        let lane = &mut self.photos;
-        match loaded {
-            Loaded::AskPhotos(photos) => {
-                let body = wire::pack(&HeldRequest {
-                    photos: photos.clone(),
-                });
-                lane.sent = Sent::Ask(photos);
-                let bytes = body.len() as u64;
-                self.send(Lane::Photos, Request::Held(body), bytes);
-            }
-            Loaded::AskedAll => {
-                let change = Change::AskedAll;
-                self.out.push(Command::Persist(Lane::Photos, change));
-            }
-            Loaded::Upload(upload) => {
-                lane.busy = false;
-                lane.wants = true;
-                lane.current = Some(Current {
-                    upload,
-                    offset: None,
-                });
-            }
-            _ => {
-                lane.busy = false;
-                // Nothing waits but what was passed over: what failed and was not is done
-                // with by another way, as when the server said that it holds it.
-                let PhotoLane { tries, skipped, .. } = lane;
-                tries.retain(|key, _| skipped.contains(key));
-            }
-        }
+    /// Photos that the server is to be asked about.
+    pub(super) fn ask_photos(&mut self, photos: Vec<Digest>) {
+        let body = wire::pack(&HeldRequest {
+            photos: photos.clone(),
+        });
+        self.previews.sent = Sent::Ask(photos);
+        let bytes = body.len() as u64;
+        self.send(Lane::Previews, Request::Held(body), bytes);
     }
 
-    pub(super) fn photos_replied(&mut self, now: Millis, reply: &Reply) {
-        match std::mem::take(&mut self.photos.sent) {
+    /// All photos have been asked about.
+    pub(super) fn asked_all(&mut self) {
+        let change = Change::AskedAll;
+        self.out.push(Command::Persist(Lane::Previews, change));
+    }
+
+    /// Something to upload.
+    pub(super) fn upload_loaded(&mut self, upload: Upload) {
+        let lane = self.photos(upload.kind);
+        lane.busy = false;
+        lane.want();
+        lane.current = Some(Current {
+            upload,
+            offset: None,
+        });
+    }
+
+    /// Nothing to upload now.
+    pub(super) fn photos_empty(&mut self, kind: MediaKind) {
+        let lane = self.photos(kind);
+        lane.busy = false;
+        // Nothing waits but what was passed over: what failed and was not is done with by
+        // another way, as when the server said that it holds it.
+        let PhotoLane { tries, skipped, .. } = lane;
+        tries.retain(|key, _| skipped.contains(key));
+    }
+
+    pub(super) fn photos_replied(&mut self, now: Millis, kind: MediaKind, reply: &Reply) {
+        match std::mem::take(&mut self.photos(kind).sent) {
             Sent::Nothing => {}
             Sent::Ask(asked) => match packed::<HeldReply>(reply, MAX_HELD_BYTES) {
                 Ok(reply) if reply.epoch == self.epoch => {
-                    self.photos_worked();
-                    self.photos.asked_to = asked.last().copied();
+                    self.photos_worked(kind);
+                    self.photos(kind).asked_to = asked.last().copied();
                     let change = Change::PhotosHeld { asked, reply };
-                    self.out.push(Command::Persist(Lane::Photos, change));
+                    self.out.push(Command::Persist(lane_of(kind), change));
                 }
-                Ok(_) => self.photos.drop_reply(),
-                Err(trouble) => self.photo_trouble(now, &trouble),
+                Ok(_) => self.photos(kind).drop_reply(),
+                Err(trouble) => self.photo_trouble(now, kind, &trouble),
             },
-            Sent::Create => self.created(now, reply),
-            Sent::Offset => self.located(now, reply),
-            Sent::Chunk { length } => self.chunk_sent(now, reply, length),
+            Sent::Create => self.created(now, kind, reply),
+            Sent::Offset => self.located(now, kind, reply),
+            Sent::Chunk { length } => self.chunk_sent(now, kind, reply, length),
         }
     }
 
-    fn photos_worked(&mut self) {
+    fn photos_worked(&mut self, kind: MediaKind) {
         self.worked();
-        self.photos.backoff.reset();
-        self.photos.refusals = 0;
-        if self.photos.problem != Some(Problem::PhotosStuck) {
-            self.photos.problem = None;
+        let lane = self.photos(kind);
+        lane.backoff.reset();
+        lane.refusals = 0;
+        if lane.problem != Some(Problem::PhotosStuck) {
+            lane.problem = None;
         }
     }
 
-    fn created(&mut self, now: Millis, reply: &Reply) {
+    fn created(&mut self, now: Millis, kind: MediaKind, reply: &Reply) {
         match self.tus_reply(reply, 201) {
             Ok(http) => match http.location.clone() {
                 #[cfg(feature = "planted")]
                 Some(url) if crate::planted::on(crate::planted::Bug::OffsetTrusted) => {
-                    self.stands_at(0, Some(url));
+                    self.stands_at(kind, 0, Some(url));
                 }
-                Some(url) => self.stands_at(http.upload_offset.unwrap_or(0), Some(url)),
-                None => self.photo_trouble(now, &Trouble::Unknown(not_the_server(http))),
+                Some(url) => self.stands_at(kind, http.upload_offset.unwrap_or(0), Some(url)),
+                None => self.photo_trouble(now, kind, &Trouble::Unknown(not_the_server(http))),
             },
-            Err(trouble) => self.photo_trouble(now, &trouble),
+            Err(trouble) => self.photo_trouble(now, kind, &trouble),
         }
     }
 
-    fn located(&mut self, now: Millis, reply: &Reply) {
+    fn located(&mut self, now: Millis, kind: MediaKind, reply: &Reply) {
         match self.tus_reply(reply, 200) {
             Ok(http) => match http.upload_offset {
                 #[cfg(feature = "planted")]
                 Some(_) if crate::planted::on(crate::planted::Bug::OffsetTrusted) => {
-                    self.stands_at(0, None);
+                    self.stands_at(kind, 0, None);
                 }
-                Some(offset) => self.stands_at(offset, None),
-                None => self.photo_trouble(now, &Trouble::Unknown(not_the_server(http))),
+                Some(offset) => self.stands_at(kind, offset, None),
+                None => self.photo_trouble(now, kind, &Trouble::Unknown(not_the_server(http))),
             },
             Err(trouble) => {
                 // An answer to HEAD has no body; the epoch says whose answer it is.
@@ -290,17 +347,17 @@ impl Engine {
                     if matches!(http.status, 404 | 410) && http.epoch.is_some());
                 if gone {
                     self.worked();
-                    self.begin_anew();
+                    self.begin_anew(kind);
                 } else {
-                    self.photo_trouble(now, &trouble);
+                    self.photo_trouble(now, kind, &trouble);
                 }
             }
         }
     }
 
-    fn chunk_sent(&mut self, now: Millis, reply: &Reply, length: u64) {
+    fn chunk_sent(&mut self, now: Millis, kind: MediaKind, reply: &Reply, length: u64) {
         let before = self
-            .photos
+            .photos(kind)
             .current
             .as_ref()
             .and_then(|current| current.offset);
@@ -310,16 +367,16 @@ impl Engine {
             || (crate::planted::on(crate::planted::Bug::HtmlPhotoAck)
                 && matches!(reply, Reply::Http(http) if (200..300).contains(&http.status)))
         {
-            return self.stands_at(before.saturating_add(length), None);
+            return self.stands_at(kind, before.saturating_add(length), None);
         }
         match self.tus_reply(reply, 204) {
             Ok(http) => match http.upload_offset {
                 Some(offset) if offset > before && offset <= before.saturating_add(length) => {
-                    self.stands_at(offset, None);
+                    self.stands_at(kind, offset, None);
                 }
-                _ => self.photo_trouble(now, &Trouble::Unknown(not_the_server(http))),
+                _ => self.photo_trouble(now, kind, &Trouble::Unknown(not_the_server(http))),
             },
-            Err(trouble) => self.photo_trouble(now, &trouble),
+            Err(trouble) => self.photo_trouble(now, kind, &trouble),
         }
     }
 
@@ -334,133 +391,145 @@ impl Engine {
     }
 
     /// The server said where the upload stands, and with `url` where it is.
-    fn stands_at(&mut self, offset: u64, url: Option<String>) {
-        self.photos_worked();
-        let lane = &mut self.photos;
+    fn stands_at(&mut self, kind: MediaKind, offset: u64, url: Option<String>) {
+        self.photos_worked(kind);
+        let lane = self.photos(kind);
         let Some(current) = &mut lane.current else {
             lane.busy = false;
             return;
         };
-        let (photo, kind) = current.key();
+        let photo = current.upload.photo;
         if current.offset.is_some_and(|before| offset > before) {
-            lane.tries.remove(&(photo, kind));
+            lane.tries.remove(&photo);
         }
         if offset > current.upload.bytes {
             // Not an upload of these bytes.
-            return self.begin_anew();
+            return self.begin_anew(kind);
         }
         current.offset = Some(offset);
         if offset == current.upload.bytes {
             lane.current = None;
-            lane.wants = true;
+            lane.want();
             let change = Change::PhotoHeld { photo, kind };
-            self.out.push(Command::Persist(Lane::Photos, change));
+            self.out.push(Command::Persist(lane_of(kind), change));
         } else if url.is_some() {
             current.upload.url.clone_from(&url);
             let change = Change::UploadAt { photo, kind, url };
-            self.out.push(Command::Persist(Lane::Photos, change));
+            self.out.push(Command::Persist(lane_of(kind), change));
         } else {
             lane.busy = false;
         }
     }
 
     /// Forgets where the upload was to go on, durably, so that it is created again.
-    fn begin_anew(&mut self) {
-        let lane = &mut self.photos;
+    fn begin_anew(&mut self, kind: MediaKind) {
+        let lane = self.photos(kind);
         let Some(current) = &mut lane.current else {
             lane.busy = false;
             return;
         };
         current.offset = None;
         current.upload.url = None;
-        let (photo, kind) = current.key();
+        let photo = current.upload.photo;
         let change = Change::UploadAt {
             photo,
             kind,
             url: None,
         };
-        self.out.push(Command::Persist(Lane::Photos, change));
+        self.out.push(Command::Persist(lane_of(kind), change));
     }
 
-    fn photo_trouble(&mut self, now: Millis, trouble: &Trouble) {
-        self.photos.busy = false;
-        self.photos.wants = true;
-        if let Some(current) = &mut self.photos.current {
+    fn photo_trouble(&mut self, now: Millis, kind: MediaKind, trouble: &Trouble) {
+        let lane = self.photos(kind);
+        lane.busy = false;
+        lane.want();
+        if let Some(current) = &mut lane.current {
             current.offset = None;
         }
-        if self.common_trouble(now, Lane::Photos, trouble) {
+        if self.common_trouble(now, lane_of(kind), trouble) {
             if matches!(trouble, Trouble::Busy(_)) {
-                self.photos.problem = Some(trouble.problem());
+                self.photos(kind).problem = Some(trouble.problem());
             }
             return;
         }
         let Trouble::Refused(code) = trouble else {
             // Perhaps the link, perhaps this photo: both wait, another photo may go first.
-            self.photos.problem = Some(trouble.problem());
-            self.photos.backoff.fail(now, &mut self.jitter);
-            self.photos.set_aside(now, false, &mut self.jitter);
+            self.photos(kind).problem = Some(trouble.problem());
+            self.photo_lane_fails(now, kind);
+            self.set_aside(now, kind, false);
             return;
         };
         match code {
             Code::NotFound | Code::MediaGone | Code::MediaDigest => {
-                let current = self.photos.current.clone();
-                self.begin_anew();
-                self.photos.busy = current.is_some();
-                self.photos.set_aside(now, true, &mut self.jitter);
+                let current = self.photos(kind).current.clone();
+                self.begin_anew(kind);
+                self.photos(kind).busy = current.is_some();
+                self.set_aside(now, kind, true);
             }
             Code::MediaNoPicture
             | Code::MediaTooLarge
             | Code::MediaTooManyPixels
-            | Code::MediaMalformed => self.photo_refused(*code),
-            Code::MediaPreviewNotWanted if self.photos.brings_a_preview() => {
-                self.preview_not_wanted();
-            }
+            | Code::MediaMalformed => self.photo_refused(kind, *code),
+            Code::MediaPreviewNotWanted if kind == MediaKind::Preview => self.preview_not_wanted(),
             Code::MediaNotPromised => {
                 self.journal.doubt();
-                self.photos.set_aside(now, true, &mut self.jitter);
+                self.set_aside(now, kind, true);
             }
-            _ if self.photos.current.is_some() => {
-                self.photos.set_aside(now, true, &mut self.jitter);
+            _ if self.photos(kind).current.is_some() => {
+                self.set_aside(now, kind, true);
             }
             _ => {
                 // The question about held photos was refused.
-                self.photos.problem = Some(trouble.problem());
-                self.photos.backoff.fail(now, &mut self.jitter);
-                self.photos.refusals = self.photos.refusals.saturating_add(1);
-                self.photos.wants = self.photos.refusals < MAX_REFUSALS;
+                self.photos(kind).problem = Some(trouble.problem());
+                self.photo_lane_fails(now, kind);
+                let lane = self.photos(kind);
+                lane.refusals = lane.refusals.saturating_add(1);
+                lane.wants = lane.refusals < MAX_REFUSALS;
             }
         }
     }
 
-    fn photo_refused(&mut self, code: Code) {
-        let lane = &mut self.photos;
+    fn photo_lane_fails(&mut self, now: Millis, kind: MediaKind) {
+        let (lane, jitter) = self.lane_and_jitter(kind);
+        lane.backoff.fail(now, jitter);
+    }
+
+    fn set_aside(&mut self, now: Millis, kind: MediaKind, refused: bool) {
+        let (lane, jitter) = self.lane_and_jitter(kind);
+        lane.set_aside(now, refused, jitter);
+    }
+
+    fn photo_refused(&mut self, kind: MediaKind, code: Code) {
+        let lane = self.photos(kind);
         lane.problem = Some(Problem::PhotosStuck);
         if let Some(current) = lane.current.take() {
             lane.busy = true;
-            let (photo, kind) = current.key();
+            let photo = current.upload.photo;
             let change = Change::PhotoStuck {
                 photo,
                 kind,
                 state: LaneState::Refused,
                 reason: code.to_string(),
             };
-            self.out.push(Command::Persist(Lane::Photos, change));
+            self.out.push(Command::Persist(lane_of(kind), change));
         }
     }
 
     /// The server waits for no preview of ours: nothing of it is left to send.
     fn preview_not_wanted(&mut self) {
-        let lane = &mut self.photos;
+        let kind = MediaKind::Preview;
+        let lane = self.photos(kind);
         if let Some(current) = lane.current.take() {
             lane.busy = true;
-            let (photo, kind) = current.key();
+            let photo = current.upload.photo;
             let change = Change::PhotoHeld { photo, kind };
-            self.out.push(Command::Persist(Lane::Photos, change));
+            self.out.push(Command::Persist(lane_of(kind), change));
         }
     }
 
-    pub(super) fn photos_stored(&mut self) {
-        self.photos.busy = false;
-        self.photos.wants = true;
+    pub(super) fn photos_stored(&mut self, kind: MediaKind) {
+        self.photos(kind).busy = false;
+        // The server may have said that it no longer holds an original.
+        self.want_photos();
     }
 }

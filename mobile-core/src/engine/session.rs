@@ -174,7 +174,8 @@ impl Engine {
         match lane {
             Lane::Journal => self.journal.drop_reply(),
             Lane::Feed => self.feed.drop_reply(),
-            Lane::Photos => self.photos.drop_reply(),
+            Lane::Previews => self.previews.drop_reply(),
+            Lane::Originals => self.originals.drop_reply(),
             Lane::Diagnostics => self.diagnostics.drop_reply(),
             Lane::Session => {}
         }
@@ -198,7 +199,8 @@ impl Engine {
             Some(Storing::NewEpoch(epoch)) => {
                 self.epoch = epoch;
                 self.journal.offer_again();
-                self.photos.offer_again();
+                self.previews.offer_again();
+                self.originals.offer_again();
                 self.want_everything();
             }
             Some(Storing::Tokens) => {

@@ -65,6 +65,9 @@ pub(super) struct Needs {
     pub(super) refresh_token: String,
     /// The proof that goes with the refresh token, when that is what is sent.
     pub(super) refresh_proof: Option<String>,
+    /// Random, and in the address of what is only asked for: a cache on the way, whatever it
+    /// makes of `no-store`, has no answer for it. An old answer would set the time back.
+    pub(super) once: String,
     pub(super) folder: Folder,
 }
 
@@ -112,7 +115,7 @@ impl Http {
             Request::Held(body) => self.packed("/api/v1/media/held", body, token).await,
             Request::Diagnose(body) => self.packed("/api/v1/sync/diagnostics", body, token).await,
             Request::Feed(cursor) => {
-                let mut query = vec![("wait", "0".to_owned())];
+                let mut query = vec![("wait", "0".to_owned()), ("once", needs.once)];
                 query.extend(cursor.map(|cursor| ("cursor", cursor)));
                 let address = format!("{}/api/v1/sync/feed", self.server);
                 let url = match Url::parse_with_params(&address, &query) {

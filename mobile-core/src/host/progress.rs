@@ -6,7 +6,7 @@
 //! many, those that went are taken off the count.
 
 use crate::{
-    engine::{Change, Request, Spent},
+    engine::{Change, Spent},
     error::Error,
     local::Local,
     store::{journal, photos},
@@ -157,21 +157,12 @@ pub(super) struct Tally {
     previews: u64,
     originals: u64,
     reports: u64,
-    /// What the photo lane is sending.
-    sending: Option<MediaKind>,
 }
 
 impl Tally {
     /// What waits was counted.
     pub(super) fn counted(&mut self, left: Left) {
         self.left = left;
-    }
-
-    /// A request goes out: remembers which kind of photo is under way.
-    pub(super) fn asked(&mut self, request: &Request) {
-        if let Request::Create(upload) | Request::Chunk { upload, .. } = request {
-            self.sending = Some(upload.kind);
-        }
     }
 
     /// All lanes that send.
@@ -185,11 +176,9 @@ impl Tally {
         }
     }
 
-    /// The photo lane heard an answer: bytes went, perhaps a chunk of many.
-    pub(super) fn tell_photo(&self, spent: Spent, listener: &dyn Listener) {
-        if let Some(kind) = self.sending {
-            listener.progress(self.progress(lane_of(kind), spent));
-        }
+    /// A lane of photos heard an answer: bytes went, perhaps a chunk of many.
+    pub(super) fn tell_photo(&self, kind: MediaKind, spent: Spent, listener: &dyn Listener) {
+        listener.progress(self.progress(lane_of(kind), spent));
     }
 
     /// Takes news in and tells it.

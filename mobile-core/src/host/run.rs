@@ -19,7 +19,7 @@ use crate::{
 };
 use ed25519_dalek::{Signer, VerifyingKey};
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use gridcrew_sync_protocol::{enrol::RefreshRequest, time::Millis};
+use gridcrew_sync_protocol::{enrol::RefreshRequest, media::MediaKind, time::Millis};
 use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
@@ -182,7 +182,6 @@ impl Run {
                 }
             }
             Command::Send(lane, request) => {
-                self.tally.asked(&request);
                 self.ask(lane, request);
                 Done::Nothing
             }
@@ -218,10 +217,10 @@ impl Run {
         match moved {
             Moved::Nothing => {}
             Moved::Recorded => self.tell(News::Recount).await,
-            Moved::Photo => {
+            Moved::Photo(kind) => {
                 if let Some(listener) = self.inner.listener() {
                     self.tally
-                        .tell_photo(self.engine.spent(), listener.as_ref());
+                        .tell_photo(kind, self.engine.spent(), listener.as_ref());
                 }
             }
         }
@@ -233,6 +232,8 @@ impl Run {
                 Request::Refresh => refresh_proof(local),
                 _ => None,
             };
+            let mut once = [0; 8];
+            local.random.fill(&mut once);
             let tokens = local.secrets.tokens();
             let needs = Needs {
                 refresh_proof,
@@ -242,6 +243,7 @@ impl Run {
                 refresh_token: tokens
                     .map(|tokens| tokens.refresh_token.clone())
                     .unwrap_or_default(),
+                once: hex::encode(once),
                 folder: local.folder.clone(),
             };
             (needs, local.clock.now().uptime)
@@ -296,8 +298,8 @@ enum Moved {
     Nothing,
     /// More waits than before.
     Recorded,
-    /// Bytes of a photo went.
-    Photo,
+    /// Bytes of a photo of that kind went.
+    Photo(MediaKind),
 }
 
 impl Moved {
@@ -305,8 +307,13 @@ impl Moved {
         match event {
             Event::Recorded => Self::Recorded,
             Event::Replied {
-                lane: Lane::Photos, ..
-            } => Self::Photo,
+                lane: Lane::Previews,
+                ..
+            } => Self::Photo(MediaKind::Preview),
+            Event::Replied {
+                lane: Lane::Originals,
+                ..
+            } => Self::Photo(MediaKind::Original),
             _ => Self::Nothing,
         }
     }

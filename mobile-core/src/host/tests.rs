@@ -83,6 +83,7 @@ fn plain(status: &str, headers: &str, body: &str) -> Vec<u8> {
 
 fn needs(folder: &std::path::Path) -> Needs {
     Needs {
+        once: "0123abcd".into(),
         access_token: "the-token".into(),
         refresh_token: "the-refresh".into(),
         refresh_proof: None,
@@ -126,7 +127,7 @@ async fn an_answer_is_read_with_its_headers() {
     assert_eq!(reply.epoch, Some(crate::fixture::EPOCH));
     let head = heads.lock().unwrap()[0].clone();
     assert!(
-        head.starts_with("get /api/v1/sync/feed?wait=0&cursor=a+b%26c%3dd "),
+        head.starts_with("get /api/v1/sync/feed?wait=0&once=0123abcd&cursor=a+b%26c%3dd "),
         "{head}"
     );
     assert!(head.contains("authorization: bearer the-token"));

@@ -45,10 +45,10 @@ impl Local {
             Load::Diagnostics => Ok(Loaded::Diagnostics(self.news()?)),
             Load::Feed => Ok(Loaded::Feed(scope::feed(self.store.read())?.cursor)),
             Load::Photos {
+                kind,
                 skip,
-                originals,
                 ask_after,
-            } => self.load_photos(&skip, originals, ask_after),
+            } => self.load_photos(kind, &skip, ask_after),
         }
     }
 
@@ -129,12 +129,12 @@ impl Local {
 
     fn load_photos(
         &mut self,
-        skip: &BTreeSet<(Digest, MediaKind)>,
-        originals: bool,
+        kind: MediaKind,
+        skip: &BTreeSet<Digest>,
         ask_after: Option<Digest>,
     ) -> Result<Loaded, Error> {
         let db = self.store.read();
-        let ask = identity::require(db)?.ask_photos;
+        let ask = kind == MediaKind::Preview && identity::require(db)?.ask_photos;
         #[cfg(feature = "planted")]
         let ask = ask && !crate::planted::on(crate::planted::Bug::NoPhotoQuestion);
         if ask {
@@ -145,19 +145,12 @@ impl Local {
                 Loaded::AskPhotos(asked)
             });
         }
-        let kinds: &[MediaKind] = if originals {
-            &[MediaKind::Preview, MediaKind::Original]
-        } else {
-            &[MediaKind::Preview]
-        };
-        for kind in kinds {
-            while let Some(upload) = rows::next_upload(self.store.read(), *kind, skip)? {
-                if self.is_whole(&upload)? {
-                    return Ok(Loaded::Upload(upload));
-                }
+        while let Some(upload) = rows::next_upload(self.store.read(), kind, skip)? {
+            if self.is_whole(&upload)? {
+                return Ok(Loaded::Upload(upload));
             }
         }
-        Ok(Loaded::PhotosEmpty)
+        Ok(Loaded::PhotosEmpty(kind))
     }
 
     /// Whether the file is still what was recorded; otherwise the row says so from now on,

@@ -169,7 +169,7 @@ pub struct Upload {
 pub(crate) fn next_upload(
     db: &Connection,
     kind: MediaKind,
-    but: &BTreeSet<(Digest, MediaKind)>,
+    but: &BTreeSet<Digest>,
 ) -> Result<Option<Upload>, Error> {
     let sql = match kind {
         MediaKind::Preview => {
@@ -205,7 +205,7 @@ pub(crate) fn next_upload(
             bytes: get_u64(row, 2)?,
             url: row.get(3)?,
         };
-        if !but.contains(&(upload.photo, kind)) {
+        if !but.contains(&upload.photo) {
             return Ok(Some(upload));
         }
     }

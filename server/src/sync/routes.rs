@@ -188,6 +188,9 @@ struct FeedQuery {
     /// How many seconds to wait for something new when there is nothing, at most 50.
     #[serde(default)]
     wait: u32,
+    /// Anything that was not said before: no cache on the way has an answer for it.
+    #[serde(rename = "once")]
+    _once: Option<String>,
 }
 
 /// Feed out: what is new for the handheld since its cursor.

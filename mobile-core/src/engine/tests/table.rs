@@ -782,16 +782,85 @@ fn a_feed_that_never_goes_through_keeps_no_photo_back() {
 }
 
 #[test]
-fn photos_that_never_go_through_keep_no_record_and_no_page_back() {
-    for fate in LANE_TROUBLES {
+fn photos_of_one_kind_that_never_go_through_keep_no_record_no_page_and_not_the_other_kind_back() {
+    let kinds = [
+        (Lane::Previews, MediaKind::Original),
+        (Lane::Originals, MediaKind::Preview),
+    ];
+    for (fate, (lane, other)) in LANE_TROUBLES
+        .iter()
+        .flat_map(|fate| kinds.map(|kind| (fate, kind)))
+    {
         let mut world = World::new();
-        world.photograph(24);
+        let photo = world.photograph(24);
         world.server.orders.push(order(2));
-        run_with_trouble(&mut world, Lane::Photos, &fate);
+        run_with_trouble(&mut world, lane, fate);
         assert_eq!(queued(&mut world), 0, "{fate:?}");
         let db = world.local().store.read();
         assert!(orders::get(db, order(2)).unwrap().is_some(), "{fate:?}");
+        let held = &world.server.books.held;
+        assert!(held.contains_key(&(photo, other)), "{lane:?} {fate:?}");
     }
+}
+
+#[test]
+fn a_preview_made_during_an_original_goes_beside_the_chunk_under_way_and_before_the_next() {
+    let mut world = World::new();
+    let large = world.photograph(700);
+    world.begin(HOUR);
+    let chunk = |world: &World| {
+        let mut asked = world.asked.iter();
+        asked.position(|(_, request, _)| matches!(request, Request::Chunk { upload, .. } if upload.kind == MediaKind::Original))
+    };
+    while chunk(&world).is_none() {
+        world.meet(0, &Fate::Through);
+    }
+    let new = world.photograph(24);
+    // The chunk hangs; everything else goes on beside it.
+    while !world
+        .server
+        .books
+        .held
+        .contains_key(&(new, MediaKind::Preview))
+    {
+        let hangs = chunk(&world).unwrap();
+        let other = (0..world.asked.len()).find(|place| *place != hangs);
+        world.meet(
+            other.expect("something goes beside the chunk"),
+            &Fate::Through,
+        );
+    }
+    assert!(
+        !world
+            .server
+            .books
+            .held
+            .contains_key(&(large, MediaKind::Original))
+    );
+
+    // The chunk comes through while a preview is under way: the original waits.
+    world.photograph(25);
+    loop {
+        let hangs = chunk(&world).unwrap();
+        match world
+            .asked
+            .iter()
+            .position(|(lane, ..)| *lane == Lane::Previews)
+        {
+            Some(_) => break world.meet(hangs, &Fate::Through),
+            None => {
+                let other = (0..world.asked.len()).find(|place| *place != hangs);
+                world.meet(other.unwrap(), &Fate::Through);
+            }
+        }
+    }
+    let lanes: Vec<Lane> = world.asked.iter().map(|(lane, ..)| *lane).collect();
+    assert!(
+        lanes.contains(&Lane::Previews) && !lanes.contains(&Lane::Originals),
+        "{lanes:?}"
+    );
+    assert_eq!(world.go_on(), (Ended::Done, None));
+    world.assert_converged();
 }
 
 #[test]
