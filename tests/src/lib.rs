@@ -11,6 +11,7 @@
 //! Nothing here sleeps in the hope that something has happened by then: [`wait`] asks until
 //! it has, or until a deadline.
 
+pub mod bars;
 pub mod books;
 pub mod client;
 pub mod failure;
