@@ -78,8 +78,10 @@ impl Backoff {
         self.until = Some(self.until.map_or(until, |before| before.max(until)));
     }
 
+    /// Waits so long, and no shorter than it waited for already: a request that breaks off
+    /// while the server wants quiet is no leave to come sooner.
     fn wait(&mut self, now: Millis, wait: i64) {
-        self.until = Some(Millis(now.0.saturating_add(wait)));
+        self.not_before(Millis(now.0.saturating_add(wait)));
     }
 
     /// It worked, or the network changed: try at once.
@@ -126,6 +128,15 @@ mod tests {
             prop_assert!(until >= now && until.saturating_sub(now) <= LONGEST_ASKED * 5 / 4);
             prop_assert_eq!(backoff.failures(), failed);
         }
+    }
+
+    #[test]
+    fn a_failure_does_not_shorten_the_pause_that_the_server_asked_for() {
+        let mut jitter = Jitter::new(7);
+        let mut backoff = Backoff::default();
+        backoff.pause(Millis(0), Some(Millis(60_000)), &mut jitter);
+        backoff.fail(Millis(10), &mut jitter);
+        assert!(backoff.until(Millis(59_999)).is_some());
     }
 
     #[test]
