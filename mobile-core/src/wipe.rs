@@ -2,8 +2,11 @@
 //!
 //! 1. After a sync that reached the server, the host asks whether there is an order
 //!    (`host`). It counts only if the server's key signed it for this journal.
-//! 2. An order "when safe" waits until the server holds everything that was recorded, for a
-//!    revoked handheld until the server keeps it apart.
+//! 2. An order "when safe" waits until the server holds everything that was recorded, with
+//!    every photo: one that was refused or could not be read is the only copy. It waits, too,
+//!    while a server that began anew was not asked again what it holds. For a revoked
+//!    handheld it waits until the server keeps its records apart; its photos may not be sent
+//!    any more, and go.
 //! 3. [`begin`] writes `wipe.json`, durably: from here on there is no way back, and every
 //!    opening goes on with the removing. It holds the confirmation, signed while there is
 //!    still a key.
@@ -123,7 +126,8 @@ impl Local {
         Ok(Some(wipe))
     }
 
-    /// Whether the server holds everything that was recorded, or keeps it apart.
+    /// Whether the server holds everything that was recorded, or keeps it apart; not while
+    /// what it was heard to hold may be void.
     fn is_safe(&self) -> Result<bool, Error> {
         let db = self.store.read();
         let identity = identity::require(db)?;
@@ -131,10 +135,11 @@ impl Local {
         let apart = facts::apart(db)?.filter(|apart| apart.journal == identity.journal);
         let head = journal::head(db, identity.journal)?.0;
         if apart.is_some_and(|apart| apart.seq >= head) {
-            return Ok(true);
+            // Its photos go in any case; what was marked as held before may be void.
+            return Ok(!identity.probe);
         }
-        let waiting = photos::counts(db)?.originals_waiting;
-        Ok(counts.queued == 0 && waiting == 0 && identity.reopen.is_none())
+        let all_held = counts.queued == 0 && photos::unsent_originals(db)?.is_empty();
+        Ok(all_held && identity.reopen.is_none() && !identity.doubts_what_is_held())
     }
 }
 

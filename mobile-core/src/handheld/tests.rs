@@ -284,6 +284,58 @@ fn while_the_time_is_not_sure_nothing_is_removed() {
     assert_eq!(handheld.thin().unwrap().photos, 1);
 }
 
+/// A disk that is full.
+struct Full;
+
+impl crate::FreeSpace for Full {
+    fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+        Ok(0)
+    }
+}
+
+#[test]
+fn what_a_server_said_before_it_began_anew_removes_nothing() {
+    let (folder, clock, handheld) = world();
+    hear_time(&handheld, crate::fixture::START);
+    let file = held_photo(&folder, &handheld);
+    clock.pass(31 * DAY);
+    handheld.inner.with(|local| {
+        local.settings.space = Arc::new(Full);
+        let anew = gridcrew_sync_protocol::ids::Epoch(uuid::Uuid::from_u128(501));
+        local.persist(Change::NewEpoch(anew)).unwrap();
+    });
+    assert_eq!(handheld.thin().unwrap().photos, 0);
+    // Nor is room made for another photo.
+    let again = StepInput {
+        photos: vec![PhotoInput {
+            slot: "site".into(),
+            path: picture(folder.path(), 2, 40),
+        }],
+        ..step("arrived")
+    };
+    handheld.step(order(1), again, None).unwrap();
+    assert!(file.exists());
+    handheld.inner.with(|local| {
+        let journal = crate::fixture::JOURNAL;
+        let head = crate::store::journal::head(local.store.read(), journal);
+        let (last, link) = head.unwrap();
+        let held = Change::Held {
+            journal,
+            first: last,
+            last,
+            held: last,
+            link,
+            parked: Vec::new(),
+        };
+        local.persist(held).unwrap();
+    });
+    assert_eq!(handheld.thin().unwrap().photos, 0);
+    let asked = |local: &mut Local| local.persist(Change::AskedAll).unwrap();
+    handheld.inner.with(asked);
+    assert_eq!(handheld.thin().unwrap().photos, 1);
+    assert!(!file.exists());
+}
+
 #[test]
 fn deadlines_count_down_and_say_when_the_time_is_not_sure() {
     let (_folder, clock, handheld) = world();

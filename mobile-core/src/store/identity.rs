@@ -35,6 +35,14 @@ pub(crate) struct Identity {
     pub(crate) reopen: Option<Reopen>,
 }
 
+impl Identity {
+    /// What the server was heard to hold may be void: it began anew, or lost something, and
+    /// was not asked again since. Until it was, nothing may be removed because it holds it.
+    pub(crate) fn doubts_what_is_held(&self) -> bool {
+        self.probe || self.ask_photos
+    }
+}
+
 /// A fork that waits for its new journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reopen {
