@@ -206,6 +206,7 @@ fn a_wipe_that_was_begun_goes_on_wherever_it_was_killed() {
             journal,
             server_url: "http://127.0.0.1:1".to_owned(),
             confirmation,
+            done: false,
         };
         fs::write(local.folder.wipe(), serde_json::to_vec(&wipe).unwrap()).unwrap();
         drop(local);
