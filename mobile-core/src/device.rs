@@ -20,7 +20,7 @@ use crate::{
     seal::KeyStore,
     settings::Settings,
 };
-use gridcrew_sync_protocol::{digest::Digest, ids::PersonId};
+use gridcrew_sync_protocol::{code::Code, digest::Digest, ids::PersonId};
 use std::{
     collections::BTreeMap,
     fmt, fs,
@@ -188,8 +188,9 @@ impl Device {
             handheld.replace_pin(pin)?;
         }
         if let Err(error) = handheld.enrol(server_url, code, device_name).await {
-            // What was refused was promised to no one; what was not answered is tried again.
-            if matches!(error, Error::Refused { .. }) && handheld.status()?.person.is_none() {
+            // A code that is refused was promised to no one. Whatever else went wrong, the
+            // server may have bound the code to the key by now: it is tried again with it.
+            if refuses_the_code(&error) && handheld.status()?.person.is_none() {
                 self.remove(&name, handheld)?;
             }
             return Err(error);
@@ -298,6 +299,17 @@ impl Device {
         }
         Ok(reports)
     }
+}
+
+/// Whether the server said of the code itself that it does not count.
+fn refuses_the_code(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Refused {
+            code: Code::EnrolBadCode | Code::EnrolBadProof | Code::AuthRevoked,
+            ..
+        }
+    )
 }
 
 /// The name of the folder of an enrolment: a code is used once, and is no secret after.
