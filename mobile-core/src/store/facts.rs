@@ -73,11 +73,26 @@ pub(crate) fn left_out(db: &Connection) -> Result<BTreeSet<String>, Error> {
     get(db, "left_out")
 }
 
-/// Remembers a kind of item that was left out.
-pub(crate) fn add_left_out(db: &Connection, kind: &str) -> Result<(), Error> {
-    let mut kinds = left_out(db)?;
-    if kinds.insert(kind.to_owned()) {
-        set(db, "left_out", &kinds)?;
+/// Most kinds that are remembered as left out.
+const MOST_LEFT_OUT: usize = 64;
+/// Longest name of a kind that is remembered, in bytes.
+const LONGEST_KIND: usize = 64;
+
+/// Remembers kinds of items that were left out: as many as a newer program may have, and
+/// none that no program would call so.
+pub(crate) fn add_left_out(db: &Connection, new: &BTreeSet<&str>) -> Result<(), Error> {
+    let before = left_out(db)?;
+    let mut kinds = before.clone();
+    for kind in new.iter().filter(|kind| kind.len() <= LONGEST_KIND) {
+        if kinds.len() >= MOST_LEFT_OUT {
+            tracing::warn!("the feed has more kinds of items than can be remembered");
+            break;
+        }
+        kinds.insert((*kind).to_owned());
+    }
+    match kinds == before {
+        true => Ok(()),
+        false => set(db, "left_out", &kinds),
     }
     Ok(())
 }
