@@ -185,6 +185,18 @@ fn fold_anew(db: &Connection, order: OrderId) -> Result<(), Error> {
     refold(db, order).map(|_| ())
 }
 
+/// Whether everything of a page can be stored: one with a position in a journal that no
+/// journal reaches is no server's.
+pub(crate) fn can_be_stored(page: &FeedPage) -> bool {
+    page.items.iter().all(|item| match item {
+        FeedItem::Order(item) => item
+            .entries
+            .iter()
+            .all(|entry| i64::try_from(entry.id.seq.0).is_ok()),
+        _ => true,
+    })
+}
+
 /// Holds an order in brief, unless all of its entries are here. Gives whether it does.
 fn hold_in_brief(db: &Connection, closed: &Closed) -> Result<bool, Error> {
     let folded = orders::get(db, closed.order)?.is_some_and(|row| row.state.is_some());
