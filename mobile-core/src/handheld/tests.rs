@@ -15,7 +15,7 @@ use gridcrew_sync_protocol::{
     order::{DeadlineOutcome, Status as Standing},
     position::{Datum, TypedPosition},
     record::{Event, Fix, Value},
-    time::{Millis, Sureness, UnixMillis},
+    time::{Millis, Sureness, TrustedTime, UnixMillis},
     workflow::Missing,
 };
 use std::{
@@ -250,6 +250,79 @@ fn hear_time(handheld: &Handheld, at: i64) {
         let asked = local.clock.now().uptime;
         local.hear_time(UnixMillis(at), asked).unwrap();
     });
+}
+
+/// An answer that says it is `at` and took `took` to come; gives what time it is held to be.
+fn answered(handheld: &Handheld, clock: &TestClock, at: i64, took: i64) -> TrustedTime {
+    let asked = Millis(clock.uptime.load(Ordering::SeqCst));
+    clock.pass(took);
+    let hear = |local: &mut Local| local.hear_time(UnixMillis(at), asked);
+    handheld.inner.with(hear).unwrap();
+    handheld.status().unwrap().now
+}
+
+fn end_sync(handheld: &Handheld) {
+    let report = crate::SyncReport {
+        ended: crate::Ended::Done,
+        problem: None,
+        requests: 1,
+        bytes_sent: 0,
+        bytes_received: 0,
+        records_waiting: 0,
+        photos_waiting: 0,
+    };
+    let end = |local: &mut Local| host::note_end(local, report, Budget::default());
+    handheld.inner.with(end).unwrap();
+}
+
+const TIME: i64 = crate::fixture::START + 500 * DAY;
+
+#[test]
+fn an_answer_that_took_long_is_believed_only_when_the_sync_brought_no_better() {
+    let (_folder, clock, handheld) = world();
+    let slow = answered(&handheld, &clock, TIME, 120_000);
+    assert_eq!(slow.sureness, Sureness::Unsure);
+    let now = answered(&handheld, &clock, TIME + 200_000, 100);
+    assert_eq!(now.sureness, Sureness::Server);
+    assert_eq!(now.at, UnixMillis(TIME + 200_050));
+    end_sync(&handheld);
+    assert_eq!(handheld.status().unwrap().now, now);
+
+    let (_folder, clock, handheld) = world();
+    // Of two that took long the quicker is kept.
+    answered(&handheld, &clock, TIME, 20_000);
+    answered(&handheld, &clock, TIME, 120_000);
+    assert_eq!(handheld.status().unwrap().now.sureness, Sureness::Unsure);
+    end_sync(&handheld);
+    let now = handheld.status().unwrap().now;
+    assert_eq!(now.sureness, Sureness::Server);
+    assert_eq!(now.at, UnixMillis(TIME + 130_000));
+}
+
+#[test]
+fn a_time_from_before_the_one_heard_is_believed_only_when_another_answer_says_so_too() {
+    let (_folder, clock, handheld) = world();
+    answered(&handheld, &clock, TIME, 100);
+    clock.pass(60_000);
+    // An answer out of some cache: as old as it is, twice.
+    let held = answered(&handheld, &clock, TIME + 20_000, 100);
+    assert_eq!(held.at, UnixMillis(TIME + 60_150));
+    clock.pass(5_000);
+    let held = answered(&handheld, &clock, TIME + 20_000, 100);
+    assert_eq!(held.at, UnixMillis(TIME + 65_250));
+    // As far behind as the way explains.
+    let held = answered(&handheld, &clock, TIME + 65_200, 100);
+    assert_eq!(held.at, UnixMillis(TIME + 65_250));
+    // The server's clock was set right: two answers that fit each other.
+    let held = answered(&handheld, &clock, TIME, 100);
+    assert_eq!(held.at, UnixMillis(TIME + 65_350));
+    clock.pass(5_000);
+    let held = answered(&handheld, &clock, TIME + 5_100, 100);
+    assert_eq!(held.at, UnixMillis(TIME + 5_150));
+    // The device's clock gained 13 seconds in three days.
+    clock.pass(3 * DAY);
+    let held = answered(&handheld, &clock, TIME + 3 * DAY - 8_000, 100);
+    assert_eq!(held.at, UnixMillis(TIME + 3 * DAY - 7_950));
 }
 
 const DAY: i64 = 86_400_000;

@@ -111,6 +111,7 @@ pub(crate) fn note_end(
     if report.problem.is_none() && photos.originals_waiting > 0 {
         report.problem = budget.keeps_originals();
     }
+    local.believe_late()?;
     let now = local.wall();
     local.store.write(|db| {
         let mut sync = facts::sync(db)?;

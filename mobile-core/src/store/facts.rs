@@ -1,6 +1,7 @@
 //! Small facts: for the person, the last success, what went wrong, what was found; for the
 //! sync, what it did already and need not do again.
 
+use super::identity::Said;
 use crate::error::Error;
 use gridcrew_sync_protocol::{
     diagnostics::Diagnostics,
@@ -94,7 +95,6 @@ pub(crate) fn add_left_out(db: &Connection, new: &BTreeSet<&str>) -> Result<(), 
         true => Ok(()),
         false => set(db, "left_out", &kinds),
     }
-    Ok(())
 }
 
 /// Forgets which kinds were left out: the scope is asked for anew.
@@ -161,6 +161,16 @@ pub(crate) fn last_fix(db: &Connection) -> Result<Option<LastFix>, Error> {
 /// Remembers the last fix.
 pub(crate) fn set_last_fix(db: &Connection, last: &LastFix) -> Result<(), Error> {
     set(db, "last_fix", last)
+}
+
+/// A server time that lies before the one heard last, and that no other answer fitted yet.
+pub(crate) fn doubted_time(db: &Connection) -> Result<Option<Said>, Error> {
+    get(db, "doubted_time")
+}
+
+/// Remembers a server time that is doubted; nothing for none.
+pub(crate) fn set_doubted_time(db: &Connection, said: Option<&Said>) -> Result<(), Error> {
+    set(db, "doubted_time", &said)
 }
 
 /// Whether a PIN was ever set: without its file, the lock stays closed.

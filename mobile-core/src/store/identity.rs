@@ -9,6 +9,7 @@ use gridcrew_sync_protocol::{
     time::{BootId, Millis, ServerAnchor, UnixMillis},
 };
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 /// Whose handheld this is, and how it stands with the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +125,15 @@ pub(crate) fn put(db: &Connection, identity: &Identity) -> Result<(), Error> {
         ],
     )?;
     Ok(())
+}
+
+/// A server time, and how long the way of question and answer was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Said {
+    /// The time, taken to be from half-way.
+    pub(crate) anchor: ServerAnchor,
+    /// The way.
+    pub(crate) took: Millis,
 }
 
 /// The last server time heard.
