@@ -531,6 +531,29 @@ fn an_arrival_says_what_it_proves_and_is_never_refused_for_it() {
 }
 
 #[test]
+fn a_fix_that_is_doubtful_itself_makes_no_honest_arrival_impossible() {
+    let doubtful: [fn(&mut Fix); 3] = [
+        |fix| fix.mock = true,
+        |fix| fix.accuracy_dm = 2_001,
+        |fix| fix.age = Millis(60_001),
+    ];
+    for spoil in doubtful {
+        let (_folder, clock, handheld) = placed_world();
+        // 111 km away, and there a minute later.
+        let mut away = place_at(33.0);
+        spoil(&mut away.fix);
+        handheld.note(order(1), "far", Some(away)).unwrap();
+        clock.pass(60_000);
+        handheld
+            .step(order(1), step("arrived"), Some(place_at(32.0)))
+            .unwrap();
+        let review = arrival_of(&handheld, 1);
+        assert_eq!(review.doubts, []);
+        assert_eq!(review.arrival, Some(ArrivalProof::Proved { metres: 0 }));
+    }
+}
+
+#[test]
 fn where_the_workflow_asks_who_is_not_there_says_why_with_a_photo() {
     let folder = folder();
     let clock = Arc::new(TestClock::default());
