@@ -410,6 +410,44 @@ fn what_a_server_said_before_it_began_anew_removes_nothing() {
 }
 
 #[test]
+fn while_it_is_locked_the_status_counts_and_says_nothing_of_the_content() {
+    let (_folder, _, handheld) = world();
+    handheld.note(order(1), "secret", None).unwrap();
+    handheld.inner.with(|local| {
+        let journal = crate::fixture::JOURNAL;
+        let head = crate::store::journal::head(local.store.read(), journal);
+        let (last, link) = head.unwrap();
+        let held = Change::Held {
+            journal,
+            first: last,
+            last,
+            held: last,
+            link,
+            parked: vec![(last, "record.never_assigned".to_owned())],
+        };
+        local.persist(held).unwrap();
+        local
+            .store
+            .write(|db| {
+                crate::store::facts::add_finding(db, "a stray file")?;
+                orders::set_agrees(db, order(1), false)
+            })
+            .unwrap();
+    });
+    handheld.set_pin(None, "270513").unwrap();
+    let open = handheld.status().unwrap();
+    assert_eq!((open.parked.len(), open.disagreeing.len()), (1, 1));
+    assert_eq!(open.findings.len(), 1);
+    handheld.lock();
+    let locked = handheld.status().unwrap();
+    assert!(locked.parked.is_empty() && locked.disagreeing.is_empty());
+    assert!(locked.findings.is_empty());
+    assert_eq!((locked.records_parked, locked.records_held), (1, 2));
+    handheld.unlock("270513").unwrap();
+    assert_eq!(handheld.status().unwrap().parked.len(), 1);
+}
+
+#[test]
 fn deadlines_count_down_and_say_when_the_time_is_not_sure() {
     let (_folder, clock, handheld) = world();
     clock.pass(30 * 60_000);
