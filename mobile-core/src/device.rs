@@ -46,9 +46,9 @@ pub struct PersonHere {
     pub photos_waiting: u64,
 }
 
-/// How handing over the shift ended.
+/// How a change of shift ended.
 #[derive(Clone, Debug)]
-pub enum HandedOver {
+pub enum ShiftChange {
     /// The person is on shift now.
     Done {
         /// His handheld, unlocked.
@@ -242,16 +242,16 @@ impl Device {
         Err(Error::NotEnrolled)
     }
 
-    /// Hands the shift over to a person who gives his PIN: all others are locked. What they
-    /// left unsent is listed, to be told to them, and goes out with the next sync.
+    /// A person begins his shift with his PIN: all others are locked. What they left unsent is
+    /// listed, to be told to them, and goes out with the next sync.
     ///
     /// # Errors
     /// [`Error::NotEnrolled`] when he is not of this device, and as [`Handheld::unlock`].
-    pub fn hand_over(&self, to: PersonId, pin: &str) -> Result<HandedOver, Error> {
+    pub fn change_shift(&self, to: PersonId, pin: &str) -> Result<ShiftChange, Error> {
         let handheld = self.handheld(to)?;
         match handheld.unlock(pin)? {
             Unlocked::Open => {}
-            outcome => return Ok(HandedOver::Not(outcome)),
+            outcome => return Ok(ShiftChange::Not(outcome)),
         }
         {
             let mut here = self.here();
@@ -262,7 +262,7 @@ impl Device {
                 .for_each(Handheld::lock);
         }
         let people = self.people()?;
-        Ok(HandedOver::Done { handheld, people })
+        Ok(ShiftChange::Done { handheld, people })
     }
 
     /// Ends the shift: everyone is locked.

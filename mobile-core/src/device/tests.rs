@@ -1,6 +1,6 @@
 //! Two people on one device.
 
-use super::{Device, HandedOver};
+use super::{Device, ShiftChange};
 use crate::{
     Error, Handheld, List, Settings,
     clock::SystemRandom,
@@ -47,9 +47,9 @@ fn device(root: &Path) -> Device {
 }
 
 fn shift(device: &Device, person: PersonId, pin: &str) -> Handheld {
-    match device.hand_over(person, pin).unwrap() {
-        HandedOver::Done { handheld, .. } => handheld,
-        HandedOver::Not(outcome) => panic!("{outcome:?}"),
+    match device.change_shift(person, pin).unwrap() {
+        ShiftChange::Done { handheld, .. } => handheld,
+        ShiftChange::Not(outcome) => panic!("{outcome:?}"),
     }
 }
 
@@ -60,8 +60,9 @@ fn one_person_never_sees_what_is_anothers_and_leaves_a_list_of_what_waits() {
     assert!(device.on_shift().unwrap().is_none());
     let mine = shift(&device, ME, "111112");
     mine.note(order(1), "mine", None).unwrap();
-    let HandedOver::Done { handheld, people } = device.hand_over(OTHER, "222221").unwrap() else {
-        panic!("not handed over");
+    let ShiftChange::Done { handheld, people } = device.change_shift(OTHER, "222221").unwrap()
+    else {
+        panic!("no change of shift");
     };
     let waiting: Vec<(PersonId, u64, bool)> = people
         .iter()
@@ -83,15 +84,15 @@ fn a_wrong_pin_leaves_the_shift_as_it_is() {
     let folder = folder();
     let device = device(folder.path());
     let mine = shift(&device, ME, "111112");
-    let outcome = device.hand_over(OTHER, "111112").unwrap();
+    let outcome = device.change_shift(OTHER, "111112").unwrap();
     assert!(matches!(
         outcome,
-        HandedOver::Not(Unlocked::Wrong { tries: 1, .. })
+        ShiftChange::Not(Unlocked::Wrong { tries: 1, .. })
     ));
     assert_eq!(mine.list(List::All).unwrap().len(), 1);
     let stranger = PersonId(uuid::Uuid::from_u128(77));
     assert!(matches!(
-        device.hand_over(stranger, "111112"),
+        device.change_shift(stranger, "111112"),
         Err(Error::NotEnrolled)
     ));
 }
