@@ -13,7 +13,7 @@ use crate::{
     },
 };
 use gridcrew_sync_protocol::{
-    arrival::{ArrivalProof, Motion, Target, TargetKind, Travel, is_arrival, prove},
+    arrival::{ArrivalProof, Motion, Target, TargetKind, Travel, doubts, is_arrival, prove},
     claims::{Claims, PhotoClaim},
     ids::OrderId,
     limits::Limits,
@@ -100,15 +100,18 @@ fn made(fix: &Fix, time: &TimeEvidence) -> LastFix {
     }
 }
 
-/// Remembers a fix as the last one.
+/// Remembers a fix as the last one, unless it does not say itself where the person was: his
+/// way from there would be nobody's.
 pub(crate) fn remember(
     db: &Connection,
     place: Option<&Place>,
     time: &TimeEvidence,
 ) -> Result<(), Error> {
-    match place {
-        Some(place) => facts::set_last_fix(db, &made(&place.fix, time)),
-        None => Ok(()),
+    match place.map(|place| &place.fix) {
+        Some(fix) if doubts(Some(fix), Motion::default(), LIMITS).is_empty() => {
+            facts::set_last_fix(db, &made(fix, time))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     seal::KeyStore,
     settings::Settings,
 };
-use gridcrew_sync_protocol::{digest::Digest, ids::PersonId};
+use gridcrew_sync_protocol::{code::Code, digest::Digest, ids::PersonId};
 use std::{
     collections::BTreeMap,
     fmt, fs,
@@ -46,9 +46,9 @@ pub struct PersonHere {
     pub photos_waiting: u64,
 }
 
-/// How handing over the shift ended.
+/// How a change of shift ended.
 #[derive(Clone, Debug)]
-pub enum HandedOver {
+pub enum ShiftChange {
     /// The person is on shift now.
     Done {
         /// His handheld, unlocked.
@@ -188,8 +188,9 @@ impl Device {
             handheld.replace_pin(pin)?;
         }
         if let Err(error) = handheld.enrol(server_url, code, device_name).await {
-            // What was refused was promised to no one; what was not answered is tried again.
-            if matches!(error, Error::Refused { .. }) && handheld.status()?.person.is_none() {
+            // A code that is refused was promised to no one. Whatever else went wrong, the
+            // server may have bound the code to the key by now: it is tried again with it.
+            if refuses_the_code(&error) && handheld.status()?.person.is_none() {
                 self.remove(&name, handheld)?;
             }
             return Err(error);
@@ -241,16 +242,16 @@ impl Device {
         Err(Error::NotEnrolled)
     }
 
-    /// Hands the shift over to a person who gives his PIN: all others are locked. What they
-    /// left unsent is listed, to be told to them, and goes out with the next sync.
+    /// A person begins his shift with his PIN: all others are locked. What they left unsent is
+    /// listed, to be told to them, and goes out with the next sync.
     ///
     /// # Errors
     /// [`Error::NotEnrolled`] when he is not of this device, and as [`Handheld::unlock`].
-    pub fn hand_over(&self, to: PersonId, pin: &str) -> Result<HandedOver, Error> {
+    pub fn change_shift(&self, to: PersonId, pin: &str) -> Result<ShiftChange, Error> {
         let handheld = self.handheld(to)?;
         match handheld.unlock(pin)? {
             Unlocked::Open => {}
-            outcome => return Ok(HandedOver::Not(outcome)),
+            outcome => return Ok(ShiftChange::Not(outcome)),
         }
         {
             let mut here = self.here();
@@ -261,7 +262,7 @@ impl Device {
                 .for_each(Handheld::lock);
         }
         let people = self.people()?;
-        Ok(HandedOver::Done { handheld, people })
+        Ok(ShiftChange::Done { handheld, people })
     }
 
     /// Ends the shift: everyone is locked.
@@ -298,6 +299,17 @@ impl Device {
         }
         Ok(reports)
     }
+}
+
+/// Whether the server said of the code itself that it does not count.
+fn refuses_the_code(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Refused {
+            code: Code::EnrolBadCode | Code::EnrolBadProof | Code::AuthRevoked,
+            ..
+        }
+    )
 }
 
 /// The name of the folder of an enrolment: a code is used once, and is no secret after.

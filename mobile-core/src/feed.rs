@@ -10,6 +10,12 @@
 //! Kinds of items that only a newer program knows are left out and remembered; when that
 //! program has come, it asks for the whole scope anew ([`catch_up`]).
 
+mod compare;
+
+#[cfg(test)]
+mod tests;
+
+use self::compare::compare_all;
 use crate::{
     engine::Stored,
     error::Error,
@@ -20,102 +26,55 @@ use crate::{
     },
 };
 use gridcrew_sync_protocol::{
-    digest::Digest,
     feed::{Closed, FeedItem, FeedPage, OrderItem},
-    ids::{OrderId, PersonId},
+    ids::{CellId, OrderId, PersonId},
     journal::EntryId,
-    wire,
 };
 use rusqlite::Connection;
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Applies a page, within the caller's transaction; [`Stored::Anew`] when the scope is to
 /// be told anew.
+///
+/// However often a page names one thing, the work on it is done once: an order is folded
+/// anew when all items are taken in, and what stands before a [`FeedItem::StartOver`] and
+/// would be dropped by it is passed over.
 pub(crate) fn apply(db: &Connection, me: PersonId, page: &FeedPage) -> Result<Stored, Error> {
-    if scope::feed(db)?.start_over {
+    let starts_over = |item: &FeedItem| matches!(item, FeedItem::StartOver);
+    let anew_from = page.items.iter().rposition(starts_over);
+    if anew_from.is_some() || scope::feed(db)?.start_over {
         start_over(db)?;
     }
     // Templates first, so that the orders of the same page can be folded.
     let mut new_template = false;
-    for item in &page.items {
-        if let FeedItem::Template(template) = item {
-            scope::put_template(db, template)?;
-            new_template = true;
-        }
-    }
-    let mut compare = BTreeMap::new();
+    let mut left_out = BTreeSet::new();
     for item in &page.items {
         match item {
+            FeedItem::Template(template) => {
+                scope::put_template(db, template)?;
+                new_template = true;
+            }
             FeedItem::Me(me) => scope::set_me(db, me)?,
-            FeedItem::Cell(cell) => scope::put_cell(db, cell)?,
-            FeedItem::CellGone(cell) => {
-                scope::remove_cell(db, *cell)?;
-                for order in orders::of_cell_not_of(db, *cell, me)? {
-                    orders::leave_scope(db, order)?;
-                    compare.remove(&order);
-                }
-            }
             FeedItem::PromptCards(cards) => scope::put_prompt_cards(db, cards)?,
-            FeedItem::Customer(customer) => scope::put_customer(db, customer)?,
-            FeedItem::Customers(table) => {
-                for customer in &table.0 {
-                    scope::put_customer(db, customer)?;
-                }
+            FeedItem::Unknown(kind) => {
+                left_out.insert(kind.as_str());
             }
-            FeedItem::CustomerGone(customer) => scope::remove_customer(db, *customer)?,
-            FeedItem::Order(item) => {
-                take_in(db, item)?;
-                compare.insert(item.order, item);
-            }
-            FeedItem::Closed(closed) => {
-                let in_brief = hold_in_brief(db, closed)?;
-                if in_brief {
-                    compare.remove(&closed.order);
-                }
-            }
-            FeedItem::OrderGone(order) => {
-                orders::leave_scope(db, *order)?;
-                compare.remove(order);
-            }
-            FeedItem::StartOver => {
-                start_over(db)?;
-                compare.clear();
-            }
-            FeedItem::Unknown(kind) => facts::add_left_out(db, kind)?,
-            // Templates, done above.
             _ => {}
         }
     }
+    if !left_out.is_empty() {
+        facts::add_left_out(db, &left_out)?;
+    }
+    let mut told = Told::default();
+    for (place, item) in page.items.iter().enumerate().skip(anew_from.unwrap_or(0)) {
+        told.take_in(db, place, item)?;
+    }
+    told.fold_anew(db)?;
     if new_template {
         fold_those_without_state(db)?;
     }
-    let mut short = Vec::new();
-    let mut agree = Vec::new();
-    let before = facts::maybe_short(db)?;
-    let mut maybe_short = before.clone();
-    for item in compare.into_values() {
-        let compared = check_fold(db, item)?;
-        if compared == Ordering::Less {
-            // The rest of an order may come with the next page.
-            maybe_short.insert(item.order, item.count);
-            continue;
-        }
-        maybe_short.remove(&item.order);
-        if compared == Ordering::Equal {
-            agree.push(item.order);
-        }
-    }
-    if !page.more {
-        for (order, count) in std::mem::take(&mut maybe_short) {
-            if is_short(db, order, count)? {
-                short.push(order);
-            }
-        }
-    }
-    if maybe_short != before {
-        facts::set_maybe_short(db, &maybe_short)?;
-    }
-    if note_short(db, &short, &agree)? {
+    told.take_out_with_cells(db, me)?;
+    if compare_all(db, told.compare, page.more)? {
         scope::ask_anew(db)?;
         return Ok(Stored::Anew);
     }
@@ -127,30 +86,80 @@ pub(crate) fn apply(db: &Connection, me: PersonId, page: &FeedPage) -> Result<St
     Ok(Stored::Done)
 }
 
-/// Whether fewer entries of an order are here than the server counts, with nothing of it on
-/// its way to the server.
-fn is_short(db: &Connection, order: OrderId, count: u32) -> Result<bool, Error> {
-    let in_scope = orders::get(db, order)?.is_some_and(|row| !row.gone);
-    if !in_scope || journal::waits_of(db, order)? {
-        return Ok(false);
-    }
-    let here = u32::try_from(entries(db, order)?.len()).unwrap_or(u32::MAX);
-    Ok(here < count)
+/// What of the scope a page told, as far as it has to be gone through at its end.
+#[derive(Default)]
+struct Told<'p> {
+    /// Orders of which there is more and that are not folded anew yet.
+    to_fold: BTreeSet<OrderId>,
+    /// Where in the page an order was told last.
+    orders: BTreeMap<OrderId, usize>,
+    /// Where in the page a cell was said to be gone last.
+    cells_gone: BTreeMap<CellId, usize>,
+    /// What the server says of the orders that are to be compared.
+    compare: BTreeMap<OrderId, &'p OrderItem>,
 }
 
-/// Remembers of which orders entries are missing here. Gives whether there is one for which
-/// the scope was not told anew yet: what that does not mend, doing it again does not either.
-fn note_short(db: &Connection, short: &[OrderId], agree: &[OrderId]) -> Result<bool, Error> {
-    let before = facts::short(db)?;
-    let mut after = before.clone();
-    after.extend(short);
-    for order in agree {
-        after.remove(order);
+impl<'p> Told<'p> {
+    fn take_in(&mut self, db: &Connection, place: usize, item: &'p FeedItem) -> Result<(), Error> {
+        match item {
+            FeedItem::Cell(cell) => scope::put_cell(db, cell)?,
+            FeedItem::CellGone(cell) => {
+                scope::remove_cell(db, *cell)?;
+                self.cells_gone.insert(*cell, place);
+            }
+            FeedItem::Customer(customer) => scope::put_customer(db, customer)?,
+            FeedItem::Customers(table) => {
+                for customer in &table.0 {
+                    scope::put_customer(db, customer)?;
+                }
+            }
+            FeedItem::CustomerGone(customer) => scope::remove_customer(db, *customer)?,
+            FeedItem::Order(item) => {
+                take_in(db, item)?;
+                self.to_fold.insert(item.order);
+                self.orders.insert(item.order, place);
+                self.compare.insert(item.order, item);
+            }
+            FeedItem::Closed(closed) => {
+                if self.to_fold.remove(&closed.order) {
+                    fold_anew(db, closed.order)?;
+                }
+                self.orders.insert(closed.order, place);
+                if hold_in_brief(db, closed)? {
+                    self.compare.remove(&closed.order);
+                }
+            }
+            FeedItem::OrderGone(order) => self.leave_scope(db, *order)?,
+            // Done before.
+            _ => {}
+        }
+        Ok(())
     }
-    if after != before {
-        facts::set_short(db, &after)?;
+
+    fn leave_scope(&mut self, db: &Connection, order: OrderId) -> Result<(), Error> {
+        self.compare.remove(&order);
+        orders::leave_scope(db, order)
     }
-    Ok(short.iter().any(|order| !before.contains(order)))
+
+    fn fold_anew(&mut self, db: &Connection) -> Result<(), Error> {
+        for order in std::mem::take(&mut self.to_fold) {
+            fold_anew(db, order)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the orders of cells that are gone out of the scope, but for one's own and those
+    /// that were told after that.
+    fn take_out_with_cells(&mut self, db: &Connection, me: PersonId) -> Result<(), Error> {
+        for (cell, gone) in std::mem::take(&mut self.cells_gone) {
+            for order in orders::of_cell_not_of(db, cell, me)? {
+                if self.orders.get(&order).is_none_or(|told| *told < gone) {
+                    self.leave_scope(db, order)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn take_in(db: &Connection, item: &OrderItem) -> Result<(), Error> {
@@ -165,11 +174,27 @@ fn take_in(db: &Connection, item: &OrderItem) -> Result<(), Error> {
         journal::set_parked(db, journal, (seq, seq), &[])?;
         orders::put_entry(db, item.order, entry.id, &entry.bytes)?;
     }
+    Ok(())
+}
+
+fn fold_anew(db: &Connection, order: OrderId) -> Result<(), Error> {
     #[cfg(feature = "planted")]
     if crate::planted::on(crate::planted::Bug::NotFoldedAnew) {
         return Ok(());
     }
-    refold(db, item.order).map(|_| ())
+    refold(db, order).map(|_| ())
+}
+
+/// Whether everything of a page can be stored: one with a position in a journal that no
+/// journal reaches is no server's.
+pub(crate) fn can_be_stored(page: &FeedPage) -> bool {
+    page.items.iter().all(|item| match item {
+        FeedItem::Order(item) => item
+            .entries
+            .iter()
+            .all(|entry| i64::try_from(entry.id.seq.0).is_ok()),
+        _ => true,
+    })
 }
 
 /// Holds an order in brief, unless all of its entries are here. Gives whether it does.
@@ -226,25 +251,4 @@ fn fold_those_without_state(db: &Connection) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Compares the local fold with the server's, where both count the same entries. Gives how
-/// the count here compares with the server's; more when entries of our own wait, as then
-/// nothing can be said.
-fn check_fold(db: &Connection, item: &OrderItem) -> Result<Ordering, Error> {
-    if journal::waits_of(db, item.order)? {
-        return Ok(Ordering::Greater);
-    }
-    let here = u32::try_from(entries(db, item.order)?.len()).unwrap_or(u32::MAX);
-    let compared = here.cmp(&item.count);
-    let state = orders::get(db, item.order)?.and_then(|row| row.state);
-    if let (Some(state), Ordering::Equal) = (state, compared) {
-        let agrees = Digest::of(&wire::encode(&state)) == item.state;
-        if !agrees {
-            let order: OrderId = item.order;
-            tracing::warn!(%order, "the local fold differs from the server's");
-        }
-        orders::set_agrees(db, item.order, agrees)?;
-    }
-    Ok(compared)
 }

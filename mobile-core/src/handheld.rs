@@ -12,6 +12,7 @@ use crate::{
     export::Exported,
     host::{self, Listener},
     local::{Keys, Local},
+    lock::Lock,
     photos::{self, Thinned},
     seal::KeyStore,
     settings::Settings,
@@ -281,20 +282,29 @@ impl Handheld {
         *place = listener;
     }
 
-    /// How the handheld stands: what waits, the last success, and why not since.
+    /// How the handheld stands: what waits, the last success, and why not since. While it is
+    /// locked only in numbers: nothing of which records are parked, which orders disagree and
+    /// what was found.
     ///
     /// # Errors
     /// A store that cannot be read.
     pub fn status(&self) -> Result<Status, Error> {
         self.inner.with(|local| {
             let now = local.trusted_now()?;
-            views::status(local.store.read(), now, local.wall(), local.space())
+            let mut status = views::status(local.store.read(), now, local.wall(), local.space())?;
+            if local.lock_state()? != Lock::Open {
+                status.parked.clear();
+                status.disagreeing.clear();
+                status.findings.clear();
+            }
+            Ok(status)
         })
     }
 
     /// Removes originals that the server has held for 30 days, and none of these while the
     /// time is not sure; when space is short, also those that it has held for less. Nothing
-    /// that it does not hold is ever removed.
+    /// that it does not hold is ever removed, and nothing at all while a server that began
+    /// anew was not asked again what it holds.
     ///
     /// # Errors
     /// A disk that fails.

@@ -56,7 +56,7 @@ pub use answers::{
     place::{CellHere, Named, OrderNear},
     search::{CustomerHit, Fits},
 };
-pub use device::{Device, HandedOver, PersonHere};
+pub use device::{Device, PersonHere, ShiftChange};
 pub use engine::{Budget, Ended, Problem, SyncReport};
 pub use error::{Error, lock_words, missing_words};
 pub use export::Exported;

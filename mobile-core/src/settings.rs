@@ -64,8 +64,8 @@ impl Local {
         }
     }
 
-    /// Removes originals that the server holds while space is short, and keeps space back
-    /// for the last record again where there is some.
+    /// Removes originals that the server holds, for sure, while space is short, and keeps space
+    /// back for the last record again where there is some.
     pub(crate) fn make_room(&mut self) -> Result<Thinned, Error> {
         let now = self.trusted_now()?.at;
         let settings = self.settings.clone();

@@ -2,14 +2,19 @@
 //!
 //! 1. After a sync that reached the server, the host asks whether there is an order
 //!    (`host`). It counts only if the server's key signed it for this journal.
-//! 2. An order "when safe" waits until the server holds everything that was recorded, for a
-//!    revoked handheld until the server keeps it apart.
+//! 2. An order "when safe" waits until the server holds everything that was recorded, with
+//!    every photo: one that was refused or could not be read is the only copy. It waits, too,
+//!    while a server that began anew was not asked again what it holds. For a revoked
+//!    handheld it waits until the server keeps its records apart; its photos may not be sent
+//!    any more, and go.
 //! 3. [`begin`] writes `wipe.json`, durably: from here on there is no way back, and every
 //!    opening goes on with the removing. It holds the confirmation, signed while there is
 //!    still a key.
 //! 4. [`finish`] has the keystore forget the key first, after which nothing that was sealed
-//!    can be read, and then removes every file.
-//! 5. The confirmation is sent, now or when the server is next reached, and `wipe.json` goes.
+//!    can be read, then removes every file, and notes in `wipe.json` that it is done. What
+//!    fails of it is done again by the next opening, and by the next sync.
+//! 5. Only then is the confirmation sent, now or when the server is next reached, and
+//!    `wipe.json` goes.
 
 use crate::{
     error::Error,
@@ -31,6 +36,9 @@ pub(crate) struct Wipe {
     pub(crate) journal: JournalId,
     pub(crate) server_url: String,
     pub(crate) confirmation: WipeAsk,
+    /// Everything was removed; the confirmation says the truth.
+    #[serde(default)]
+    pub(crate) done: bool,
 }
 
 impl Wipe {
@@ -45,6 +53,12 @@ impl Wipe {
         }
     }
 
+    fn write(&self, folder: &Folder) -> Result<(), Error> {
+        let text = serde_json::to_vec(self)
+            .map_err(|error| Error::Storage(format!("wipe.json cannot be written: {error}")))?;
+        write_whole(&folder.wipe(), &text)
+    }
+
     /// The server has heard of it.
     pub(crate) fn confirmed(folder: &Folder) -> Result<(), Error> {
         fs::remove_file(folder.wipe())?;
@@ -57,9 +71,9 @@ impl Wipe {
 /// # Errors
 /// A keystore or a disk that fails: then it goes on at the next opening.
 pub(crate) fn finish(folder: &Folder, keys: Option<&Keys>) -> Result<bool, Error> {
-    if Wipe::begun(folder)?.is_none() {
+    let Some(wipe) = Wipe::begun(folder)? else {
         return Ok(false);
-    }
+    };
     if let Some(keys) = keys {
         keys.store.forget(&keys.name)?;
     }
@@ -77,6 +91,9 @@ pub(crate) fn finish(folder: &Folder, keys: Option<&Keys>) -> Result<bool, Error
         }
     }
     sync_folder(folder.root())?;
+    if !wipe.done {
+        Wipe { done: true, ..wipe }.write(folder)?;
+    }
     Ok(true)
 }
 
@@ -111,19 +128,32 @@ impl Local {
             journal: identity.journal,
             server_url: identity.server_url,
             confirmation: WipeAsk::sign(identity.journal, true, &key),
+            done: false,
         };
-        let text = serde_json::to_vec(&wipe)
-            .map_err(|error| Error::Storage(format!("wipe.json cannot be written: {error}")))?;
-        write_whole(&self.folder.wipe(), &text)?;
+        wipe.write(&self.folder)?;
+        self.finish_wipe()
+    }
+
+    /// Goes on with a wipe that was begun, here or by another that has the folder open, as
+    /// far as it is not done. Gives it, done.
+    ///
+    /// # Errors
+    /// As [`finish`]; nothing of the content can be reached any more all the same.
+    pub(crate) fn finish_wipe(&mut self) -> Result<Option<Wipe>, Error> {
+        let begun = Wipe::begun(&self.folder)?;
+        if begun.as_ref().is_none_or(|wipe| wipe.done) {
+            return Ok(begun);
+        }
         // What is open is let go of before its file goes.
         self.wiped = true;
         self.store = Store::of_nothing()?;
         self.secrets.forget();
         finish(&self.folder, self.keys.as_ref())?;
-        Ok(Some(wipe))
+        Wipe::begun(&self.folder)
     }
 
-    /// Whether the server holds everything that was recorded, or keeps it apart.
+    /// Whether the server holds everything that was recorded, or keeps it apart; not while
+    /// what it was heard to hold may be void.
     fn is_safe(&self) -> Result<bool, Error> {
         let db = self.store.read();
         let identity = identity::require(db)?;
@@ -131,10 +161,11 @@ impl Local {
         let apart = facts::apart(db)?.filter(|apart| apart.journal == identity.journal);
         let head = journal::head(db, identity.journal)?.0;
         if apart.is_some_and(|apart| apart.seq >= head) {
-            return Ok(true);
+            // Its photos go in any case; what was marked as held before may be void.
+            return Ok(!identity.probe);
         }
-        let waiting = photos::counts(db)?.originals_waiting;
-        Ok(counts.queued == 0 && waiting == 0 && identity.reopen.is_none())
+        let all_held = counts.queued == 0 && photos::unsent_originals(db)?.is_empty();
+        Ok(all_held && identity.reopen.is_none() && !identity.doubts_what_is_held())
     }
 }
 

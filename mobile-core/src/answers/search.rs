@@ -10,6 +10,7 @@ use super::words;
 use crate::{error::Error, store::scope};
 use gridcrew_sync_protocol::{feed::Customer, ids::CustomerId};
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 
 /// What of a customer a word fits, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -162,37 +163,42 @@ fn sounds(line: &str, word: &str) -> Option<Heard> {
         .then_some(Heard::Within)
 }
 
-/// Whether `word` can be read off the beginning of a line of syllables. It goes on with each
-/// way in which the first syllable fits, of which there are few.
+/// Whether `word` can be read off the beginning of a line of syllables. It goes syllable by
+/// syllable with all places up to which the word can be read off those before: however many
+/// ways lead to a place, it goes on from there once.
 fn read_off(line: &str, word: &str) -> bool {
-    if word.is_empty() {
-        return true;
-    }
-    if line.is_empty() {
-        return false;
-    }
-    let (syllable, rest) = line.split_once(' ').unwrap_or((line, ""));
-    syllable.split(',').any(|way| {
-        let common = way
-            .bytes()
-            .zip(word.bytes())
-            .take_while(|(a, b)| a == b)
-            .count();
-        if common == 0 {
+    let mut places = BTreeSet::from([0]);
+    for syllable in line.split(' ') {
+        let mut next = BTreeSet::new();
+        for place in places {
+            let Some(left) = word.get(place..) else {
+                continue;
+            };
+            for way in syllable.split(',') {
+                let common = way
+                    .bytes()
+                    .zip(left.bytes())
+                    .take_while(|(a, b)| a == b)
+                    .count();
+                if common == left.len() {
+                    return true;
+                }
+                let initial = match way.as_bytes() {
+                    [b'z' | b'c' | b's', b'h', ..] => 2,
+                    [b'a'..=b'z', ..] => 1,
+                    _ => 0,
+                };
+                let lengths = (1..=common)
+                    .filter(|length| *length == way.len() || (1..=initial).contains(length));
+                next.extend(lengths.map(|length| place + length));
+            }
+        }
+        if next.is_empty() {
             return false;
         }
-        if common == word.len() {
-            return true;
-        }
-        let initial = match way.as_bytes() {
-            [b'z' | b'c' | b's', b'h', ..] => 2,
-            [b'a'..=b'z', ..] => 1,
-            _ => 0,
-        };
-        (1..=common)
-            .filter(|length| *length == way.len() || (1..=initial).contains(length))
-            .any(|length| word.get(length..).is_some_and(|left| read_off(rest, left)))
-    })
+        places = next;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -275,7 +281,47 @@ mod tests {
         }
     }
 
+    #[test]
+    fn syllables_that_can_be_read_off_in_many_ways_take_no_longer() {
+        // 和 is he, hu and huo: three ways to read off each of them, and none to end with q.
+        let many = customer("1", "", &"和".repeat(40), "");
+        assert_eq!(fits(&many, &"h".repeat(40)), Some(Fits::NameSounds));
+        assert_eq!(fits(&many, &("h".repeat(39) + "q")), None);
+        let lengths = "hehuohu".repeat(5);
+        assert_eq!(fits(&many, &lengths), Some(Fits::NameSounds));
+    }
+
+    /// Reading off as it is described, way by way.
+    fn reads(syllables: &[String], word: &str) -> bool {
+        let Some((first, rest)) = syllables.split_first() else {
+            return word.is_empty();
+        };
+        word.is_empty()
+            || first.split(',').any(|way| {
+                let short = match way.get(..2) {
+                    Some("zh" | "ch" | "sh") => 2,
+                    _ => 1,
+                };
+                let begins = !way.is_empty() && way.starts_with(word);
+                let lengths = (1..=short).chain([way.len()]);
+                let mut taken = lengths.filter_map(|length| way.get(..length));
+                begins
+                    || taken.any(|taken| {
+                        let left = word.strip_prefix(taken).filter(|_| !taken.is_empty());
+                        left.is_some_and(|left| !left.is_empty() && reads(rest, left))
+                    })
+            })
+    }
+
     proptest! {
+        #[test]
+        fn what_can_be_read_off_is_what_any_way_reads(
+            syllables in prop::collection::vec("[hzs]{1,3}(,[hzs]{1,3}){0,2}", 1..6),
+            word in "[hzs]{1,8}",
+        ) {
+            prop_assert_eq!(read_off(&syllables.join(" "), &word), reads(&syllables, &word));
+        }
+
         #[test]
         fn whatever_is_typed_is_no_reason_to_stop_and_a_name_finds_itself(
             name in "[\\p{Han}a-z]{1,8}",

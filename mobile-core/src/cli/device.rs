@@ -3,7 +3,7 @@
 
 use super::{Place, Tongue, args::Command, show, wait_for};
 use gridcrew_mobile_core::{
-    Budget, Device, Error, HandedOver, Handheld, Lock, PersonHere, Unlocked,
+    Budget, Device, Error, Handheld, Lock, PersonHere, ShiftChange, Unlocked,
     clock::{SystemClock, SystemRandom},
 };
 use std::{io::Write, sync::Arc};
@@ -38,9 +38,9 @@ pub(super) fn open(place: &Place) -> Result<Handheld, Error> {
     let Some(pin) = &place.pin else {
         return device.handheld(one.person);
     };
-    match device.hand_over(one.person, pin)? {
-        HandedOver::Done { handheld, .. } => Ok(handheld),
-        HandedOver::Not(outcome) => {
+    match device.change_shift(one.person, pin)? {
+        ShiftChange::Done { handheld, .. } => Ok(handheld),
+        ShiftChange::Not(outcome) => {
             refuse_unless_open(outcome)?;
             device.handheld(one.person)
         }

@@ -1,15 +1,20 @@
 //! Two people on one device.
 
-use super::{Device, HandedOver};
+use super::{Device, ShiftChange};
 use crate::{
     Error, Handheld, List, Settings,
     clock::SystemRandom,
     fixture::{ME, OTHER, TestClock, bring_order, enrolled, folder, order},
+    host::tests::{plain, serve},
     lock::Unlocked,
     store::identity,
 };
-use gridcrew_sync_protocol::ids::PersonId;
-use std::{path::Path, sync::Arc};
+use gridcrew_sync_protocol::{enrol::EnrolRequest, ids::PersonId};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 /// A device with [`ME`] (PIN 111112, an order) and [`OTHER`] (PIN 222221).
 fn device(root: &Path) -> Device {
@@ -42,9 +47,9 @@ fn device(root: &Path) -> Device {
 }
 
 fn shift(device: &Device, person: PersonId, pin: &str) -> Handheld {
-    match device.hand_over(person, pin).unwrap() {
-        HandedOver::Done { handheld, .. } => handheld,
-        HandedOver::Not(outcome) => panic!("{outcome:?}"),
+    match device.change_shift(person, pin).unwrap() {
+        ShiftChange::Done { handheld, .. } => handheld,
+        ShiftChange::Not(outcome) => panic!("{outcome:?}"),
     }
 }
 
@@ -55,8 +60,9 @@ fn one_person_never_sees_what_is_anothers_and_leaves_a_list_of_what_waits() {
     assert!(device.on_shift().unwrap().is_none());
     let mine = shift(&device, ME, "111112");
     mine.note(order(1), "mine", None).unwrap();
-    let HandedOver::Done { handheld, people } = device.hand_over(OTHER, "222221").unwrap() else {
-        panic!("not handed over");
+    let ShiftChange::Done { handheld, people } = device.change_shift(OTHER, "222221").unwrap()
+    else {
+        panic!("no change of shift");
     };
     let waiting: Vec<(PersonId, u64, bool)> = people
         .iter()
@@ -78,15 +84,15 @@ fn a_wrong_pin_leaves_the_shift_as_it_is() {
     let folder = folder();
     let device = device(folder.path());
     let mine = shift(&device, ME, "111112");
-    let outcome = device.hand_over(OTHER, "111112").unwrap();
+    let outcome = device.change_shift(OTHER, "111112").unwrap();
     assert!(matches!(
         outcome,
-        HandedOver::Not(Unlocked::Wrong { tries: 1, .. })
+        ShiftChange::Not(Unlocked::Wrong { tries: 1, .. })
     ));
     assert_eq!(mine.list(List::All).unwrap().len(), 1);
     let stranger = PersonId(uuid::Uuid::from_u128(77));
     assert!(matches!(
-        device.hand_over(stranger, "111112"),
+        device.change_shift(stranger, "111112"),
         Err(Error::NotEnrolled)
     ));
 }
@@ -103,4 +109,41 @@ async fn an_enrolment_that_is_not_answered_is_tried_again_in_the_same_folder() {
     let folders = std::fs::read_dir(folder.path().join("persons")).unwrap();
     assert_eq!(folders.count(), 3);
     assert_eq!(device.people().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn only_a_code_that_is_refused_takes_the_key_along_that_it_was_offered_with() {
+    let answers = Mutex::new(VecDeque::from([
+        ("503 Service Unavailable", "unavailable"),
+        ("429 Too Many Requests", "too_many_requests"),
+        ("500 Internal Server Error", "internal"),
+        ("507 Insufficient Storage", "storage.full"),
+        ("408 Request Timeout", "request.timeout"),
+        ("401 Unauthorized", "enrol.bad_code"),
+    ]));
+    let keys = Arc::new(Mutex::new(BTreeSet::new()));
+    let offered = Arc::clone(&keys);
+    let (server, heads) = serve(move |_, body| {
+        let request: EnrolRequest = serde_json::from_slice(body).unwrap();
+        offered.lock().unwrap().insert(request.public_key);
+        let (status, code) = answers.lock().unwrap().pop_front().unwrap();
+        let problem = "content-type: application/problem+json\r\n";
+        plain(status, problem, &format!(r#"{{"code":"{code}"}}"#))
+    })
+    .await;
+    let folder = folder();
+    let device = device(folder.path());
+    let folders = || {
+        let persons = folder.path().join("persons");
+        std::fs::read_dir(persons).unwrap().count()
+    };
+    for _ in 0..5 {
+        let tried = device.enrol(&server, "code", "d", "123454").await;
+        assert!(matches!(tried, Err(Error::Refused { .. })), "{tried:?}");
+        assert_eq!(folders(), 3);
+    }
+    let refused = device.enrol(&server, "code", "d", "123454").await;
+    assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
+    assert_eq!((folders(), heads.lock().unwrap().len()), (2, 6));
+    assert_eq!(keys.lock().unwrap().len(), 1, "always the same key");
 }

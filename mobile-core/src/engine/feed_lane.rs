@@ -1,10 +1,13 @@
-//! The feed in: page by page, each with its cursor durable before the next is asked for.
+//! The feed in: page by page, each with its cursor durable before the next is asked for. A
+//! page that cannot be the server's is judged before it is stored: what the store refuses
+//! would end every sync, and with it the other lanes.
 
 use super::{
     Change, Command, Engine, Lane, Load, Problem, Reply, Request, Stored,
     backoff::Backoff,
     reading::{Trouble, packed},
 };
+use crate::feed::can_be_stored;
 use gridcrew_sync_protocol::{
     code::Code,
     feed::{FeedPage, MAX_PAGE_BYTES},
@@ -69,7 +72,7 @@ impl Engine {
             let turns_in_place = page.more
                 && page.items.is_empty()
                 && Some(&page.cursor) == self.feed.asked_with.as_ref();
-            if page.epoch != self.epoch || turns_in_place {
+            if page.epoch != self.epoch || turns_in_place || !can_be_stored(&page) {
                 return Err(Trouble::Unknown(Problem::NotTheServer {
                     detail: "a page that cannot be".to_owned(),
                 }));

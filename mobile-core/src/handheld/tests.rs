@@ -15,7 +15,7 @@ use gridcrew_sync_protocol::{
     order::{DeadlineOutcome, Status as Standing},
     position::{Datum, TypedPosition},
     record::{Event, Fix, Value},
-    time::{Millis, Sureness, UnixMillis},
+    time::{Millis, Sureness, TrustedTime, UnixMillis},
     workflow::Missing,
 };
 use std::{
@@ -252,6 +252,79 @@ fn hear_time(handheld: &Handheld, at: i64) {
     });
 }
 
+/// An answer that says it is `at` and took `took` to come; gives what time it is held to be.
+fn answered(handheld: &Handheld, clock: &TestClock, at: i64, took: i64) -> TrustedTime {
+    let asked = Millis(clock.uptime.load(Ordering::SeqCst));
+    clock.pass(took);
+    let hear = |local: &mut Local| local.hear_time(UnixMillis(at), asked);
+    handheld.inner.with(hear).unwrap();
+    handheld.status().unwrap().now
+}
+
+fn end_sync(handheld: &Handheld) {
+    let report = crate::SyncReport {
+        ended: crate::Ended::Done,
+        problem: None,
+        requests: 1,
+        bytes_sent: 0,
+        bytes_received: 0,
+        records_waiting: 0,
+        photos_waiting: 0,
+    };
+    let end = |local: &mut Local| host::note_end(local, report, Budget::default());
+    handheld.inner.with(end).unwrap();
+}
+
+const TIME: i64 = crate::fixture::START + 500 * DAY;
+
+#[test]
+fn an_answer_that_took_long_is_believed_only_when_the_sync_brought_no_better() {
+    let (_folder, clock, handheld) = world();
+    let slow = answered(&handheld, &clock, TIME, 120_000);
+    assert_eq!(slow.sureness, Sureness::Unsure);
+    let now = answered(&handheld, &clock, TIME + 200_000, 100);
+    assert_eq!(now.sureness, Sureness::Server);
+    assert_eq!(now.at, UnixMillis(TIME + 200_050));
+    end_sync(&handheld);
+    assert_eq!(handheld.status().unwrap().now, now);
+
+    let (_folder, clock, handheld) = world();
+    // Of two that took long the quicker is kept.
+    answered(&handheld, &clock, TIME, 20_000);
+    answered(&handheld, &clock, TIME, 120_000);
+    assert_eq!(handheld.status().unwrap().now.sureness, Sureness::Unsure);
+    end_sync(&handheld);
+    let now = handheld.status().unwrap().now;
+    assert_eq!(now.sureness, Sureness::Server);
+    assert_eq!(now.at, UnixMillis(TIME + 130_000));
+}
+
+#[test]
+fn a_time_from_before_the_one_heard_is_believed_only_when_another_answer_says_so_too() {
+    let (_folder, clock, handheld) = world();
+    answered(&handheld, &clock, TIME, 100);
+    clock.pass(60_000);
+    // An answer out of some cache: as old as it is, twice.
+    let held = answered(&handheld, &clock, TIME + 20_000, 100);
+    assert_eq!(held.at, UnixMillis(TIME + 60_150));
+    clock.pass(5_000);
+    let held = answered(&handheld, &clock, TIME + 20_000, 100);
+    assert_eq!(held.at, UnixMillis(TIME + 65_250));
+    // As far behind as the way explains.
+    let held = answered(&handheld, &clock, TIME + 65_200, 100);
+    assert_eq!(held.at, UnixMillis(TIME + 65_250));
+    // The server's clock was set right: two answers that fit each other.
+    let held = answered(&handheld, &clock, TIME, 100);
+    assert_eq!(held.at, UnixMillis(TIME + 65_350));
+    clock.pass(5_000);
+    let held = answered(&handheld, &clock, TIME + 5_100, 100);
+    assert_eq!(held.at, UnixMillis(TIME + 5_150));
+    // The device's clock gained 13 seconds in three days.
+    clock.pass(3 * DAY);
+    let held = answered(&handheld, &clock, TIME + 3 * DAY - 8_000, 100);
+    assert_eq!(held.at, UnixMillis(TIME + 3 * DAY - 7_950));
+}
+
 const DAY: i64 = 86_400_000;
 
 #[test]
@@ -282,6 +355,96 @@ fn while_the_time_is_not_sure_nothing_is_removed() {
     assert!(file.exists());
     clock.pass(DAY);
     assert_eq!(handheld.thin().unwrap().photos, 1);
+}
+
+/// A disk that is full.
+struct Full;
+
+impl crate::FreeSpace for Full {
+    fn free_bytes(&self, _: &Path) -> std::io::Result<u64> {
+        Ok(0)
+    }
+}
+
+#[test]
+fn what_a_server_said_before_it_began_anew_removes_nothing() {
+    let (folder, clock, handheld) = world();
+    hear_time(&handheld, crate::fixture::START);
+    let file = held_photo(&folder, &handheld);
+    clock.pass(31 * DAY);
+    handheld.inner.with(|local| {
+        local.settings.space = Arc::new(Full);
+        let anew = gridcrew_sync_protocol::ids::Epoch(uuid::Uuid::from_u128(501));
+        local.persist(Change::NewEpoch(anew)).unwrap();
+    });
+    assert_eq!(handheld.thin().unwrap().photos, 0);
+    // Nor is room made for another photo.
+    let again = StepInput {
+        photos: vec![PhotoInput {
+            slot: "site".into(),
+            path: picture(folder.path(), 2, 40),
+        }],
+        ..step("arrived")
+    };
+    handheld.step(order(1), again, None).unwrap();
+    assert!(file.exists());
+    handheld.inner.with(|local| {
+        let journal = crate::fixture::JOURNAL;
+        let head = crate::store::journal::head(local.store.read(), journal);
+        let (last, link) = head.unwrap();
+        let held = Change::Held {
+            journal,
+            first: last,
+            last,
+            held: last,
+            link,
+            parked: Vec::new(),
+        };
+        local.persist(held).unwrap();
+    });
+    assert_eq!(handheld.thin().unwrap().photos, 0);
+    let asked = |local: &mut Local| local.persist(Change::AskedAll).unwrap();
+    handheld.inner.with(asked);
+    assert_eq!(handheld.thin().unwrap().photos, 1);
+    assert!(!file.exists());
+}
+
+#[test]
+fn while_it_is_locked_the_status_counts_and_says_nothing_of_the_content() {
+    let (_folder, _, handheld) = world();
+    handheld.note(order(1), "secret", None).unwrap();
+    handheld.inner.with(|local| {
+        let journal = crate::fixture::JOURNAL;
+        let head = crate::store::journal::head(local.store.read(), journal);
+        let (last, link) = head.unwrap();
+        let held = Change::Held {
+            journal,
+            first: last,
+            last,
+            held: last,
+            link,
+            parked: vec![(last, "record.never_assigned".to_owned())],
+        };
+        local.persist(held).unwrap();
+        local
+            .store
+            .write(|db| {
+                crate::store::facts::add_finding(db, "a stray file")?;
+                orders::set_agrees(db, order(1), false)
+            })
+            .unwrap();
+    });
+    handheld.set_pin(None, "270513").unwrap();
+    let open = handheld.status().unwrap();
+    assert_eq!((open.parked.len(), open.disagreeing.len()), (1, 1));
+    assert_eq!(open.findings.len(), 1);
+    handheld.lock();
+    let locked = handheld.status().unwrap();
+    assert!(locked.parked.is_empty() && locked.disagreeing.is_empty());
+    assert!(locked.findings.is_empty());
+    assert_eq!((locked.records_parked, locked.records_held), (1, 2));
+    handheld.unlock("270513").unwrap();
+    assert_eq!(handheld.status().unwrap().parked.len(), 1);
 }
 
 #[test]
@@ -403,6 +566,29 @@ fn an_arrival_says_what_it_proves_and_is_never_refused_for_it() {
             metres: None
         }
     );
+}
+
+#[test]
+fn a_fix_that_is_doubtful_itself_makes_no_honest_arrival_impossible() {
+    let doubtful: [fn(&mut Fix); 3] = [
+        |fix| fix.mock = true,
+        |fix| fix.accuracy_dm = 2_001,
+        |fix| fix.age = Millis(60_001),
+    ];
+    for spoil in doubtful {
+        let (_folder, clock, handheld) = placed_world();
+        // 111 km away, and there a minute later.
+        let mut away = place_at(33.0);
+        spoil(&mut away.fix);
+        handheld.note(order(1), "far", Some(away)).unwrap();
+        clock.pass(60_000);
+        handheld
+            .step(order(1), step("arrived"), Some(place_at(32.0)))
+            .unwrap();
+        let review = arrival_of(&handheld, 1);
+        assert_eq!(review.doubts, []);
+        assert_eq!(review.arrival, Some(ArrivalProof::Proved { metres: 0 }));
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod run;
 mod wipe;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use enrol::{Enrolling, enrol, login};
 pub(crate) use http::piece_of;

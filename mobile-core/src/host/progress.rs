@@ -62,7 +62,8 @@ pub struct Progress {
 pub struct Changed {
     /// Orders of which there is more, or which left the scope; each once.
     pub orders: Vec<OrderId>,
-    /// The rest of the scope changed too: the person, cells, customers, workflows.
+    /// The rest of the scope changed too: the person, cells, customers, workflows; or all of
+    /// it is gone, with its orders.
     pub scope: bool,
 }
 
@@ -72,6 +73,7 @@ impl Changed {
         for item in &page.items {
             match item {
                 FeedItem::Order(item) => changed.orders.push(item.order),
+                FeedItem::Closed(closed) => changed.orders.push(closed.order),
                 FeedItem::OrderGone(order) => changed.orders.push(*order),
                 _ => changed.scope = true,
             }
@@ -92,6 +94,8 @@ pub(super) enum News {
     Photo(MediaKind, Gone),
     /// A page came.
     Page(Changed, bool),
+    /// The scope is gone.
+    LeftScope,
     /// The server knows how the handheld stands.
     Diagnosed,
     /// What waits has to be counted anew.
@@ -116,6 +120,7 @@ impl News {
             Change::PhotoHeld { kind, .. } => Self::Photo(*kind, Gone::Held),
             Change::PhotoStuck { kind, .. } => Self::Photo(*kind, Gone::Stuck),
             Change::Page(page) => Self::Page(Changed::by(page), page.more),
+            Change::LeaveScope => Self::LeftScope,
             Change::Diagnosed(_) => Self::Diagnosed,
             Change::Tokens(_) | Change::UploadAt { .. } | Change::AskedAll => Self::Nothing,
             _ => Self::Recount,
@@ -124,7 +129,7 @@ impl News {
 
     /// Whether what waits has to be counted to tell it.
     pub(super) fn needs_count(&self) -> bool {
-        matches!(self, Self::Records(_) | Self::Recount)
+        matches!(self, Self::Records(_) | Self::LeftScope | Self::Recount)
     }
 }
 
@@ -186,6 +191,13 @@ impl Tally {
         match news {
             News::Nothing => {}
             News::Recount => self.tell_all(spent, listener),
+            News::LeftScope => {
+                self.tell_all(spent, listener);
+                listener.changed(Changed {
+                    orders: Vec::new(),
+                    scope: true,
+                });
+            }
             News::Records(count) => {
                 self.records = self.records.saturating_add(count);
                 listener.progress(self.progress(ProgressLane::Records, spent));
@@ -244,7 +256,10 @@ fn lane_of(kind: MediaKind) -> ProgressLane {
 mod tests {
     use super::*;
     use crate::fixture::{EPOCH, JOURNAL, order};
-    use gridcrew_sync_protocol::{digest::Digest, ids::CellId, journal::Seq, time::UnixMillis};
+    use gridcrew_sync_protocol::{
+        digest::Digest, feed::Closed, ids::CellId, journal::Seq, record::OrderDetails,
+        time::UnixMillis,
+    };
     use std::sync::Mutex;
     use uuid::Uuid;
 
@@ -322,6 +337,31 @@ mod tests {
         page.items.clear();
         let (_, changed) = told(&mut tally, &Change::Page(Box::new(page)));
         assert_eq!(changed, []);
+    }
+
+    #[test]
+    fn an_order_told_in_brief_is_named_and_a_scope_that_is_left_is_told() {
+        let closed = Closed {
+            order: order(3),
+            template: crate::fixture::template().reference(),
+            customer: None,
+            cell: None,
+            owner: None,
+            accepted_at: UnixMillis(0),
+            returned_at: None,
+            missed: Vec::new(),
+            details: OrderDetails::default(),
+            count: 4,
+        };
+        let page = crate::fixture::page("c", vec![FeedItem::Closed(closed)]);
+        let (_, changed) = told(&mut Tally::default(), &Change::Page(Box::new(page)));
+        assert_eq!(changed[0].orders, [order(3)]);
+        assert!(!changed[0].scope);
+        let left = Change::LeaveScope;
+        assert!(News::of(&left).needs_count());
+        let (heard, changed) = told(&mut Tally::default(), &left);
+        assert_eq!((heard.len(), changed.len()), (3, 1));
+        assert!(changed[0].scope && changed[0].orders.is_empty());
     }
 
     #[test]

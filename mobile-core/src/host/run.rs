@@ -32,7 +32,14 @@ type Asked = Pin<Box<dyn Future<Output = Event> + Send>>;
 pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncReport, Error> {
     let _right = inner.with(|local| local.folder.sync_right())?;
     let stop = inner.stop.subscribe();
-    wipe::tell(inner).await?;
+    let time = budget
+        .seconds
+        .map(|seconds| Duration::from_secs(seconds.into()));
+    let mut patience = wipe::Patience {
+        until: time.and_then(|time| Instant::now().checked_add(time)),
+        stop: stop.clone(),
+    };
+    wipe::tell(inner, &mut patience).await?;
     let (engine, http) = on_device(inner, move |local| begin(local, budget)).await??;
     let mut run = Run {
         inner: Arc::clone(inner),
@@ -50,12 +57,12 @@ pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncRepor
     tracing::debug!(?ended, ?problem, ?spent, cut, "sync ended");
     let report = SyncReport::of(spent, ended, problem);
     let report = on_device(inner, move |local| note_end(local, report, budget)).await??;
-    wipe::ask(inner, ended).await?;
+    wipe::ask(inner, ended, &mut patience).await?;
     Ok(report)
 }
 
 /// Does blocking work on what is on the device.
-async fn on_device<T: Send + 'static>(
+pub(super) async fn on_device<T: Send + 'static>(
     inner: &Arc<Inner>,
     work: impl FnOnce(&mut Local) -> T + Send + 'static,
 ) -> Result<T, Error> {
@@ -104,6 +111,7 @@ pub(crate) fn note_end(
     if report.problem.is_none() && photos.originals_waiting > 0 {
         report.problem = budget.keeps_originals();
     }
+    local.believe_late()?;
     let now = local.wall();
     local.store.write(|db| {
         let mut sync = facts::sync(db)?;
@@ -332,7 +340,8 @@ fn told<T>(found: Result<Result<T, Error>, Error>, event: impl FnOnce(T) -> Even
     }
 }
 
-async fn sleep_or_never(at: Option<Instant>) {
+/// Waits until then; for ever when there is no then.
+pub(super) async fn sleep_or_never(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,

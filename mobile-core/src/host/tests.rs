@@ -3,7 +3,7 @@
 
 use super::http::{Answer, Http, Needs};
 use crate::{
-    Error, Handheld,
+    Error, Handheld, KeyFault, KeyStore,
     clock::SystemRandom,
     engine::{Change, Ended, Problem, Reply, Request},
     files::Folder,
@@ -11,7 +11,7 @@ use crate::{
         EPOCH, JOURNAL, ME, OTHER, START, TestClock, bring_order, enrolled, folder, note, order,
         server_key, tokens,
     },
-    local::Local,
+    local::{Keys, Local},
     store::{identity, journal, photos::Upload, scope},
 };
 use gridcrew_sync_protocol::{
@@ -22,27 +22,42 @@ use gridcrew_sync_protocol::{
     media::MediaKind,
     record::Event,
     time::{Millis, UnixMillis},
+    wipe::{WipeForm, WipeOrder},
 };
 use std::{
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    sync::Notify,
+    time::timeout,
 };
 use uuid::Uuid;
 
 /// A server that answers each request with what `answer` makes of it: the request's head
 /// and body in, the whole answer out.
-async fn serve(
+pub(crate) async fn serve(
     answer: impl Fn(&str, &[u8]) -> Vec<u8> + Send + 'static,
+) -> (String, Arc<Mutex<Vec<String>>>) {
+    serve_some(move |head, body| Some(answer(head, body))).await
+}
+
+/// The same of a server that leaves some requests without an answer.
+async fn serve_some(
+    answer: impl Fn(&str, &[u8]) -> Option<Vec<u8>> + Send + 'static,
 ) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let heads = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&heads);
     tokio::spawn(async move {
+        let mut unanswered = Vec::new();
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = Vec::new();
             let (head, body) = loop {
@@ -66,6 +81,10 @@ async fn serve(
             };
             let reply = answer(&head, &body);
             seen.lock().unwrap().push(head);
+            let Some(reply) = reply else {
+                unanswered.push(stream);
+                continue;
+            };
             let _ = stream.write_all(&reply).await;
             let _ = stream.shutdown().await;
         }
@@ -73,7 +92,7 @@ async fn serve(
     (address, heads)
 }
 
-fn plain(status: &str, headers: &str, body: &str) -> Vec<u8> {
+pub(crate) fn plain(status: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
@@ -246,6 +265,144 @@ async fn enrolment_that_is_refused_says_why_and_can_be_tried_again() {
     assert!(refused.to_string().contains("The code is used."));
     let unreachable = handheld.enrol("http://127.0.0.1:1", "abc", "test").await;
     assert_eq!(unreachable.unwrap_err().code().as_str(), "unavailable");
+}
+
+fn server_is(handheld: &Handheld, server: &str) {
+    handheld.inner.with(|local| {
+        let work = |db: &rusqlite::Connection| {
+            let mut identity = identity::require(db)?;
+            identity.server_url = server.to_owned();
+            identity::put(db, &identity)
+        };
+        local.store.write(work).unwrap();
+    });
+}
+
+/// A keystore that forgets nothing as long as it is told to fail.
+struct Failing(AtomicBool);
+
+impl KeyStore for Failing {
+    fn load(&self, _: &str) -> Result<Option<Vec<u8>>, KeyFault> {
+        Ok(None)
+    }
+    fn store(&self, _: &str, _: &[u8]) -> Result<(), KeyFault> {
+        Ok(())
+    }
+    fn forget(&self, _: &str) -> Result<(), KeyFault> {
+        match self.0.load(Ordering::SeqCst) {
+            true => Err(KeyFault("busy".to_owned())),
+            false => Ok(()),
+        }
+    }
+}
+
+const NO_ORDER: &str = r#"{"order":null}"#;
+
+#[tokio::test]
+async fn a_wipe_that_failed_is_not_confirmed_before_it_is_done() {
+    let json = "content-type: application/json\r\n";
+    let (server, heads) = serve(move |_, _| plain("200 OK", json, NO_ORDER)).await;
+    let folder = folder();
+    let data = folder.path().join("data");
+    let (_clock, handheld) = handheld_with_notes(&data, 1);
+    server_is(&handheld, &server);
+    let keys = Arc::new(Failing(AtomicBool::new(true)));
+    handheld.inner.with(|local| {
+        local.keys = Some(Keys {
+            store: Arc::clone(&keys) as _,
+            name: "handheld".to_owned(),
+        });
+        let at_once = WipeForm::AtOnce;
+        let order = WipeOrder::sign(JOURNAL, at_once, UnixMillis(START), &server_key());
+        assert!(local.obey(&order).is_err());
+    });
+    let budget = crate::Budget::seconds(5);
+    for _ in 0..2 {
+        let failed = handheld.sync(budget).await;
+        assert!(matches!(failed, Err(Error::KeyStore(_))), "{failed:?}");
+        let failed = handheld.enrol(&server, "code", "test").await;
+        assert!(matches!(failed, Err(Error::KeyStore(_))), "{failed:?}");
+    }
+    assert!(data.join("wipe.json").exists() && data.join("handheld.db").exists());
+    assert_eq!(heads.lock().unwrap().len(), 0, "nothing was confirmed");
+    keys.0.store(false, Ordering::SeqCst);
+    let wiped = handheld.sync(budget).await;
+    assert!(matches!(wiped, Err(Error::Wiped)), "{wiped:?}");
+    assert_eq!(heads.lock().unwrap().len(), 1);
+    let left: Vec<_> = std::fs::read_dir(&data)
+        .unwrap()
+        .map(|item| item.unwrap().file_name())
+        .filter(|name| !name.to_string_lossy().ends_with(".lock"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// A server at which no session is valid, and which leaves what is asked of wipes without an
+/// answer; it says when it was asked.
+async fn silent_about_wipes() -> (String, Arc<Notify>) {
+    let asked = Arc::new(Notify::new());
+    let told = Arc::clone(&asked);
+    let (server, _) = serve_some(move |head, _| {
+        if head.contains("/wipe-order ") {
+            told.notify_one();
+            return None;
+        }
+        Some(plain(
+            "401 Unauthorized",
+            "content-type: application/problem+json\r\n",
+            r#"{"code":"auth.required"}"#,
+        ))
+    })
+    .await;
+    (server, asked)
+}
+
+#[tokio::test]
+async fn asking_about_a_wipe_ends_with_the_budget() {
+    let (server, _) = silent_about_wipes().await;
+    let folder = folder();
+    let (_clock, handheld) = handheld_with_notes(&folder.path().join("data"), 1);
+    server_is(&handheld, &server);
+    let sync = handheld.sync(crate::Budget::seconds(1));
+    let report = timeout(Duration::from_secs(8), sync).await.unwrap();
+    assert_eq!(report.unwrap().ended, Ended::Blocked);
+}
+
+#[tokio::test]
+async fn asking_about_a_wipe_ends_when_the_host_stops_the_sync() {
+    let (server, asked) = silent_about_wipes().await;
+    let folder = folder();
+    let (_clock, handheld) = handheld_with_notes(&folder.path().join("data"), 1);
+    server_is(&handheld, &server);
+    let syncing = handheld.clone();
+    let sync = tokio::spawn(async move { syncing.sync(crate::Budget::default()).await });
+    asked.notified().await;
+    handheld.stop_sync();
+    let report = timeout(Duration::from_secs(8), sync).await.unwrap();
+    assert_eq!(report.unwrap().unwrap().ended, Ended::Blocked);
+}
+
+#[tokio::test]
+async fn telling_of_a_wipe_ends_with_the_budget_and_when_the_host_stops_the_sync() {
+    let (server, asked) = silent_about_wipes().await;
+    let folder = folder();
+    let (_clock, handheld) = handheld_with_notes(&folder.path().join("data"), 1);
+    server_is(&handheld, &server);
+    handheld.inner.with(|local| {
+        let at_once = WipeForm::AtOnce;
+        let order = WipeOrder::sign(JOURNAL, at_once, UnixMillis(START), &server_key());
+        assert!(local.obey(&order).unwrap().is_some());
+    });
+    let sync = handheld.sync(crate::Budget::seconds(1));
+    let told = timeout(Duration::from_secs(8), sync).await.unwrap();
+    assert!(matches!(told, Err(Error::Wiped)));
+    asked.notified().await;
+    let syncing = handheld.clone();
+    let sync = tokio::spawn(async move { syncing.sync(crate::Budget::default()).await });
+    asked.notified().await;
+    handheld.stop_sync();
+    let told = timeout(Duration::from_secs(8), sync).await.unwrap();
+    assert!(matches!(told.unwrap(), Err(Error::Wiped)));
 }
 
 /// A handheld enrolled at [`JOURNAL`], with `notes` recorded and held by the server.

@@ -2,6 +2,7 @@
 //! and randomness passed in. What the facade and the sync's host do, they do through this.
 
 mod diagnostics;
+mod hearing;
 mod load;
 mod persist;
 mod sealing;
@@ -18,14 +19,14 @@ use crate::{
     secrets::Secrets,
     settings::Settings,
     space::Reserve,
-    store::{Store, facts, identity, open::SetAside},
+    store::{
+        Store, facts,
+        identity::{self, Said},
+        open::SetAside,
+    },
 };
-use gridcrew_sync_protocol::time::{Millis, ServerAnchor, Sureness, TrustedTime, UnixMillis};
+use gridcrew_sync_protocol::time::{Sureness, TrustedTime, UnixMillis};
 use std::{fmt, fs::File, path::Path, sync::Arc};
-
-/// Longest way of a question and its answer for which the answer's time is believed, when
-/// a server time was heard in this boot already.
-const MAX_ROUND_TRIP: Millis = Millis(10_000);
 
 /// What is on the device.
 pub(crate) struct Local {
@@ -40,6 +41,8 @@ pub(crate) struct Local {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) settings: Settings,
     pub(crate) reserve: Reserve,
+    /// A server time that took long to come, kept until the sync is over.
+    late: Option<Said>,
     _in_use: File,
 }
 
@@ -93,6 +96,7 @@ impl Local {
             random,
             settings: Settings::default(),
             reserve,
+            late: None,
             _in_use: in_use,
         };
         local.configure(Settings::default());
@@ -114,27 +118,5 @@ impl Local {
     pub(crate) fn sure_now(&self) -> Result<Option<UnixMillis>, Error> {
         let now = self.trusted_now()?;
         Ok((now.sureness != Sureness::Unsure).then_some(now.at))
-    }
-
-    /// Remembers a server time that came with an answer to a question asked at `asked`
-    /// (uptime). The answer is taken to be half-way old; one that took long is believed
-    /// only when there is nothing better.
-    pub(crate) fn hear_time(
-        &mut self,
-        server_time: UnixMillis,
-        asked: Millis,
-    ) -> Result<(), Error> {
-        let now = self.clock.now();
-        let took = Millis(now.uptime.0.saturating_sub(asked.0).max(0));
-        let known = identity::anchor(self.store.read())?;
-        if took > MAX_ROUND_TRIP && known.is_some_and(|known| known.boot == now.boot) {
-            return Ok(());
-        }
-        let anchor = ServerAnchor {
-            server_time,
-            boot: now.boot,
-            uptime: Millis(now.uptime.0.saturating_sub(took.0 / 2)),
-        };
-        self.store.write(|db| identity::set_anchor(db, &anchor))
     }
 }

@@ -4,7 +4,9 @@
 //!    heard; it is pure. [`pin`] hashes. [`Book`] is what of both is durable.
 //! 2. A try is counted and durable before it is judged, so that ending the program in the
 //!    middle of one wins nothing.
-//! 3. While the lock is closed nothing of the content can be read or recorded through the
+//! 3. The store remembers that there was a PIN: a file that is gone, or that has none, is then
+//!    no way in, not while the program runs either. Only the password opens.
+//! 4. While the lock is closed nothing of the content can be read or recorded through the
 //!    surface. What waits stays, and is still sent when the host asks for a sync: its key
 //!    comes from the keystore and not from the PIN, so that records reach the station also
 //!    from a handheld that nobody opens any more.
@@ -49,7 +51,8 @@ pub enum Lock {
         /// When the server was last heard, by its own clock.
         since: UnixMillis,
     },
-    /// The file that holds the PIN is gone: only the password opens, with the server.
+    /// The file that holds the PIN is gone, or has none any more: only the password opens,
+    /// with the server.
     Broken,
 }
 
@@ -121,7 +124,7 @@ impl Book {
 pub(crate) struct Guard {
     /// `None` while there is neither a PIN nor a limit.
     book: Option<Book>,
-    /// There was a PIN, as the store says, and its file is gone.
+    /// There was a PIN, as the store says, and its file is gone or has none.
     broken: bool,
     unlocked: bool,
 }
@@ -134,7 +137,8 @@ impl Guard {
         clock: &dyn Clock,
     ) -> Result<Self, Error> {
         let mut book = Book::read(folder)?;
-        let broken = book.is_none() && facts::has_pin(store.read())?;
+        let without = book.as_ref().is_none_or(|book| book.pin.is_none());
+        let broken = without && facts::has_pin(store.read())?;
         if let (Some(book), Some(contact)) = (&mut book, identity::anchor(store.read())?) {
             let now = clock.now();
             if now.boot != contact.boot {
@@ -220,11 +224,30 @@ impl Local {
         self.guard.broken || book.is_some_and(|book| book.pin.is_some())
     }
 
+    /// Whether a PIN was ever set, whatever became of its file.
+    fn had_pin(&self) -> Result<bool, Error> {
+        Ok(self.has_pin() || facts::has_pin(self.store.read())?)
+    }
+
+    /// The file has no PIN: nothing opens if there was one.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] then.
+    fn assert_never_had_pin(&mut self) -> Result<(), Error> {
+        if !self.had_pin()? {
+            return Ok(());
+        }
+        tracing::warn!("the file with the PIN is gone or has none");
+        self.guard.broken = true;
+        Err(Error::Locked(Lock::Broken))
+    }
+
     /// # Errors
     /// [`Error::Locked`] when there is a PIN, which is then wanted.
     pub(crate) fn assert_no_pin(&self) -> Result<(), Error> {
         self.assert_open()?;
-        if self.has_pin() {
+        // Another program may have set one meanwhile.
+        if self.had_pin()? {
             return Err(Error::Locked(Lock::Pin { wait: Millis(0) }));
         }
         Ok(())
@@ -239,15 +262,12 @@ impl Local {
     pub(crate) fn count_try(&mut self) -> Result<Result<Counted, Unlocked>, Error> {
         let _one_at_a_time = self.folder.key_lock()?;
         let now = tried(self.clock.now(), self.sure_now()?);
-        let Some(mut book) = Book::read(&self.folder)? else {
-            return match self.guard.broken {
-                true => Err(Error::Locked(Lock::Broken)),
-                false => Ok(Err(Unlocked::Open)),
-            };
-        };
+        let mut book = Book::read(&self.folder)?.unwrap_or_default();
         let Some(pin) = book.pin.clone() else {
+            self.assert_never_had_pin()?;
             return Ok(Err(Unlocked::Open));
         };
+        self.guard.broken = false;
         let wait = book.wait(&self.folder, now)?;
         if wait > Millis(0) {
             return Ok(Err(Unlocked::TooEarly { wait }));
@@ -300,9 +320,15 @@ impl Local {
     }
 
     /// Sets how long the content stays open without contact.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when there was a PIN and its file is gone, or a disk that fails.
     pub(crate) fn set_offline_limit(&mut self, limit: Option<Millis>) -> Result<(), Error> {
         let _one_at_a_time = self.folder.key_lock()?;
         let mut book = Book::read(&self.folder)?.unwrap_or_default();
+        if book.pin.is_none() {
+            self.assert_never_had_pin()?;
+        }
         book.offline_after = limit;
         book.write(&self.folder)?;
         self.guard.book = Some(book);

@@ -178,6 +178,56 @@ fn taking_the_file_with_the_pin_away_opens_nothing() {
 }
 
 #[test]
+fn taking_the_file_with_the_pin_away_while_the_program_runs_opens_nothing_either() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let (_, handheld) = locked(&data);
+    std::fs::remove_file(data.join("lock.json")).unwrap();
+    is_locked(handheld.unlock("anything"));
+    is_locked(handheld.set_pin(Some("anything"), "998877"));
+    is_locked(handheld.list(List::All));
+    assert_eq!(handheld.lock_state().unwrap(), Lock::Broken);
+}
+
+#[test]
+fn a_book_without_the_pin_that_was_set_opens_nothing() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let (clock, handheld) = locked(&data);
+    handheld.unlock(PIN).unwrap();
+    let book = data.join("lock.json");
+    let whole = std::fs::read(&book).unwrap();
+    // Setting the limit makes no book that has no PIN.
+    std::fs::remove_file(&book).unwrap();
+    is_locked(handheld.set_offline_limit(None));
+    assert!(!book.exists());
+    let mut forged: serde_json::Value = serde_json::from_slice(&whole).unwrap();
+    forged["pin"] = serde_json::Value::Null;
+    std::fs::write(&book, forged.to_string()).unwrap();
+    is_locked(handheld.unlock("anything"));
+    drop(handheld);
+    let handheld = reopen(&data, &clock);
+    assert_eq!(handheld.lock_state().unwrap(), Lock::Broken);
+    is_locked(handheld.unlock("anything"));
+    // What was there all along opens.
+    std::fs::write(&book, whole).unwrap();
+    assert_eq!(handheld.unlock(PIN).unwrap(), Unlocked::Open);
+    assert_eq!(handheld.lock_state().unwrap(), Lock::Open);
+}
+
+#[test]
+fn a_pin_that_another_program_set_meanwhile_is_not_replaced_without_it() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let clock = Arc::new(TestClock::default());
+    drop(enrolled(&data, &clock));
+    let (one, two) = (reopen(&data, &clock), reopen(&data, &clock));
+    one.set_pin(None, PIN).unwrap();
+    is_locked(two.set_pin(None, "998877"));
+    assert_eq!(two.unlock(PIN).unwrap(), Unlocked::Open);
+}
+
+#[test]
 fn a_new_pin_needs_the_old_one() {
     let folder = folder();
     let (_, handheld) = locked(&folder.path().join("data"));

@@ -8,7 +8,8 @@
 //! 2. The sync sends it ([`crate::engine`]); [`check`] hashes the file before.
 //! 3. [`sweep`] tidies what a crash left between the two steps of 1.
 //! 4. [`thin`] removes originals that the server has held for 30 days, [`make_room`] those
-//!    that it has held for less when space is short; nothing else is ever removed.
+//!    that it has held for less when space is short; nothing else is ever removed, and
+//!    nothing at all while what the server was heard to hold may be void.
 
 pub(crate) mod exif;
 mod picture;
@@ -30,7 +31,7 @@ use crate::{
     clock::Random,
     error::Error,
     files::{Folder, sync_folder},
-    store::{Store, photos as rows, photos::Taken},
+    store::{Store, identity, photos as rows, photos::Taken},
 };
 use gridcrew_sync_protocol::{
     claims::{CameraOriginal, NoPreview, PhotoClaim},
@@ -271,6 +272,9 @@ impl Thinned {
 pub(crate) fn thin(store: &mut Store, folder: &Folder, now: UnixMillis) -> Result<Thinned, Error> {
     let before = UnixMillis(now.0.saturating_sub(KEEP.0));
     let mut thinned = Thinned::default();
+    if !may_thin(store)? {
+        return Ok(thinned);
+    }
     store.write(|db| rows::date_held(db, now))?;
     for (digest, bytes) in rows::to_thin(store.read(), Some(before))? {
         remove(store, folder, (digest, bytes), now, &mut thinned)?;
@@ -287,7 +291,7 @@ pub(crate) fn make_room(
     short: impl Fn() -> bool,
 ) -> Result<Thinned, Error> {
     let mut thinned = Thinned::default();
-    if !short() {
+    if !short() || !may_thin(store)? {
         return Ok(thinned);
     }
     for photo in rows::to_thin(store.read(), None)? {
@@ -297,6 +301,13 @@ pub(crate) fn make_room(
         remove(store, folder, photo, now, &mut thinned)?;
     }
     Ok(thinned)
+}
+
+/// Whether what the server was heard to hold counts. A server that was restored from a backup
+/// lacks the photos that came after it, and is told so only by the next sync.
+fn may_thin(store: &Store) -> Result<bool, Error> {
+    let identity = identity::get(store.read())?;
+    Ok(!identity.is_some_and(|identity| identity.doubts_what_is_held()))
 }
 
 fn remove(

@@ -1,6 +1,7 @@
 //! Small facts: for the person, the last success, what went wrong, what was found; for the
 //! sync, what it did already and need not do again.
 
+use super::identity::Said;
 use crate::error::Error;
 use gridcrew_sync_protocol::{
     diagnostics::Diagnostics,
@@ -73,13 +74,27 @@ pub(crate) fn left_out(db: &Connection) -> Result<BTreeSet<String>, Error> {
     get(db, "left_out")
 }
 
-/// Remembers a kind of item that was left out.
-pub(crate) fn add_left_out(db: &Connection, kind: &str) -> Result<(), Error> {
-    let mut kinds = left_out(db)?;
-    if kinds.insert(kind.to_owned()) {
-        set(db, "left_out", &kinds)?;
+/// Most kinds that are remembered as left out.
+const MOST_LEFT_OUT: usize = 64;
+/// Longest name of a kind that is remembered, in bytes.
+const LONGEST_KIND: usize = 64;
+
+/// Remembers kinds of items that were left out: as many as a newer program may have, and
+/// none that no program would call so.
+pub(crate) fn add_left_out(db: &Connection, new: &BTreeSet<&str>) -> Result<(), Error> {
+    let before = left_out(db)?;
+    let mut kinds = before.clone();
+    for kind in new.iter().filter(|kind| kind.len() <= LONGEST_KIND) {
+        if kinds.len() >= MOST_LEFT_OUT {
+            tracing::warn!("the feed has more kinds of items than can be remembered");
+            break;
+        }
+        kinds.insert((*kind).to_owned());
     }
-    Ok(())
+    match kinds == before {
+        true => Ok(()),
+        false => set(db, "left_out", &kinds),
+    }
 }
 
 /// Forgets which kinds were left out: the scope is asked for anew.
@@ -146,6 +161,16 @@ pub(crate) fn last_fix(db: &Connection) -> Result<Option<LastFix>, Error> {
 /// Remembers the last fix.
 pub(crate) fn set_last_fix(db: &Connection, last: &LastFix) -> Result<(), Error> {
     set(db, "last_fix", last)
+}
+
+/// A server time that lies before the one heard last, and that no other answer fitted yet.
+pub(crate) fn doubted_time(db: &Connection) -> Result<Option<Said>, Error> {
+    get(db, "doubted_time")
+}
+
+/// Remembers a server time that is doubted; nothing for none.
+pub(crate) fn set_doubted_time(db: &Connection, said: Option<&Said>) -> Result<(), Error> {
+    set(db, "doubted_time", &said)
 }
 
 /// Whether a PIN was ever set: without its file, the lock stays closed.

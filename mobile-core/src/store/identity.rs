@@ -9,6 +9,7 @@ use gridcrew_sync_protocol::{
     time::{BootId, Millis, ServerAnchor, UnixMillis},
 };
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 /// Whose handheld this is, and how it stands with the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,14 @@ pub(crate) struct Identity {
     pub(crate) ask_photos: bool,
     /// A fork that waits for its new journal.
     pub(crate) reopen: Option<Reopen>,
+}
+
+impl Identity {
+    /// What the server was heard to hold may be void: it began anew, or lost something, and
+    /// was not asked again since. Until it was, nothing may be removed because it holds it.
+    pub(crate) fn doubts_what_is_held(&self) -> bool {
+        self.probe || self.ask_photos
+    }
 }
 
 /// A fork that waits for its new journal.
@@ -116,6 +125,15 @@ pub(crate) fn put(db: &Connection, identity: &Identity) -> Result<(), Error> {
         ],
     )?;
     Ok(())
+}
+
+/// A server time, and how long the way of question and answer was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Said {
+    /// The time, taken to be from half-way.
+    pub(crate) anchor: ServerAnchor,
+    /// The way.
+    pub(crate) took: Millis,
 }
 
 /// The last server time heard.

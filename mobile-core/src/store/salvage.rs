@@ -72,6 +72,7 @@ pub(super) fn salvage(damaged: &Connection, store: &mut Store) -> Result<Saved, 
     let entries = checked(read_journal(damaged));
     let identity = read(damaged, "identity", 1);
     let anchor = read(damaged, "anchor", 1);
+    let pin = that_there_was_a_pin(read(damaged, "fact", 1));
     let photos = read(damaged, "photo", 1);
     let uses = read(damaged, "photo_use", 4);
     store.write(|db| {
@@ -81,6 +82,7 @@ pub(super) fn salvage(damaged: &Connection, store: &mut Store) -> Result<Saved, 
             ..Saved::default()
         };
         put(db, "anchor", &anchor);
+        put(db, "fact", &pin);
         let present = identity::get(db)?.map(|identity| identity.journal);
         let mut moved = BTreeMap::new();
         for (journal, entries) in entries {
@@ -146,6 +148,16 @@ fn read(db: &Connection, table: &str, key: usize) -> Rows {
             rows.push(values);
         }
     }
+    Rows { columns, rows }
+}
+
+/// Of the facts only that there was a PIN: without it, a lock whose file is gone would open.
+/// All others tell of the damaged store, or are found out again.
+fn that_there_was_a_pin(facts: Rows) -> Rows {
+    let Rows { columns, mut rows } = facts;
+    let is_pin =
+        |row: &Vec<Value>| matches!(row.first(), Some(Value::Text(key)) if key == "has_pin");
+    rows.retain(is_pin);
     Rows { columns, rows }
 }
 

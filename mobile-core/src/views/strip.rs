@@ -41,7 +41,8 @@ pub struct Status {
     pub records_held: u64,
     /// Records that the server holds but could not apply.
     pub records_parked: u64,
-    /// Those records, each with its reason and what to do, oldest first.
+    /// Those records, each with its reason and what to do, oldest first; none while the
+    /// handheld is locked.
     pub parked: Vec<ParkedRecord>,
     /// How the photos stand.
     pub photos: PhotoCounts,
@@ -56,11 +57,12 @@ pub struct Status {
     /// Why the last sync did not end so.
     pub problem: Option<Problem>,
     /// Orders whose local fold differs from the server's over the same entries: a fault of
-    /// the program, to be reported.
+    /// the program, to be reported. None while the handheld is locked.
     pub disagreeing: Vec<OrderId>,
     /// How storage space stands.
     pub space: SpaceStanding,
-    /// What was found and done at opening: a damaged store set aside, stray files.
+    /// What was found and done at opening: a damaged store set aside, stray files. Nothing
+    /// while the handheld is locked.
     pub findings: Vec<String>,
     /// What time it is held to be, and how sure that is.
     pub now: TrustedTime,

@@ -3,6 +3,7 @@
 
 use super::{Wipe, finish};
 use crate::{
+    engine::Change,
     fixture::{
         JOURNAL, START, TestClock, bring_order, enrolled, folder, note, open, order, picture,
         server_key, taken,
@@ -12,7 +13,7 @@ use crate::{
 };
 use ed25519_dalek::SigningKey;
 use gridcrew_sync_protocol::{
-    ids::JournalId,
+    ids::{Epoch, JournalId},
     journal::Seq,
     time::UnixMillis,
     wipe::{WipeForm, WipeOrder},
@@ -114,6 +115,78 @@ fn when_safe_waits_until_the_server_has_everything() {
     assert_eq!(left(&data), ["wipe.json"]);
 }
 
+/// The server is said to hold everything that is here.
+fn hold_all(local: &mut Local) {
+    let hold = |db: &rusqlite::Connection| {
+        journal::mark_held(db, JOURNAL, Seq(99), UnixMillis(1))?;
+        db.execute("UPDATE photo SET original_state = 'held'", [])?;
+        Ok(())
+    };
+    local.store.write(hold).unwrap();
+}
+
+#[test]
+fn when_safe_waits_while_what_the_server_said_before_is_void() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let clock = Arc::new(TestClock::default());
+    let mut local = filled(&data, &clock);
+    hold_all(&mut local);
+    let when_safe = ordered(JOURNAL, WipeForm::WhenSafe, &server_key());
+    // The server was restored from a backup that is older than the records.
+    let anew = Epoch(Uuid::from_u128(501));
+    local.persist(Change::NewEpoch(anew)).unwrap();
+    assert!(local.obey(&when_safe).unwrap().is_none(), "nothing is sure");
+    let (head, link) = journal::head(local.store.read(), JOURNAL).unwrap();
+    local
+        .persist(Change::Held {
+            journal: JOURNAL,
+            first: head,
+            last: head,
+            held: head,
+            link,
+            parked: Vec::new(),
+        })
+        .unwrap();
+    assert!(local.obey(&when_safe).unwrap().is_none(), "photos are not");
+    local.persist(Change::AskedAll).unwrap();
+    assert!(local.obey(&when_safe).unwrap().is_some());
+}
+
+#[test]
+fn a_revoked_handheld_is_not_safe_for_what_a_server_kept_before_it_began_anew() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let clock = Arc::new(TestClock::default());
+    let mut local = filled(&data, &clock);
+    hold_all(&mut local);
+    local.record(order(1), note("late"), None, &[]).unwrap();
+    let when_safe = ordered(JOURNAL, WipeForm::WhenSafe, &server_key());
+    let anew = Epoch(Uuid::from_u128(501));
+    local.persist(Change::NewEpoch(anew)).unwrap();
+    let last = journal::head(local.store.read(), JOURNAL).unwrap().0;
+    let journal = JOURNAL;
+    local.persist(Change::KeptApart { journal, last }).unwrap();
+    assert!(local.obey(&when_safe).unwrap().is_none());
+}
+
+#[test]
+fn when_safe_waits_for_photos_that_were_refused_or_could_not_be_read() {
+    for state in ["refused", "damaged"] {
+        let folder = folder();
+        let data = folder.path().join("data");
+        let clock = Arc::new(TestClock::default());
+        let mut local = filled(&data, &clock);
+        hold_all(&mut local);
+        let sql = format!("UPDATE photo SET original_state = '{state}'");
+        local.store.write(|db| Ok(db.execute(&sql, [])?)).unwrap();
+        let when_safe = ordered(JOURNAL, WipeForm::WhenSafe, &server_key());
+        assert!(local.obey(&when_safe).unwrap().is_none(), "{state}");
+        hold_all(&mut local);
+        assert!(local.obey(&when_safe).unwrap().is_some(), "{state}");
+    }
+}
+
 #[test]
 fn a_wipe_that_was_begun_goes_on_wherever_it_was_killed() {
     let clock = Arc::new(TestClock::default());
@@ -133,6 +206,7 @@ fn a_wipe_that_was_begun_goes_on_wherever_it_was_killed() {
             journal,
             server_url: "http://127.0.0.1:1".to_owned(),
             confirmation,
+            done: false,
         };
         fs::write(local.folder.wipe(), serde_json::to_vec(&wipe).unwrap()).unwrap();
         drop(local);

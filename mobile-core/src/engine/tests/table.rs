@@ -3,7 +3,9 @@
 
 use super::world::{Fate, World, note_entry};
 use crate::{
-    engine::{Budget, Change, Ended, Event, Lane, Problem, Request, Stored},
+    engine::{
+        Budget, Change, Ended, Event, HttpReply, Lane, PACKED, Problem, Reply, Request, Stored,
+    },
     fixture::{JOURNAL, ME, bring_order, note, order, order_item, page, server_entries},
     store::{identity, journal, orders, photos, scope},
 };
@@ -14,6 +16,8 @@ use gridcrew_sync_protocol::{
     journal::{Entry, Seq},
     media::MediaKind,
     order::Status,
+    time::Millis,
+    wire,
 };
 use std::collections::BTreeSet;
 
@@ -779,6 +783,51 @@ fn a_feed_that_never_goes_through_keeps_no_photo_back() {
         let counts = photos::counts(world.local().store.read()).unwrap();
         assert_eq!(counts.originals_waiting, 0, "{fate:?}");
     }
+}
+
+#[test]
+fn a_page_with_a_position_that_cannot_be_stored_is_not_the_servers_and_keeps_no_photo_back() {
+    let mut world = World::new();
+    world.photograph(24);
+    world.begin(HOUR);
+    let mut entries = server_entries(order(2), ME);
+    entries[1].id.seq = Seq(1 << 63);
+    let item = order_item(order(2), entries, true);
+    let wrong = page("2", vec![FeedItem::Order(item)]);
+    for _ in 0..1_000 {
+        let Some((lane, ..)) = world.asked.first() else {
+            if world.ended.is_some() {
+                break;
+            }
+            world.sleep();
+            continue;
+        };
+        if *lane != Lane::Feed {
+            world.meet(0, &Fate::Through);
+            continue;
+        }
+        world.asked.remove(0);
+        let answer = HttpReply {
+            status: 200,
+            media_type: PACKED.to_owned(),
+            epoch: Some(world.server.epoch),
+            body: wire::pack(&wrong),
+            ..HttpReply::default()
+        };
+        world.tell(Event::Replied {
+            lane: Lane::Feed,
+            reply: Reply::Http(answer),
+            sent: 0,
+            received: 0,
+            asked: Millis(0),
+        });
+    }
+    let (ended, problem) = world.ended.clone().unwrap();
+    assert_eq!(ended, Ended::BudgetSpent);
+    assert!(matches!(problem, Some(Problem::NotTheServer { .. })));
+    let db = world.local().store.read();
+    assert_eq!(photos::counts(db).unwrap().originals_waiting, 0);
+    assert_eq!(orders::get(db, order(2)).unwrap(), None);
 }
 
 #[test]

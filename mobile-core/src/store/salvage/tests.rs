@@ -193,3 +193,31 @@ fn a_thousand_times_bytes_are_flipped_and_nothing_read_is_wrong() {
     assert!(aside > 100);
     assert!(kept > aside * NOTES / 2, "{kept} of {aside} stores");
 }
+
+#[test]
+fn that_there_was_a_pin_is_known_of_a_damaged_store_too() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let clock = Arc::new(TestClock::default());
+    let mut local = filled(&data, &clock, 0);
+    local.store.write(facts::set_has_pin).unwrap();
+    local
+        .store
+        .write(|db| facts::add_finding(db, "of the old store"))
+        .unwrap();
+    drop(local);
+    damage(&data, |bytes| {
+        let at = bytes
+            .windows(8)
+            .position(|window| window == b"note 200")
+            .unwrap();
+        let page = at / 4096 * 4096;
+        bytes[page..page + 100].fill(0xff);
+    });
+    let local = open(&data, &clock);
+    let findings = facts::findings(local.store.read()).unwrap();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    // The file with the PIN is gone, too: that opens nothing.
+    let closed = local.lock_state().unwrap();
+    assert_eq!(closed, crate::Lock::Broken);
+}
