@@ -7,7 +7,8 @@
 //! 2. The first in a boot that took long is kept aside, and believed when the sync is over
 //!    and brought no better ([`Local::believe_late`]). Where a time was heard in this boot,
 //!    such a one says nothing new.
-//! 3. No way explains a time that lies further back than the whole of it, and than the
+//! 3. One that agrees with a time heard within the last minute is not written down again.
+//! 4. No way explains a time that lies further back than the whole of it, and than the
 //!    device's clock may have gained: some cache had the answer, or the server's clock was set
 //!    right. It is believed when another answer, asked for so much later that it cannot be the
 //!    same, fits it.
@@ -28,10 +29,19 @@ const MAX_ROUND_TRIP: Millis = Millis(10_000);
 /// A device's clock gains at most one part in so many: more than any quartz does.
 const DRIFT: i64 = 5_000;
 
+/// For how long a time that was heard needs no other: each writing waits for the disk, and
+/// answers come many a second.
+const FRESH: Millis = Millis(60_000);
+
+/// How far two times may differ that say the same.
+const AGREES: Millis = Millis(1_000);
+
 /// What becomes of a time that was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Judged {
     Believed,
+    /// As well known as it can be.
+    Known,
     Late,
     Doubted,
     PassedOver,
@@ -53,7 +63,12 @@ fn judge(said: &Said, known: Option<&ServerAnchor>, doubted: Option<&Said>) -> J
     let behind = carried_on(known, said).since(said.anchor.server_time);
     let since = said.anchor.uptime.0.saturating_sub(known.uptime.0);
     if behind.0 <= said.took.0.saturating_add(since / DRIFT) {
-        return Judged::Believed;
+        let agrees = behind.0.saturating_abs() <= AGREES.0;
+        return if agrees && since < FRESH.0 && doubted.is_none() {
+            Judged::Known
+        } else {
+            Judged::Believed
+        };
     }
     let Some(before) = doubted.filter(|before| before.anchor.boot == said.anchor.boot) else {
         return Judged::Doubted;
@@ -115,7 +130,7 @@ impl Local {
                 let said = Some(&said);
                 self.store.write(|db| facts::set_doubted_time(db, said))
             }
-            Judged::PassedOver => Ok(()),
+            Judged::Known | Judged::PassedOver => Ok(()),
         }
     }
 
