@@ -22,9 +22,11 @@ use gridcrew_sync_protocol::{
     digest::Digest,
     feed::Me,
     ids::OrderId,
+    media::MediaKind,
     order::{OrderState, Sourced},
 };
 use std::{
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -226,7 +228,8 @@ impl Handheld {
     }
 
     /// Whether both are one and the same open handheld.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
@@ -281,14 +284,19 @@ impl Handheld {
         *place = listener;
     }
 
-    /// How the handheld stands: what waits, the last success, and why not since.
+    /// How the handheld stands: what waits, the last success, and why not since. While it is
+    /// locked without what parked records say.
     ///
     /// # Errors
     /// A store that cannot be read.
     pub fn status(&self) -> Result<Status, Error> {
         self.inner.with(|local| {
             let now = local.trusted_now()?;
-            views::status(local.store.read(), now, local.wall(), local.space())
+            let mut status = views::status(local.store.read(), now, local.wall(), local.space())?;
+            if local.assert_open().is_err() {
+                status.parked.clear();
+            }
+            Ok(status)
         })
     }
 
@@ -328,6 +336,27 @@ impl Handheld {
     pub fn photo(&self, photo: Digest) -> Result<Vec<u8>, Error> {
         let folder = self.inner.with_content(|local| Ok(local.folder.clone()))?;
         Ok(folder.read(&folder.photo(photo))?)
+    }
+
+    /// Writes the original of a photo, or its preview, into a file as it was before it was
+    /// sealed: for showing it. An older file there is replaced.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::Storage`] when the photo is gone or was changed, or a
+    /// disk that fails.
+    pub fn copy_photo(&self, photo: Digest, kind: MediaKind, to: &Path) -> Result<(), Error> {
+        let folder = self.inner.with_content(|local| Ok(local.folder.clone()))?;
+        let from = match kind {
+            MediaKind::Original => folder.photo(photo),
+            MediaKind::Preview => folder.preview(photo),
+        };
+        let mut file = fs::File::create(to)?;
+        let copied = io::copy(&mut folder.reader(&from, 0)?, &mut file);
+        if let Err(error) = copied {
+            fs::remove_file(to)?;
+            return Err(error.into());
+        }
+        Ok(())
     }
 
     /// Where the original of a photo lies, unless it was thinned; a path, not the bytes.
