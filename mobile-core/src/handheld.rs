@@ -22,7 +22,6 @@ use gridcrew_sync_protocol::{
     digest::Digest,
     feed::Me,
     ids::OrderId,
-    media::MediaKind,
     order::{OrderState, Sourced},
 };
 use std::{
@@ -228,8 +227,7 @@ impl Handheld {
     }
 
     /// Whether both are one and the same open handheld.
-    #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
@@ -338,21 +336,17 @@ impl Handheld {
         Ok(folder.read(&folder.photo(photo))?)
     }
 
-    /// Writes the original of a photo, or its preview, into a file as it was before it was
-    /// sealed: for showing it. An older file there is replaced.
+    /// Writes the original of a photo into a file as it was before it was sealed: for showing
+    /// it. An older file there is replaced.
     ///
     /// # Errors
     /// [`Error::Locked`], [`Error::Storage`] when the photo is gone or was changed, or a
     /// disk that fails.
-    pub fn copy_photo(&self, photo: Digest, kind: MediaKind, to: &Path) -> Result<(), Error> {
+    pub fn copy_photo(&self, photo: Digest, to: &Path) -> Result<(), Error> {
         let folder = self.inner.with_content(|local| Ok(local.folder.clone()))?;
-        let from = match kind {
-            MediaKind::Original => folder.photo(photo),
-            MediaKind::Preview => folder.preview(photo),
-        };
+        let mut photo = folder.reader(&folder.photo(photo), 0)?;
         let mut file = fs::File::create(to)?;
-        let copied = io::copy(&mut folder.reader(&from, 0)?, &mut file);
-        if let Err(error) = copied {
+        if let Err(error) = io::copy(&mut photo, &mut file) {
             fs::remove_file(to)?;
             return Err(error.into());
         }
