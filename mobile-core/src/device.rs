@@ -12,7 +12,7 @@
 
 use crate::{
     clock::{Clock, Random},
-    engine::{Budget, SyncReport},
+    engine::{Budget, Ended, SyncReport},
     error::Error,
     files::sync_folder,
     handheld::Handheld,
@@ -281,8 +281,9 @@ impl Device {
         on_shift.map(|person| self.handheld(person)).transpose()
     }
 
-    /// Sends and fetches for everyone, who is on shift first; each within the budget. One
-    /// whose sync fails keeps nobody back.
+    /// Sends and fetches for everyone, who is on shift first; all of them together within
+    /// the budget. One whose sync fails keeps nobody back; [`Self::stop_sync`] ends it for
+    /// all who did not have their turn.
     ///
     /// # Errors
     /// A store that cannot be read.
@@ -292,12 +293,44 @@ impl Device {
     ) -> Result<Vec<(PersonHere, Result<SyncReport, Error>)>, Error> {
         let mut people = self.people()?;
         people.sort_by_key(|here| !here.on_shift);
+        let started = self.clock.now().uptime;
+        let mut left = budget;
         let mut reports = Vec::new();
         for here in people {
-            let report = self.handheld(here.person)?.sync(budget).await;
+            let report = self.handheld(here.person)?.sync(left).await;
+            let stopped = matches!(&report, Ok(report) if report.ended == Ended::Stopped);
+            if let Ok(report) = &report {
+                let bytes = report.bytes_sent.saturating_add(report.bytes_received);
+                left.bytes = left.bytes.map(|most| most.saturating_sub(bytes));
+            }
+            let took = self.clock.now().uptime.0.saturating_sub(started.0).max(0);
+            let seconds = u32::try_from(took / 1_000).unwrap_or(u32::MAX);
+            left.seconds = budget.seconds.map(|most| most.saturating_sub(seconds));
             reports.push((here, report));
+            if stopped {
+                break;
+            }
         }
         Ok(reports)
+    }
+
+    /// Ends a running sync of whomever, as [`Handheld::stop_sync`] does.
+    pub fn stop_sync(&self) {
+        self.here().handhelds.values().for_each(Handheld::stop_sync);
+    }
+
+    /// Tells running syncs that the network changed: they try again at once.
+    pub fn network_changed(&self) {
+        let here = self.here();
+        here.handhelds.values().for_each(Handheld::network_changed);
+    }
+
+    /// Tells running syncs that somebody looks at the screen again: they try at once.
+    pub fn came_to_foreground(&self) {
+        let here = self.here();
+        here.handhelds
+            .values()
+            .for_each(Handheld::came_to_foreground);
     }
 }
 

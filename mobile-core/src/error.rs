@@ -151,10 +151,10 @@ impl Error {
             Self::Locked(_) => Code::DeviceLocked,
             Self::WrongPin(_) => Code::DeviceWrongPin,
             Self::Wiped => Code::DeviceWiped,
-            Self::KeyMissing | Self::WrongKey => Code::DeviceKey,
-            Self::Storage(_) | Self::TooNew { .. } | Self::NoCipher | Self::KeyStore(_) => {
-                Code::Internal
+            Self::KeyMissing | Self::WrongKey | Self::NoCipher | Self::KeyStore(_) => {
+                Code::DeviceKey
             }
+            Self::Storage(_) | Self::TooNew { .. } => Code::Internal,
         }
     }
 

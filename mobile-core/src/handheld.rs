@@ -26,6 +26,7 @@ use gridcrew_sync_protocol::{
     order::{OrderState, Sourced},
 };
 use std::{
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -338,6 +339,23 @@ impl Handheld {
     pub fn photo(&self, photo: Digest) -> Result<Vec<u8>, Error> {
         let folder = self.inner.with_content(|local| Ok(local.folder.clone()))?;
         Ok(folder.read(&folder.photo(photo))?)
+    }
+
+    /// Writes the original of a photo into a file as it was before it was sealed: for showing
+    /// it. An older file there is replaced.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::Storage`] when the photo is gone or was changed, or a
+    /// disk that fails.
+    pub fn copy_photo(&self, photo: Digest, to: &Path) -> Result<(), Error> {
+        let folder = self.inner.with_content(|local| Ok(local.folder.clone()))?;
+        let mut photo = folder.reader(&folder.photo(photo), 0)?;
+        let mut file = fs::File::create(to)?;
+        if let Err(error) = io::copy(&mut photo, &mut file) {
+            fs::remove_file(to)?;
+            return Err(error.into());
+        }
+        Ok(())
     }
 
     /// Where the original of a photo lies, unless it was thinned; a path, not the bytes.

@@ -16,6 +16,7 @@ use crate::{
 };
 use gridcrew_sync_protocol::{
     arrival::{ArrivalProof, Motion, Target, prove},
+    claims::{Review, review},
     digest::Digest,
     ids::{JournalId, OrderId},
     journal::{Entry, EntryId, MAX_ENTRY_BYTES, Opened, Seq},
@@ -101,14 +102,14 @@ impl Local {
 
     /// Records an event of an order. When this returns, it is durable; when it fails,
     /// nothing was recorded. On a full disk it is tried once more with the space that is kept
-    /// back for the last record.
+    /// back for the last record. Gives what follows from its place and photos with its id.
     pub(crate) fn record(
         &mut self,
         order: OrderId,
         event: Event,
         place: Option<Place>,
         photos: &[(Taken, SlotCode)],
-    ) -> Result<EntryId, Error> {
+    ) -> Result<(EntryId, Review), Error> {
         let first = self.record_once(order, event.clone(), place.as_ref(), photos);
         match first {
             Err(Error::DiskFull(why)) => {
@@ -128,7 +129,7 @@ impl Local {
         event: Event,
         place: Option<&Place>,
         photos: &[(Taken, SlotCode)],
-    ) -> Result<EntryId, Error> {
+    ) -> Result<(EntryId, Review), Error> {
         let time = self.evidence(self.store.read(), place)?;
         let now = time.wall;
         self.store.write(|db| {
@@ -138,6 +139,7 @@ impl Local {
                 motion,
                 target,
                 arrival,
+                template,
                 ..
             } = judge(db, &identity, order, &event, (place, &time))?;
             let claims = claims::of_record(db, order, motion, target, arrival, photos)?;
@@ -151,6 +153,7 @@ impl Local {
                 event,
                 claims: claims.any(),
             };
+            let review = review(&record, Some(&template), target, claims::LIMITS);
             let entry = Entry::Record(record);
             let length = entry.to_bytes().len();
             if length > MAX_ENTRY_BYTES {
@@ -168,7 +171,7 @@ impl Local {
             }
             claims::remember(db, place, &time)?;
             refold(db, order)?;
-            Ok(id)
+            Ok((id, review))
         })
     }
 }
@@ -181,6 +184,7 @@ struct Judged {
     motion: Motion,
     target: Option<Target>,
     arrival: Option<ArrivalProof>,
+    template: Template,
 }
 
 fn known(db: &Connection, order: OrderId) -> Result<(Vec<Sourced>, Template, OrderState), Error> {
@@ -214,6 +218,7 @@ fn judge(
         motion,
         target,
         arrival,
+        template,
     })
 }
 

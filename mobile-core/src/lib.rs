@@ -54,6 +54,7 @@ mod wipe;
 pub use answers::{
     parked::{ParkedRecord, Reason, reason},
     place::{CellHere, Named, OrderNear},
+    review::{arrival_words, review_lines},
     search::{CustomerHit, Fits},
 };
 pub use device::{Device, PersonHere, ShiftChange};

@@ -269,7 +269,7 @@ async def main():
     assert not card.mine and card.agrees
     assert card.owner.is_PERSON() and card.owner.person == other, card.owner
     line, = [line for line in card.trace if line.record == late.record]
-    assert line.held and line.evidence == "record.previous_owner", line
+    assert line.held and line.evidence.code == "record.previous_owner", line
     assert line.event.is_STEP_DONE() and line.event.values["cause"] == text("broken wire")
     assert all(photo.original == PhotoState.HELD for photo in card.photos), card.photos
     refused(HandheldError.NotAllowed, "order.not_owner", handheld.take, order, None, None)

@@ -1,9 +1,16 @@
-//! What is async on the handheld may be let go of at any await: enrolment and sync are
-//! dropped at their first poll, their second, and so on, and each time everything that was
-//! recorded is there, the next call is not kept out, and what follows comes to its end.
+//! What is async on the handheld may be let go of at any await: enrolment and sync, of a
+//! handheld and of a device of several people, and setting a forgotten PIN anew are dropped
+//! at their first poll, their second, and so on, and each time everything that was recorded
+//! is there, the next call is not kept out, and what follows comes to its end.
 
-use gridcrew_mobile::{handheld::Handheld as Surface, input::SyncBudget, standing::SyncEnd};
-use gridcrew_mobile_core::{Budget, Handheld, Status};
+use gridcrew_mobile::{
+    device::Device as DeviceSurface, handheld::Handheld as Surface, input::SyncBudget,
+    standing::SyncEnd,
+};
+use gridcrew_mobile_core::{
+    Budget, Device, Handheld, Settings, Status, Unlocked,
+    clock::{SystemClock, SystemRandom},
+};
 use gridcrew_sync_protocol::ids::OrderId;
 use gridcrew_tests::{
     Failure, Fallible,
@@ -11,8 +18,10 @@ use gridcrew_tests::{
     postgres::{Engine, TestDatabase},
     raw::picture,
     scene::Scene,
+    township::{PASSWORD, text_of},
 };
-use std::{fs, future::poll_fn, path::Path, pin::pin, task::Poll};
+use serde_json::json;
+use std::{fs, future::poll_fn, path::Path, pin::pin, sync::Arc, task::Poll};
 
 /// More polls than any of these calls ever took.
 const MOST_POLLS: usize = 2_000;
@@ -84,7 +93,7 @@ async fn enrolment_is_dropped_at_every_poll() -> Fallible<()> {
         polls += 1;
         ensure(polls < MOST_POLLS, || "never enrolled".into())?;
     }
-    ensure(polls > 2, || format!("only {polls} polls"))?;
+    ensure(polls > 1, || "never let go of".into())?;
     let report = handheld.sync(Budget::seconds(60)).await?;
     ensure(report.succeeded(), || format!("{report:?}"))?;
     handheld.take(order, None, None)?;
@@ -161,7 +170,7 @@ async fn the_surface_lets_go_of_a_call_and_takes_the_next() -> Fallible<()> {
         return Ok(());
     };
     let folder = scene.folder.path().join("handheld").display().to_string();
-    let handheld = Surface::open(folder).map_err(Failure::from)?;
+    let handheld = Surface::open(folder, None).map_err(Failure::from)?;
     let url = scene.server.url()?;
     let budget = SyncBudget {
         seconds: Some(60),
@@ -179,6 +188,119 @@ async fn the_surface_lets_go_of_a_call_and_takes_the_next() -> Fallible<()> {
         let report = handheld.sync(budget).await?;
         ensure(report.ended == SyncEnd::Done, || format!("{report:?}"))?;
         handheld.note(order.to_string(), "on".into(), None)?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_s_calls_are_dropped_at_every_poll() -> Fallible<()> {
+    let Some((scene, order, code)) = scene().await? else {
+        return Ok(());
+    };
+    let url = scene.server.url()?;
+    let root = scene.folder.path().join("device");
+    let clock = Arc::new(SystemClock::new());
+    let settings = Settings::default();
+    let device = Device::open(&root, None, clock, Arc::new(SystemRandom), settings)?;
+    let mut polls = 1;
+    let person = loop {
+        let enrolled = polled(polls, device.enrol(&url, &code, "test", "135790")).await;
+        if let Some(person) = enrolled.transpose()? {
+            break person;
+        }
+        polls += 1;
+        ensure(polls < MOST_POLLS, || "never enrolled".into())?;
+    };
+    ensure(polls > 1, || "never let go of".into())?;
+    let folders = fs::read_dir(root.join("persons"))?.count();
+    let people = device.people()?.len();
+    ensure((folders, people) == (1, 1), || {
+        format!("{folders} folders, {people} people")
+    })?;
+    let handheld = device.handheld(person)?;
+    handheld.unlock("135790")?;
+    ensure(
+        handheld.sync(Budget::seconds(60)).await?.succeeded(),
+        || "no first sync".into(),
+    )?;
+
+    let mut polls = 0;
+    loop {
+        polls += 1;
+        ensure(polls < MOST_POLLS, || "the sync never ends".into())?;
+        handheld.note(order, &format!("note {polls}"), None)?;
+        let before = recorded(&handheld.status()?);
+        let ended = polled(polls, device.sync(Budget::seconds(60))).await;
+        let after = recorded(&handheld.status()?);
+        ensure(before == after, || format!("{before}, then {after}"))?;
+        let whole = ended.is_some();
+        let reports = match ended {
+            Some(reports) => reports?,
+            None => device.sync(Budget::seconds(60)).await?,
+        };
+        for (_, report) in reports {
+            ensure(report?.succeeded(), || format!("poll {polls}"))?;
+        }
+        if whole {
+            break;
+        }
+    }
+    ensure(polls > 2, || format!("only {polls} polls"))?;
+    forgotten_pin(&scene, &handheld).await
+}
+
+/// Each time that setting a forgotten PIN anew is let go of, one of the two opens.
+async fn forgotten_pin(scene: &Scene, handheld: &Handheld) -> Fallible<()> {
+    let person = handheld.status()?.person;
+    let person = person.ok_or_else(|| Failure::new("nobody is here"))?;
+    let path = format!("/people/{person}");
+    let administrator = &scene.township.administrator;
+    let login = text_of(&administrator.get(&path).await?.done()?, "login")?;
+    let wish = json!({ "password": PASSWORD });
+    let path = format!("{path}/password");
+    administrator.post(&path, &wish).await?.done()?;
+    let mut polls = 1;
+    loop {
+        let set = polled(polls, handheld.reset_pin(&login, PASSWORD, "246802")).await;
+        handheld.lock();
+        let opens = |pin| Ok::<_, Failure>(handheld.unlock(pin)? == Unlocked::Open);
+        if set.transpose()?.is_some() {
+            return ensure(polls > 1 && opens("246802")?, || {
+                format!("not the new PIN after {polls} polls")
+            });
+        }
+        ensure(opens("135790")? || opens("246802")?, || {
+            "neither PIN opens".into()
+        })?;
+        polls += 1;
+        ensure(polls < MOST_POLLS, || "never set".into())?;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_surface_of_a_device_lets_go_of_a_call_and_takes_the_next() -> Fallible<()> {
+    let Some((scene, _, code)) = scene().await? else {
+        return Ok(());
+    };
+    let folder = scene.folder.path().join("device").display().to_string();
+    let device = DeviceSurface::open(folder, None, None).map_err(Failure::from)?;
+    let url = scene.server.url()?;
+    let budget = SyncBudget {
+        seconds: Some(60),
+        bytes: None,
+        metered: false,
+        battery_saver: false,
+    };
+    let enrol = || device.enrol(url.clone(), code.clone(), "test".into(), "135790".into());
+    let dropped = polled(1, enrol()).await;
+    ensure(dropped.is_none(), || format!("{dropped:?}"))?;
+    let person = enrol().await?;
+    for _ in 0..20 {
+        let dropped = polled(1, device.sync(budget)).await;
+        ensure(dropped.is_none(), || format!("{dropped:?}"))?;
+        // One sync at a time runs on a device, whoever's it is.
+        let report = device.handheld(person.clone())?.sync(budget).await?;
+        ensure(report.ended == SyncEnd::Done, || format!("{report:?}"))?;
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! An order in full.
 
 use crate::{
+    error::reason_of,
     forms::{DeclineReason, NextStep},
     orders::{DeadlineLine, OrderOwner, OrderStatus, Words},
-    trace::{self, Position, TraceLine},
+    trace::{self, Position, Reason, TraceLine},
 };
 use gridcrew_mobile_core as core;
 use gridcrew_sync_protocol::{feed, record::OrderDetails};
@@ -34,6 +35,10 @@ pub struct OrderCard {
     pub deadlines: Vec<DeadlineLine>,
     /// The steps that can be done now.
     pub next: Vec<NextStep>,
+    /// What the prompt cards say for every step.
+    pub everywhere: Vec<Words>,
+    /// The order in brief, when it is one of the past whose trace is not here.
+    pub closed: Option<ClosedOrder>,
     /// The reasons for which it can be declined.
     pub decline_reasons: Vec<DeclineReason>,
     /// Every record of its trace that is here, oldest first.
@@ -43,6 +48,19 @@ pub struct OrderCard {
     /// Whether the last comparison with the server's state agreed; none when it was never
     /// possible.
     pub agrees: Option<bool>,
+}
+
+/// An order of the past in brief.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct ClosedOrder {
+    /// Who was responsible for it last.
+    pub owner: Option<OrderOwner>,
+    /// When it was accepted.
+    pub accepted_unix_ms: i64,
+    /// When its work was closed.
+    pub returned_unix_ms: Option<i64>,
+    /// Codes of the deadlines that were missed.
+    pub missed: Vec<String>,
 }
 
 /// Contact and address of an order.
@@ -67,6 +85,8 @@ pub struct Customer {
     pub customer: String,
     /// The account number.
     pub account_no: String,
+    /// The asset number of the meter; empty when it is not known.
+    pub meter_no: String,
     /// The account's name.
     pub name: String,
     /// The service address.
@@ -98,11 +118,11 @@ pub struct PhotoStanding {
     /// How its preview stands.
     pub preview: PhotoState,
     /// Why the preview stands so, if there is more to say.
-    pub preview_reason: Option<String>,
+    pub preview_reason: Option<Reason>,
     /// How its original stands.
     pub original: PhotoState,
     /// Why the original stands so, if there is more to say.
-    pub original_reason: Option<String>,
+    pub original_reason: Option<Reason>,
 }
 
 /// How a preview or an original stands.
@@ -151,6 +171,8 @@ impl From<core::OrderCard> for OrderCard {
             cell: card.cell.map(Into::into),
             deadlines: card.deadlines.into_iter().map(Into::into).collect(),
             next: card.next.into_iter().map(Into::into).collect(),
+            everywhere: card.everywhere.into_iter().map(Into::into).collect(),
+            closed: card.closed.map(Into::into),
             trace: card
                 .records
                 .into_iter()
@@ -161,6 +183,17 @@ impl From<core::OrderCard> for OrderCard {
                 .collect(),
             photos: card.photos.into_iter().map(Into::into).collect(),
             agrees: card.agrees,
+        }
+    }
+}
+
+impl From<feed::Closed> for ClosedOrder {
+    fn from(closed: feed::Closed) -> Self {
+        Self {
+            owner: closed.owner.map(Into::into),
+            accepted_unix_ms: closed.accepted_at.0,
+            returned_unix_ms: closed.returned_at.map(|at| at.0),
+            missed: closed.missed,
         }
     }
 }
@@ -182,6 +215,7 @@ impl From<feed::Customer> for Customer {
         Self {
             customer: customer.id.to_string(),
             account_no: customer.account_no,
+            meter_no: customer.meter_no,
             name: customer.name,
             address: customer.address,
             position: customer.position.map(Into::into),
@@ -206,9 +240,9 @@ impl From<core::PhotoStanding> for PhotoStanding {
             slot: photo.slot.0,
             bytes: photo.bytes,
             preview: photo.preview.into(),
-            preview_reason: photo.preview_reason,
+            preview_reason: photo.preview_reason.map(reason_of),
             original: photo.original.into(),
-            original_reason: photo.original_reason,
+            original_reason: photo.original_reason.map(reason_of),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Why something was not done.
 
-use crate::orders::Words;
+use crate::{locking::LockState, orders::Words, trace::Reason};
 use gridcrew_mobile_core::{Error, missing_words};
 use gridcrew_sync_protocol::{code::Code, workflow};
 use std::{any::Any, fmt};
@@ -63,6 +63,27 @@ pub enum HandheldError {
     /// Another sync, enrolment or login of this handheld is running.
     #[error("{why}")]
     Busy {
+        /// Code and words.
+        why: Refusal,
+    },
+    /// It is locked: ask for the PIN, or sync.
+    #[error("{why}")]
+    Locked {
+        /// Code and words.
+        why: Refusal,
+        /// What opens it.
+        lock: LockState,
+    },
+    /// The server ordered that everything here be removed, and it was: let go of this object
+    /// and open the folder again.
+    #[error("{why}")]
+    Wiped {
+        /// Code and words.
+        why: Refusal,
+    },
+    /// The key of the data could not be had, or is not the right one: nothing was touched.
+    #[error("{why}")]
+    Key {
         /// Code and words.
         why: Refusal,
     },
@@ -183,21 +204,15 @@ impl From<&workflow::Missing> for MissingPart {
 #[uniffi::export]
 #[must_use]
 pub fn refusal_of(error: HandheldError) -> Refusal {
-    use HandheldError as E;
-    match error {
-        E::NotEnrolled { why }
-        | E::AlreadyEnrolled { why }
-        | E::NotFound { why }
-        | E::NotAllowed { why }
-        | E::Incomplete { why, .. }
-        | E::Invalid { why }
-        | E::Refused { why }
-        | E::Unreachable { why }
-        | E::Busy { why }
-        | E::StorageFull { why }
-        | E::Storage { why }
-        | E::Internal { why } => why,
-    }
+    error.why()
+}
+
+/// What a stable code for which something does not count or was not taken means, and what to
+/// do.
+#[uniffi::export]
+#[must_use]
+pub fn reason_of(code: String) -> Reason {
+    gridcrew_mobile_core::reason(&code).into()
 }
 
 impl From<Error> for HandheldError {
@@ -225,6 +240,18 @@ impl From<Error> for HandheldError {
             Error::Refused { .. } => Self::Refused { why },
             Error::Unreachable(_) => Self::Unreachable { why },
             Error::SyncRunning => Self::Busy { why },
+            Error::Locked(lock) => Self::Locked {
+                why,
+                lock: (*lock).into(),
+            },
+            Error::WrongPin(wait) => Self::Locked {
+                why,
+                lock: LockState::PinWanted { wait_ms: wait.0 },
+            },
+            Error::Wiped => Self::Wiped { why },
+            Error::KeyMissing | Error::WrongKey | Error::NoCipher | Error::KeyStore(_) => {
+                Self::Key { why }
+            }
             Error::DiskFull(_) => Self::StorageFull { why },
             // A kind of error that is new here concerns the device.
             _ => Self::Storage { why },
@@ -233,6 +260,28 @@ impl From<Error> for HandheldError {
 }
 
 impl HandheldError {
+    /// Code and words, whichever it is.
+    pub(crate) fn why(self) -> Refusal {
+        use HandheldError as E;
+        match self {
+            E::NotEnrolled { why }
+            | E::AlreadyEnrolled { why }
+            | E::NotFound { why }
+            | E::NotAllowed { why }
+            | E::Incomplete { why, .. }
+            | E::Invalid { why }
+            | E::Refused { why }
+            | E::Unreachable { why }
+            | E::Busy { why }
+            | E::Locked { why, .. }
+            | E::Wiped { why }
+            | E::Key { why }
+            | E::StorageFull { why }
+            | E::Storage { why }
+            | E::Internal { why } => why,
+        }
+    }
+
     /// A value that is none.
     pub(crate) fn invalid(what: String) -> Self {
         Error::Invalid(what).into()

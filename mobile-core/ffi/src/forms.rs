@@ -11,7 +11,7 @@ pub struct NextStep {
     pub step: String,
     /// What it is called.
     pub title: Words,
-    /// The prompt card shown with it.
+    /// One line shown with it.
     pub hint: Words,
     /// It may be left out.
     pub optional: bool,
@@ -23,6 +23,25 @@ pub struct NextStep {
     pub photos: Vec<PhotoForm>,
     /// What it needs before it is complete, when nothing is filled in yet.
     pub needs: Vec<MissingPart>,
+    /// Its prompt card, if the station has one.
+    pub prompt: Option<PromptCard>,
+}
+
+/// The prompt card of a step: what the station wants thought of while it is done.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct PromptCard {
+    /// What to ask the customer.
+    pub ask: Vec<Words>,
+    /// What to take along, or have at hand.
+    pub take_along: Vec<Words>,
+    /// What safety demands.
+    pub safety: Vec<Words>,
+    /// How to behave.
+    pub behaviour: Vec<Words>,
+    /// What to say.
+    pub say: Vec<Words>,
+    /// What never to say or do.
+    pub never: Vec<Words>,
 }
 
 /// A field of a step.
@@ -98,6 +117,21 @@ impl From<core::NextStep> for NextStep {
             fields: fields.into_iter().map(Into::into).collect(),
             photos: photos.into_iter().map(Into::into).collect(),
             needs: next.needs.iter().map(Into::into).collect(),
+            prompt: next.prompt.map(Into::into),
+        }
+    }
+}
+
+impl From<workflow::PromptCard> for PromptCard {
+    fn from(card: workflow::PromptCard) -> Self {
+        let words = |all: Vec<workflow::Words>| all.into_iter().map(Into::into).collect();
+        Self {
+            ask: words(card.ask),
+            take_along: words(card.take_along),
+            safety: words(card.safety),
+            behaviour: words(card.behaviour),
+            say: words(card.say),
+            never: words(card.never),
         }
     }
 }

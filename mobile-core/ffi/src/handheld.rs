@@ -1,18 +1,22 @@
-//! The handheld: everything that a host calls.
+//! The handheld: opening, lists, syncing and how it stands. What records is in `acting`, what
+//! answers without a network in `answers`, the PIN in `locking`.
 
 use crate::{
     card::OrderCard,
     error::HandheldError,
-    input::{self, Place, StepInput, SyncBudget},
+    input::{self, SyncBudget},
+    keys::{PlatformKeyStore, asked},
     listener::{Relay, SyncListener},
     online::Online,
     orders::{OrderLine, OrderList},
     people::Me,
-    standing::{HandheldStatus, SyncReport, ThinReport},
-    trace::{RecordId, RecordedStep},
+    settings::{self, HandheldSettings},
+    standing::{ExportReport, HandheldStatus, SyncReport, ThinReport},
 };
-use gridcrew_mobile_core as core;
-use gridcrew_sync_protocol::ids::{OrderId, PersonId};
+use gridcrew_mobile_core::{
+    self as core,
+    clock::{SystemClock, SystemRandom},
+};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -23,41 +27,70 @@ use std::{
 /// it may be called from any thread.
 #[derive(Debug, uniffi::Object)]
 pub struct Handheld {
-    engine: core::Handheld,
-    online: Online,
+    pub(crate) engine: core::Handheld,
+    pub(crate) online: Arc<Online>,
 }
 
 impl Handheld {
     /// A surface over an engine that was opened otherwise, such as with clocks of a test.
     #[must_use]
     pub fn over(engine: core::Handheld) -> Self {
-        let online = Online::default();
+        let online = Arc::default();
         Self { engine, online }
-    }
-
-    fn order(text: &str) -> Result<OrderId, HandheldError> {
-        input::id("an order", text)
     }
 }
 
 /// Does `work`; a panic in it comes back as an error. The engine's lock survives one, and
 /// what it had begun to store was rolled back.
-fn guarded<T>(work: impl FnOnce() -> Result<T, HandheldError>) -> Result<T, HandheldError> {
+pub(crate) fn guarded<T>(
+    work: impl FnOnce() -> Result<T, HandheldError>,
+) -> Result<T, HandheldError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|panic| Err(HandheldError::panicked(panic.as_ref())))
 }
 
 #[uniffi::export]
 impl Handheld {
-    /// Opens a data folder, or makes it. A damaged store is no error: it is set aside, and
-    /// the status says so.
+    /// Opens a data folder, or makes it, unsealed: for tools and tests. A damaged store is
+    /// no error: it is set aside, and the status says so. One that was wiped is empty.
     ///
     /// # Errors
-    /// A store of a newer program, or a disk that fails.
-    #[uniffi::constructor]
-    pub fn open(folder: String) -> Result<Arc<Self>, HandheldError> {
+    /// A store of a newer program, [`HandheldError::Key`] of a folder that is sealed, or a
+    /// disk that fails.
+    #[uniffi::constructor(default(settings = None))]
+    pub fn open(
+        folder: String,
+        settings: Option<HandheldSettings>,
+    ) -> Result<Arc<Self>, HandheldError> {
         guarded(|| {
-            let engine = core::Handheld::open(Path::new(&folder))?;
+            let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
+            let settings = settings::engine(settings);
+            let folder = Path::new(&folder);
+            let engine = core::Handheld::open_configured(folder, clock, random, settings)?;
+            Ok(Arc::new(Self::over(engine)))
+        })
+    }
+
+    /// Opens a data folder, or makes it, sealed with the key that the platform's keystore
+    /// holds under `key_name`; the first opening makes the key. One name for each folder: a
+    /// wipe forgets its key. A folder that was plain until now is sealed.
+    ///
+    /// # Errors
+    /// [`HandheldError::Key`] when the key is gone, another's, or cannot be had, or when this
+    /// library cannot encrypt: nothing was touched. And as [`Self::open`].
+    #[uniffi::constructor(default(settings = None))]
+    pub fn open_sealed(
+        folder: String,
+        keys: Arc<dyn PlatformKeyStore>,
+        key_name: String,
+        settings: Option<HandheldSettings>,
+    ) -> Result<Arc<Self>, HandheldError> {
+        guarded(|| {
+            let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
+            let (folder, keys) = (Path::new(&folder), asked(keys));
+            let settings = settings::engine(settings);
+            let engine =
+                core::Handheld::open_sealed(folder, keys, &key_name, clock, random, settings)?;
             Ok(Arc::new(Self::over(engine)))
         })
     }
@@ -110,7 +143,7 @@ impl Handheld {
     /// [`HandheldError::NotEnrolled`], [`HandheldError::NotFound`], or a store that cannot
     /// be read.
     pub fn show(&self, order: String) -> Result<OrderCard, HandheldError> {
-        guarded(|| Ok(self.engine.show(Self::order(&order)?)?.into()))
+        guarded(|| Ok(self.engine.show(input::id("an order", &order)?)?.into()))
     }
 
     /// The id of the one order whose id begins or ends with `text`.
@@ -129,105 +162,15 @@ impl Handheld {
         guarded(|| Ok(self.engine.me()?.map(Into::into)))
     }
 
-    /// Takes an order; `eta_minutes` is what the customer was told. Durable when it
-    /// returns, like everything that records.
-    ///
-    /// # Errors
-    /// Why it may not be recorded, or a disk that fails; then nothing was.
-    pub fn take(
-        &self,
-        order: String,
-        eta_minutes: Option<u32>,
-        place: Option<Place>,
-    ) -> Result<RecordId, HandheldError> {
-        guarded(|| {
-            let place = input::place(place)?;
-            let id = self.engine.take(Self::order(&order)?, eta_minutes, place)?;
-            Ok(id.into())
-        })
-    }
-
-    /// Declines an order for a reason of its workflow.
-    ///
-    /// # Errors
-    /// As [`Self::take`].
-    pub fn decline(
-        &self,
-        order: String,
-        reason: String,
-        note: String,
-        place: Option<Place>,
-    ) -> Result<RecordId, HandheldError> {
-        guarded(|| {
-            let place = input::place(place)?;
-            let order = Self::order(&order)?;
-            Ok(self.engine.decline(order, &reason, &note, place)?.into())
-        })
-    }
-
-    /// Asks that another person become the owner.
-    ///
-    /// # Errors
-    /// As [`Self::take`].
-    pub fn hand_over(
-        &self,
-        order: String,
-        to: String,
-        note: String,
-        place: Option<Place>,
-    ) -> Result<RecordId, HandheldError> {
-        guarded(|| {
-            let place = input::place(place)?;
-            let to: PersonId = input::id("a person", &to)?;
-            let order = Self::order(&order)?;
-            Ok(self.engine.hand_over(order, to, &note, place)?.into())
-        })
-    }
-
-    /// Adds a remark.
-    ///
-    /// # Errors
-    /// As [`Self::take`].
-    pub fn note(
-        &self,
-        order: String,
-        text: String,
-        place: Option<Place>,
-    ) -> Result<RecordId, HandheldError> {
-        guarded(|| {
-            let place = input::place(place)?;
-            Ok(self.engine.note(Self::order(&order)?, &text, place)?.into())
-        })
-    }
-
-    /// Records a step with its fields and pictures. The pictures are copied and durable
-    /// before the record that promises them; one that is no picture is refused before
-    /// anything is recorded.
-    ///
-    /// # Errors
-    /// [`HandheldError::Incomplete`] with everything that is missing,
-    /// [`HandheldError::Invalid`], and as [`Self::take`].
-    pub fn step(
-        &self,
-        order: String,
-        input: StepInput,
-        place: Option<Place>,
-    ) -> Result<RecordedStep, HandheldError> {
-        guarded(|| {
-            let place = input::place(place)?;
-            let order = Self::order(&order)?;
-            Ok(self.engine.step(order, input.into(), place)?.into())
-        })
-    }
-
     /// Sends and fetches what there is, within a budget. Ends when nothing is left, when
     /// the budget is spent, when [`Self::stop_sync`] is called, or when the server will
     /// hear nothing from this handheld. May be let go of at any time: everything that came
     /// through is kept.
     ///
     /// # Errors
-    /// [`HandheldError::NotEnrolled`], [`HandheldError::Busy`], or a disk that fails. A
-    /// server that cannot be reached is no error: the report says it.
+    /// [`HandheldError::NotEnrolled`], [`HandheldError::Busy`], [`HandheldError::Wiped`] when
+    /// the server ordered that everything here be removed and it was, or a disk that fails.
+    /// A server that cannot be reached is no error: the report says it.
     pub async fn sync(&self, budget: SyncBudget) -> Result<SyncReport, HandheldError> {
         let engine = self.engine.clone();
         let work = async move { engine.sync(budget.into()).await };
@@ -257,7 +200,8 @@ impl Handheld {
         self.engine.listen(relay);
     }
 
-    /// How the handheld stands: what waits, the last success, and why not since.
+    /// How the handheld stands: what waits, the last success, and why not since. While it is
+    /// locked without what parked records say.
     ///
     /// # Errors
     /// A store that cannot be read.
@@ -265,7 +209,8 @@ impl Handheld {
         guarded(|| Ok(self.engine.status()?.into()))
     }
 
-    /// Removes originals that the server has held for 30 days, and nothing else.
+    /// Removes originals that the server has held for 30 days; when storage is short, also
+    /// those that it has held for less. Nothing that it does not hold is ever removed.
     ///
     /// # Errors
     /// A disk that fails.
@@ -281,7 +226,31 @@ impl Handheld {
         guarded(|| Ok(self.engine.retry_refused()?))
     }
 
-    /// Where the original of a photo lies, unless it was thinned.
+    /// Writes what the server does not hold into a new file, which `gridcrew import` takes
+    /// in: records in signed batches, and photos. The file is not encrypted. Nothing changes
+    /// here; what was exported is still sent when it can be.
+    ///
+    /// # Errors
+    /// [`HandheldError::Locked`], [`HandheldError::NotEnrolled`], or a disk that fails.
+    pub fn export_unsynced(&self, path: String) -> Result<ExportReport, HandheldError> {
+        guarded(|| Ok(self.engine.export_unsynced(Path::new(&path))?.into()))
+    }
+
+    /// Writes the original of a photo into a file for showing it, as it was before it was
+    /// sealed. An older file there is replaced; remove it when it is not shown any more.
+    ///
+    /// # Errors
+    /// [`HandheldError::Locked`], [`HandheldError::Invalid`] when `photo` is no name of a
+    /// photo, [`HandheldError::Storage`] when it was thinned, or a disk that fails.
+    pub fn copy_photo(&self, photo: String, to: String) -> Result<(), HandheldError> {
+        guarded(|| {
+            let photo = input::photo(&photo)?;
+            Ok(self.engine.copy_photo(photo, Path::new(&to))?)
+        })
+    }
+
+    /// Where the original of a photo lies, unless it was thinned. In a sealed folder that
+    /// file is sealed: see [`Self::copy_photo`].
     ///
     /// # Errors
     /// [`HandheldError::Invalid`] when `photo` is no name of a photo.

@@ -1,10 +1,13 @@
 //! How the handheld stands, and how a sync ended.
 
-use crate::{orders::Words, trace::Sureness};
+use crate::{
+    orders::Words,
+    trace::{ParkedRecord, Sureness},
+};
 use gridcrew_mobile_core as core;
 
 /// How the handheld stands.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[derive(Clone, Debug, PartialEq, uniffi::Record)]
 pub struct HandheldStatus {
     /// Whose it is; none before enrolment.
     pub person: Option<String>,
@@ -20,6 +23,8 @@ pub struct HandheldStatus {
     pub records_held: u64,
     /// Records that the server holds but could not apply.
     pub records_parked: u64,
+    /// Those records, each with its reason and what to do; none while it is locked.
+    pub parked: Vec<ParkedRecord>,
     /// How the photos stand.
     pub photos: PhotoCounts,
     /// Cells in scope.
@@ -35,6 +40,8 @@ pub struct HandheldStatus {
     /// Orders whose state here differs from the server's: a fault of the program, to be
     /// reported.
     pub disagreeing: Vec<String>,
+    /// How storage space stands.
+    pub storage: StorageSpace,
     /// What was found and done at opening: a damaged store set aside, stray files.
     pub findings: Vec<String>,
     /// What time it is held to be.
@@ -45,6 +52,17 @@ pub struct HandheldStatus {
     pub all_held: bool,
     /// One line for the top of the screen.
     pub strip: Words,
+}
+
+/// How storage space stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct StorageSpace {
+    /// Free bytes; none when the disk could not be asked.
+    pub free_bytes: Option<u64>,
+    /// That is too few: thin, and have the device cleared. The strip says it too.
+    pub short: bool,
+    /// What is kept back for the last record is there.
+    pub reserve: bool,
 }
 
 /// How the photos on this handheld stand, in numbers.
@@ -161,6 +179,19 @@ pub enum SyncProblemKind {
     Other,
 }
 
+/// What an export wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct ExportReport {
+    /// Records, and the opening of a journal.
+    pub records: u64,
+    /// The signed batches that they are in.
+    pub batches: u64,
+    /// Photos with their bytes.
+    pub photos: u64,
+    /// Photos that are only named: their files are gone or damaged.
+    pub missing: u64,
+}
+
 /// What thinning did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct ThinReport {
@@ -180,6 +211,7 @@ impl From<core::Status> for HandheldStatus {
             records_waiting: status.records_waiting,
             records_held: status.records_held,
             records_parked: status.records_parked,
+            parked: status.parked.into_iter().map(Into::into).collect(),
             photos: status.photos.into(),
             cells: status.cells,
             customers: status.customers,
@@ -187,6 +219,11 @@ impl From<core::Status> for HandheldStatus {
             last_attempt_unix_ms: status.last_attempt.map(|at| at.0),
             problem: status.problem.map(Into::into),
             disagreeing: status.disagreeing.iter().map(ToString::to_string).collect(),
+            storage: StorageSpace {
+                free_bytes: status.space.free,
+                short: status.space.short,
+                reserve: status.space.reserve,
+            },
             findings: status.findings,
             now_unix_ms: status.now.at.0,
             sureness: status.now.sureness.into(),
@@ -271,6 +308,23 @@ impl From<core::Problem> for SyncProblem {
             _ => (Kind::Other, None),
         };
         Self { kind, code, words }
+    }
+}
+
+impl From<core::Exported> for ExportReport {
+    fn from(done: core::Exported) -> Self {
+        let core::Exported {
+            records,
+            batches,
+            photos,
+            missing,
+        } = done;
+        Self {
+            records,
+            batches,
+            photos,
+            missing,
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The trace of an order: what happened, and what of it counts.
 
 use crate::{
+    error::HandheldError,
     input::{Datum, FieldValue},
     orders::{OrderOwner, Words},
+    review::Review,
 };
 use gridcrew_mobile_core as core;
 use gridcrew_sync_protocol::{
@@ -26,6 +28,8 @@ pub struct RecordedStep {
     pub record: RecordId,
     /// Its photos, in the order given.
     pub photos: Vec<PhotoName>,
+    /// What makes a reviewer look twice: to be told to the person at once.
+    pub review: Review,
 }
 
 /// A photo that a record promises.
@@ -57,15 +61,29 @@ pub struct TraceLine {
     /// The server holds it; always so of those that came from it.
     pub held: bool,
     /// Why the server could not apply it, and what to do.
-    pub parked: Option<Parked>,
-    /// The stable code for which it is kept as evidence and changes nothing, such as
-    /// `record.previous_owner`.
-    pub evidence: Option<String>,
+    pub parked: Option<Reason>,
+    /// Why it is kept as evidence and changes nothing, such as `record.previous_owner`.
+    pub evidence: Option<Reason>,
+    /// What makes a reviewer look twice at it.
+    pub review: Review,
 }
 
-/// Why a record that the server holds does not count.
+/// A record that the server holds but does not count, wherever it is.
+#[derive(Clone, Debug, PartialEq, uniffi::Record)]
+pub struct ParkedRecord {
+    /// Which.
+    pub record: RecordId,
+    /// The order that it is about, if it names one.
+    pub order: Option<String>,
+    /// What was recorded; none of an entry that is no record.
+    pub event: Option<TraceEvent>,
+    /// Why it does not count, and what to do.
+    pub reason: Reason,
+}
+
+/// Why something that the server has does not count, or was not taken, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct Parked {
+pub struct Reason {
     /// The stable code.
     pub code: String,
     /// What it means.
@@ -74,7 +92,18 @@ pub struct Parked {
     pub action: Words,
 }
 
-impl From<core::Reason> for Parked {
+impl From<core::ParkedRecord> for ParkedRecord {
+    fn from(parked: core::ParkedRecord) -> Self {
+        Self {
+            record: parked.id.into(),
+            order: parked.order.map(|order| order.to_string()),
+            event: parked.event.map(Into::into),
+            reason: parked.reason.into(),
+        }
+    }
+}
+
+impl From<core::Reason> for Reason {
     fn from(reason: core::Reason) -> Self {
         Self {
             code: reason.code,
@@ -178,6 +207,7 @@ impl From<core::Recorded> for RecordedStep {
         Self {
             record: recorded.id.into(),
             photos: recorded.photos.into_iter().map(Into::into).collect(),
+            review: recorded.review.into(),
         }
     }
 }
@@ -199,6 +229,14 @@ impl From<time::Sureness> for Sureness {
             time::Sureness::Gnss => Self::Gnss,
             time::Sureness::Unsure => Self::Unsure,
         }
+    }
+}
+
+impl Position {
+    /// The position, checked.
+    pub(crate) fn checked(self) -> Result<TypedPosition, HandheldError> {
+        TypedPosition::new(self.lon, self.lat, self.datum.into())
+            .map_err(|error| HandheldError::invalid(error.to_string()))
     }
 }
 
@@ -262,6 +300,7 @@ pub(crate) fn line(line: core::RecordLine, evidence: Option<EvidenceReason>) -> 
         own: line.own,
         held: line.held,
         parked: line.parked.map(Into::into),
-        evidence: evidence.map(|reason| reason.code().to_owned()),
+        evidence: evidence.map(|reason| core::reason(reason.code()).into()),
+        review: line.review.into(),
     }
 }

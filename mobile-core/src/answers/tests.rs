@@ -257,7 +257,7 @@ safety = [{{ zh = "{text}", en = "{text}" }}]
 fn a_record_that_does_not_count_is_listed_with_its_reason_and_what_to_do() {
     let mut held = held();
     bring_order(&mut held.local, order(1));
-    let id = held
+    let (id, _) = held
         .local
         .record(order(1), note("mine"), None, &[])
         .unwrap();

@@ -4,7 +4,9 @@ use super::{
     Tongue,
     args::{At, Command},
 };
-use gridcrew_mobile_core::{Error, Handheld, PhotoInput, Place, StepInput};
+use gridcrew_mobile_core::{
+    Error, Handheld, PhotoInput, Place, StepInput, arrival_words, review_lines,
+};
 use gridcrew_sync_protocol::{
     ids::{OrderId, PersonId},
     journal::EntryId,
@@ -63,11 +65,30 @@ pub(super) fn record(
                     })
                     .collect(),
             };
-            handheld.step(order, input, place(&at)?)?.id
+            let done = handheld.step(order, input, place(&at)?)?;
+            say(done.id, tongue, out)?;
+            for line in review_lines(&done.review) {
+                writeln!(out, "! {}", tongue.pick(&line))?;
+            }
+            return Ok(());
         }
         _ => return Ok(()),
     };
     say(id, tongue, out)
+}
+
+/// What an arrival would prove now.
+pub(super) fn arrival(
+    handheld: &Handheld,
+    order: &str,
+    at: &At,
+    tongue: Tongue,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let place = place(at)?;
+    let proof = handheld.prove_arrival(handheld.find(order)?, place.as_ref())?;
+    writeln!(out, "{}", tongue.pick(&arrival_words(&proof)))?;
+    Ok(())
 }
 
 fn say(id: EntryId, tongue: Tongue, out: &mut Vec<u8>) -> Result<(), Error> {

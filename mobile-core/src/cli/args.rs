@@ -137,6 +137,20 @@ pub(crate) enum Command {
         #[arg(value_name = "LON,LAT,DATUM", allow_hyphen_values = true)]
         place: String,
     },
+    /// Says what an arrival at an order would prove at a place now.
+    Arrival {
+        /// The order, by the beginning or the end of its id.
+        order: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Writes a photo into a file for showing it, also out of sealed data.
+    Photo {
+        /// Its name: the hash of its bytes.
+        photo: String,
+        /// The file. It is not encrypted.
+        file: PathBuf,
+    },
     /// Searches your customers by name, address, pinyin or its initials, account or meter
     /// number.
     Search {

@@ -1,13 +1,11 @@
 //! The command-line handheld: `args` is what it takes, `act` what records, `ask` what is
-//! answered without a network, `show` what is printed, `flags` what of it a person should
-//! look at twice, `device` whose handheld it is. Exit codes: 0 done, 1 refused (the message
+//! answered without a network, `show` what is printed, `device` whose handheld it is. Exit codes: 0 done, 1 refused (the message
 //! names the code), 2 wrong usage.
 
 mod act;
 mod args;
 mod ask;
 mod device;
-mod flags;
 mod show;
 
 use args::{Cli, Command, Lang};
@@ -158,6 +156,12 @@ fn carry_out(
         Command::Next { order } => show::next(handheld, handheld.find(&order)?, tongue, out),
         Command::Where { place } => ask::cell(handheld, &place, tongue, out),
         Command::Near { place } => ask::near(handheld, &place, tongue, out),
+        Command::Arrival { order, at } => act::arrival(handheld, &order, &at, tongue, out),
+        Command::Photo { photo, file } => {
+            let name = photo.parse();
+            let name = name.map_err(|_| Error::Invalid(format!("{photo} names no photo")))?;
+            handheld.copy_photo(name, &file)
+        }
         Command::Search { words, limit } => {
             ask::search(handheld, &words.join(" "), limit, tongue, out)
         }

@@ -3,9 +3,10 @@
 use super::{Tongue, args::Which};
 use gridcrew_mobile_core::{
     DeadlineLine, Error, Handheld, LaneState, List, OrderLine, PhotoStanding, RecordLine, Status,
-    SyncReport, missing_words, reason,
+    SyncReport, arrival_words, missing_words, reason, review_lines,
 };
 use gridcrew_sync_protocol::{
+    arrival::ArrivalProof,
     ids::OrderId,
     order::{self, DeadlineOutcome},
     record::Event,
@@ -235,7 +236,13 @@ fn record_line(
         (None, true) => String::new(),
     };
     writeln!(out, "  {}{unsure}  {what}{standing}", moment(record.at.at))?;
-    super::flags::of_record(record, tongue, out)
+    if let Some(proof @ ArrivalProof::Proved { .. }) = &record.review.arrival {
+        writeln!(out, "    {}", tongue.pick(&arrival_words(proof)))?;
+    }
+    for line in review_lines(&record.review) {
+        writeln!(out, "    ! {}", tongue.pick(&line))?;
+    }
+    Ok(())
 }
 
 fn photo_line(photo: &PhotoStanding, tongue: Tongue, out: &mut Vec<u8>) -> Result<(), Error> {

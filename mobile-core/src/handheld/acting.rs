@@ -5,6 +5,7 @@ use super::Handheld;
 use crate::{error::Error, journal::Place, photos::Taking};
 use gridcrew_sync_protocol::{
     arrival::ArrivalProof,
+    claims::Review,
     digest::Digest,
     ids::{OrderId, PersonId},
     journal::EntryId,
@@ -40,6 +41,8 @@ pub struct Recorded {
     pub id: EntryId,
     /// Its photos, in the order given.
     pub photos: Vec<PhotoRef>,
+    /// What follows from its place and its photos, to be told at once.
+    pub review: Review,
 }
 
 impl Handheld {
@@ -159,15 +162,15 @@ impl Handheld {
                 slot: slot.clone(),
             })
             .collect();
-        let id = self
+        let (id, review) = self
             .inner
             .with_content(|local| local.record(order, event(photos.clone()), place, &taken))?;
         self.inner.recorded.notify_one();
-        Ok(Recorded { id, photos })
+        Ok(Recorded { id, photos, review })
     }
 
     fn record(&self, order: OrderId, event: Event, place: Option<Place>) -> Result<EntryId, Error> {
-        let id = self
+        let (id, _) = self
             .inner
             .with_content(|local| local.record(order, event, place, &[]))?;
         self.inner.recorded.notify_one();

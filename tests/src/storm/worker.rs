@@ -329,6 +329,7 @@ fn without_photos(id: gridcrew_sync_protocol::journal::EntryId) -> Recorded {
     Recorded {
         id,
         photos: Vec::new(),
+        review: gridcrew_sync_protocol::claims::Review::default(),
     }
 }
 
