@@ -14,7 +14,7 @@ use crate::{
     clock::{Clock, Random},
     engine::{Budget, Ended, SyncReport},
     error::Error,
-    files::sync_folder,
+    files::{make_folder, sync_folder},
     handheld::Handheld,
     lock::{Lock, Unlocked},
     seal::KeyStore,
@@ -24,7 +24,6 @@ use gridcrew_sync_protocol::{code::Code, digest::Digest, ids::PersonId};
 use std::{
     collections::BTreeMap,
     fmt, fs,
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -75,6 +74,8 @@ struct People {
     /// By the name of their folder.
     handhelds: BTreeMap<String, Handheld>,
     on_shift: Option<PersonId>,
+    /// The folders that could not be opened, each with why.
+    unopened: Vec<(String, Error)>,
 }
 
 impl fmt::Debug for Device {
@@ -89,8 +90,10 @@ impl Device {
     /// Opens a device's folder, or makes it, with everyone in it locked. With a keystore,
     /// every person's folder is sealed with a key of its own.
     ///
+    /// One whose folder cannot be opened keeps nobody else out: [`Self::unopened`] tells.
+    ///
     /// # Errors
-    /// As [`Handheld::open_sealed`], for any of the people.
+    /// A disk that fails.
     pub fn open(
         root: &Path,
         keys: Option<Arc<dyn KeyStore>>,
@@ -106,21 +109,33 @@ impl Device {
             settings,
             people: Mutex::default(),
         };
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&device.root)?;
-        sync_folder(root)?;
+        make_folder(&device.root)?;
         for item in fs::read_dir(&device.root)? {
             let name = item?.file_name().to_string_lossy().into_owned();
-            let handheld = device.handheld_in(&name)?;
-            device.here().handhelds.insert(name, handheld);
+            match device.handheld_in(&name) {
+                Ok(handheld) => drop(device.here().handhelds.insert(name, handheld)),
+                Err(error) => {
+                    tracing::error!(folder = name, %error, "one person cannot be opened");
+                    device.here().unopened.push((name, error));
+                }
+            }
         }
         Ok(device)
     }
 
     fn here(&self) -> MutexGuard<'_, People> {
         self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The folders of people that could not be opened, each with why. What is in them stays,
+    /// and is looked at again at the next opening.
+    #[must_use]
+    pub fn unopened(&self) -> Vec<(PathBuf, String)> {
+        let here = self.here();
+        let unopened = here.unopened.iter();
+        unopened
+            .map(|(name, error)| (self.root.join(name), error.to_string()))
+            .collect()
     }
 
     fn handheld_in(&self, name: &str) -> Result<Handheld, Error> {

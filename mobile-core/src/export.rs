@@ -2,24 +2,27 @@
 //! or one that is to be given back. `gridcrew import` takes it in as if it had been pushed.
 //!
 //! The file is not encrypted: it is for whoever is handed it, and holds what the records
-//! hold. Nothing changes on the handheld; what was exported is still sent when it can be.
+//! hold. What was exported is still sent when it can be. Nothing changes on the handheld, but
+//! where entries of the journal are damaged or missing: those behind them are written again
+//! before ([`crate::mending`]), since the file cannot ask what the server holds.
 
 use crate::{
     error::Error,
-    files::sync_folder,
-    local::Local,
+    files::{Folder, sync_folder},
+    local::{Local, Packed},
     photos,
     store::{identity, journal, photos as rows},
 };
 use gridcrew_sync_protocol::{
+    digest::Digest,
     export::{About, ExportedPhoto, Frame, MAGIC, PIECE_BYTES},
     journal::MAX_BATCH_BYTES,
     wire,
 };
 use serde_bytes::ByteBuf;
 use std::{
-    fs::{self, OpenOptions},
-    io::{BufWriter, Read, Write},
+    fs::{self, File, OpenOptions},
+    io::{self, BufWriter, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -33,13 +36,24 @@ pub struct Exported {
     pub batches: u64,
     /// Photos with their bytes.
     pub photos: u64,
-    /// Photos that are only named: their files are gone or damaged.
+    /// Photos that are only named: their files are gone, damaged or cannot be read.
     pub missing: u64,
 }
 
+/// An export whose records are written: what is left are the photos.
+pub(crate) struct Exporting {
+    folder: Folder,
+    path: PathBuf,
+    part: PathBuf,
+    out: BufWriter<File>,
+    unsent: Vec<(Digest, u64)>,
+    done: Exported,
+}
+
 impl Local {
-    /// Writes what the server does not hold into a new file, whole or not at all.
-    pub(crate) fn export_unsynced(&self, path: &Path) -> Result<Exported, Error> {
+    /// Begins to write what the server does not hold: its records. The photos, which are
+    /// many bytes, are written while others use the store.
+    pub(crate) fn begin_export(&mut self, path: &Path) -> Result<Exporting, Error> {
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
         let part = PathBuf::from(part);
@@ -49,86 +63,130 @@ impl Local {
             .write(true)
             .mode(0o600)
             .open(&part)?;
-        let mut out = BufWriter::new(file);
-        let written = self.write_export(&mut out).and_then(|done| {
-            out.flush()?;
-            out.get_ref().sync_all()?;
-            Ok(done)
-        });
-        let done = match written {
-            Ok(done) => done,
-            Err(error) => {
-                drop(fs::remove_file(&part));
-                return Err(error);
-            }
+        let mut exporting = Exporting {
+            folder: self.folder.clone(),
+            path: path.to_owned(),
+            part,
+            out: BufWriter::new(file),
+            unsent: Vec::new(),
+            done: Exported::default(),
         };
-        fs::rename(&part, path)?;
-        match path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            Some(folder) => sync_folder(folder)?,
-            None => sync_folder(Path::new("."))?,
+        match self.write_records(&mut exporting) {
+            Ok(()) => Ok(exporting),
+            Err(error) => {
+                drop(fs::remove_file(&exporting.part));
+                Err(error)
+            }
         }
-        Ok(done)
     }
 
-    fn write_export(&self, out: &mut impl Write) -> Result<Exported, Error> {
-        let db = self.store.read();
-        let identity = identity::require(db)?;
-        let mut done = Exported::default();
+    fn write_records(&mut self, exporting: &mut Exporting) -> Result<(), Error> {
+        let identity = identity::require(self.store.read())?;
+        let journal = identity.journal;
+        let (out, done) = (&mut exporting.out, &mut exporting.done);
         out.write_all(MAGIC)?;
         let about = Frame::About(About {
             person: identity.person,
-            journal: identity.journal,
+            journal,
             exported_at: self.wall(),
         });
         out.write_all(&about.to_bytes()?)?;
-        let mut from = journal::first_queued(db, identity.journal)?;
+        let mut from = journal::first_queued(self.store.read(), journal)?;
         while let Some(first) = from {
-            let Some((batch, last)) = self.signed_batch(&identity, first, MAX_BATCH_BYTES / 2)?
-            else {
-                break;
+            // Who is handed the file cannot be asked what the server holds.
+            if self.close_unasked(journal, first)? {
+                continue;
+            }
+            let batch = match self.sound_batch(&identity, first, MAX_BATCH_BYTES / 2)? {
+                Packed::Batch(batch) => batch,
+                Packed::Mended => continue,
+                Packed::Nothing => break,
             };
             let frame = Frame::Batch(ByteBuf::from(wire::pack(&batch)));
             out.write_all(&frame.to_bytes()?)?;
             done.batches += 1;
             done.records += batch.items.len() as u64;
-            from = Some(last.next());
+            from = Some(batch.last().next());
         }
-        let unsent = rows::unsent_originals(db)?;
-        let named = unsent.len() as u64;
-        for (digest, bytes) in unsent {
-            let path = self.folder.photo(digest);
-            let included = photos::check(&self.folder, &path, digest)?;
+        exporting.unsent = rows::unsent_originals(self.store.read())?;
+        Ok(())
+    }
+}
+
+impl Exporting {
+    /// Writes the photos and gives the file its name: it is there whole or not at all.
+    pub(crate) fn finish(mut self) -> Result<Exported, Error> {
+        let written = self.write_photos().and_then(|()| {
+            self.out.flush()?;
+            self.out.get_ref().sync_all()?;
+            Ok(())
+        });
+        if let Err(error) = written {
+            drop(fs::remove_file(&self.part));
+            return Err(error);
+        }
+        fs::rename(&self.part, &self.path)?;
+        let folder = self.path.parent();
+        match folder.filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) => sync_folder(folder)?,
+            None => sync_folder(Path::new("."))?,
+        }
+        Ok(self.done)
+    }
+
+    fn write_photos(&mut self) -> Result<(), Error> {
+        let unsent = std::mem::take(&mut self.unsent);
+        for (digest, bytes) in &unsent {
+            let file = self.whole(*digest);
             let photo = Frame::Photo(ExportedPhoto {
-                digest,
-                bytes,
-                included,
+                digest: *digest,
+                bytes: *bytes,
+                included: file.is_some(),
             });
-            out.write_all(&photo.to_bytes()?)?;
-            if !included {
-                done.missing += 1;
-                continue;
-            }
-            done.photos += 1;
-            let mut file = self.folder.reader(&path, 0)?;
-            loop {
-                let mut piece = Vec::new();
-                (&mut file)
-                    .take(PIECE_BYTES as u64)
-                    .read_to_end(&mut piece)?;
-                if piece.is_empty() {
-                    break;
+            self.out.write_all(&photo.to_bytes()?)?;
+            match file {
+                None => self.done.missing += 1,
+                Some(file) => {
+                    self.done.photos += 1;
+                    self.write_pieces(file)?;
                 }
-                out.write_all(&Frame::Piece(ByteBuf::from(piece)).to_bytes()?)?;
             }
         }
         let end = Frame::End {
-            batches: done.batches,
-            photos: named,
+            batches: self.done.batches,
+            photos: unsent.len() as u64,
         };
-        out.write_all(&end.to_bytes()?)?;
-        Ok(done)
+        self.out.write_all(&end.to_bytes()?)?;
+        Ok(())
+    }
+
+    /// The file of a photo, if it is what was recorded. One that cannot be read keeps no other
+    /// from being exported.
+    fn whole(&self, digest: Digest) -> Option<Box<dyn Read + Send>> {
+        let path = self.folder.photo(digest);
+        let file = match photos::check(&self.folder, &path, digest) {
+            Ok(true) => self.folder.reader(&path, 0),
+            Ok(false) => Err(io::Error::other("gone, or no longer what was recorded")),
+            Err(error) => Err(error),
+        };
+        file.inspect_err(|error| tracing::warn!(photo = %digest, %error, "is only named"))
+            .ok()
+    }
+
+    fn write_pieces(&mut self, mut file: Box<dyn Read + Send>) -> Result<(), Error> {
+        loop {
+            let mut piece = Vec::new();
+            (&mut file)
+                .take(PIECE_BYTES as u64)
+                .read_to_end(&mut piece)?;
+            if piece.is_empty() {
+                return Ok(());
+            }
+            let frame = Frame::Piece(ByteBuf::from(piece));
+            self.out.write_all(&frame.to_bytes()?)?;
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

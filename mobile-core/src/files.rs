@@ -22,13 +22,31 @@
 
 use crate::{error::Error, seal::Seal};
 use gridcrew_sync_protocol::digest::Digest;
+use serde::de::DeserializeOwned;
 use std::{
     borrow::Cow,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
+
+/// What a small file holds.
+pub(crate) enum Small<T> {
+    /// It is not there.
+    None,
+    /// What was written.
+    Found(T),
+    /// What nobody wrote.
+    Damaged,
+}
+
+/// Whether reading failed because of what the file holds, or of the place where it lies.
+fn is_damage(error: &io::Error) -> bool {
+    let kinds = [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
+    kinds.contains(&error.kind())
+        || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}
 
 /// The data folder.
 #[derive(Clone, Debug)]
@@ -40,16 +58,12 @@ pub(crate) struct Folder {
 impl Folder {
     /// Makes the folder and what is in it, for the owner's eyes only.
     pub(crate) fn open(root: &Path) -> Result<Self, Error> {
-        use std::os::unix::fs::DirBuilderExt;
         let folder = Self {
             root: root.to_owned(),
             seal: None,
         };
         for path in [root.to_owned(), folder.photos(), folder.previews()] {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&path)?;
+            make_folder(&path)?;
         }
         sync_folder(root)?;
         Ok(folder)
@@ -98,6 +112,38 @@ impl Folder {
         let mut content = Vec::new();
         self.reader(path, 0)?.read_to_end(&mut content)?;
         Ok(content)
+    }
+
+    /// Reads a small file that is always replaced whole.
+    ///
+    /// # Errors
+    /// A disk or a system that fails for now.
+    pub(crate) fn read_small<T: DeserializeOwned>(&self, path: &Path) -> Result<Small<T>, Error> {
+        let read = self.read(path).and_then(|text| {
+            serde_json::from_slice(&text)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        });
+        match read {
+            Ok(content) => Ok(Small::Found(content)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Small::None),
+            Err(error) if is_damage(&error) => {
+                tracing::error!(path = %path.display(), %error, "cannot be read");
+                Ok(Small::Damaged)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Renames a damaged file to the first free `NAME.damaged-N`.
+    pub(crate) fn set_aside(&self, path: &Path) -> Result<(), Error> {
+        let name = |number: u32| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!(".damaged-{number}"));
+            PathBuf::from(name)
+        };
+        let number = (1..u32::MAX).find(|number| !name(*number).exists());
+        fs::rename(path, name(number.unwrap_or(u32::MAX)))?;
+        sync_folder(&self.root)
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -199,6 +245,24 @@ impl Drop for SyncRight {
             tracing::warn!(%error, "the right to sync is given back late");
         }
     }
+}
+
+/// Makes a folder for the owner's eyes only, with those above it; the name of each that was
+/// made survives a power failure.
+pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above {
+        make_folder(above)?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        // Another was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
+    sync_folder(above.unwrap_or(Path::new(".")))
 }
 
 /// Makes what was made, renamed or removed in a folder survive a power failure.

@@ -16,7 +16,7 @@ use crate::{
     photos::{self, Thinned},
     seal::KeyStore,
     settings::Settings,
-    store::{orders, photos as photo_rows, scope},
+    store::{facts, orders, photos as photo_rows, scope},
     views::{self, List, OrderCard, OrderLine, Status},
 };
 use gridcrew_sync_protocol::{
@@ -246,13 +246,23 @@ impl Handheld {
     }
 
     /// Writes what the server does not hold into a new file, which `gridcrew import` takes
-    /// in: records in signed batches, and photos. The file is not encrypted. Nothing
-    /// changes here.
+    /// in: records in signed batches, and photos. The file is not encrypted. What is here
+    /// is still sent when it can be.
     ///
     /// # Errors
     /// [`Error::Locked`], [`Error::NotEnrolled`], or a disk that fails.
     pub fn export_unsynced(&self, path: &Path) -> Result<Exported, Error> {
-        self.inner.with_content(|local| local.export_unsynced(path))
+        let exporting = self.inner.with_content(|local| local.begin_export(path))?;
+        exporting.finish()
+    }
+
+    /// The person has seen what was found at opening: it is not shown again.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], or a disk that fails.
+    pub fn acknowledge_findings(&self) -> Result<(), Error> {
+        let forget = |local: &mut Local| local.store.write(facts::forget_findings);
+        self.inner.with_content(forget)
     }
 
     /// Tells a running sync that the network changed: it tries again at once.

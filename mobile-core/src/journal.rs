@@ -273,7 +273,8 @@ pub(crate) fn change_over(
     refold_those(db, touched)
 }
 
-fn refold_those(db: &Connection, mut touched: Vec<OrderId>) -> Result<(), Error> {
+/// Folds orders anew whose entries changed, each once.
+pub(crate) fn refold_those(db: &Connection, mut touched: Vec<OrderId>) -> Result<(), Error> {
     touched.sort_unstable();
     touched.dedup();
     for order in touched {
@@ -284,25 +285,39 @@ fn refold_those(db: &Connection, mut touched: Vec<OrderId>) -> Result<(), Error>
     Ok(())
 }
 
+/// Which entries of other journals go into the one that a server gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gathered {
+    /// All: the server knows nothing of those journals.
+    All,
+    /// Those that wait: the server holds the others.
+    Waiting,
+}
+
 /// Goes on in the journal that a server gave at enrolment which does not know the one there
 /// was: everything that was ever recorded goes into it, each record once, in order, with
-/// the same content. What is in other journals stays, marked as superseded.
+/// the same content. What is in other journals stays, marked as superseded. `journals` are
+/// those that are here, oldest first.
 ///
-/// The journal is new, or one from before a fork: then it is offered as it was written, and
-/// what came after is written behind it. It names no other as continued: only one that was
-/// opened after a fork can, and the server has never heard of the present one.
+/// The journal is new, or one of those: then it is offered as it was written, what is in the
+/// journals that it goes on from is with the server, which knows it, and what came after is
+/// written behind it. It names no other as continued: only one that was opened after a fork
+/// can, and the server has never heard of the present one.
 pub(crate) fn gather(
     db: &Connection,
     identity: &Identity,
-    present: JournalId,
+    journals: &[JournalId],
+    what: Gathered,
     now: UnixMillis,
 ) -> Result<(), Error> {
     let new = identity.journal;
+    let goes_on_from = lineage(db, new)?;
     let mut all = Vec::new();
-    for journal in lineage(db, present)? {
-        if journal != new {
-            all.extend(journal::supersede_after(db, journal, Seq(0))?);
-        }
+    for journal in journals.iter().filter(|one| !goes_on_from.contains(one)) {
+        all.extend(match what {
+            Gathered::All => journal::supersede_after(db, *journal, Seq(0))?,
+            Gathered::Waiting => journal::supersede_waiting(db, *journal)?,
+        });
     }
     identity::put(db, identity)?;
     let mut written: BTreeMap<Vec<u8>, Vec<EntryId>> = BTreeMap::new();
@@ -332,7 +347,7 @@ pub(crate) fn gather(
 }
 
 /// The journals that `last` goes on from, oldest first, and `last`.
-fn lineage(db: &Connection, last: JournalId) -> Result<Vec<JournalId>, Error> {
+pub(crate) fn lineage(db: &Connection, last: JournalId) -> Result<Vec<JournalId>, Error> {
     let mut all = vec![last];
     let mut next = Some(last);
     while let Some(journal) = next {

@@ -39,6 +39,7 @@ mod host;
 mod journal;
 mod local;
 mod lock;
+mod mending;
 mod photos;
 #[cfg(feature = "planted")]
 mod planted;

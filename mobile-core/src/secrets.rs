@@ -5,7 +5,11 @@
 //! leaves the device; new tokens are durable before they are used. Keys are only added:
 //! after a fork the old journal's key still belongs to the old journal.
 
-use crate::{clock::Random, error::Error, files::Folder};
+use crate::{
+    clock::Random,
+    error::Error,
+    files::{Folder, Small},
+};
 use ed25519_dalek::SigningKey;
 use gridcrew_sync_protocol::enrol::Tokens;
 use serde::{Deserialize, Serialize};
@@ -35,9 +39,18 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Reads the file, if it is there.
+    /// Reads the file, if it is there. One that is damaged is set aside: what was recorded is
+    /// there all the same, and goes out once the handheld was enrolled again.
     pub(crate) fn open(folder: &Folder) -> Result<Self, Error> {
-        let content = read(folder)?;
+        let path = folder.secrets();
+        let content = match folder.read_small(&path)? {
+            Small::Found(content) => content,
+            Small::None => Content::default(),
+            Small::Damaged => {
+                folder.set_aside(&path)?;
+                Content::default()
+            }
+        };
         let folder = folder.clone();
         Ok(Self { folder, content })
     }
@@ -55,6 +68,17 @@ impl Secrets {
         self.folder.write(&self.folder.secrets(), &text)?;
         self.content = content;
         Ok(())
+    }
+
+    /// Whether there is a key that was given a journal.
+    pub(crate) fn has_journal_key(&self) -> bool {
+        self.content.keys.len() > usize::from(self.content.spare.is_some())
+    }
+
+    /// All keys of this handheld, oldest first; one that belongs to no journal yet is the last.
+    pub(crate) fn all_keys(&self) -> Vec<SigningKey> {
+        let keys = self.content.keys.iter().filter_map(|text| key_of(text));
+        keys.collect()
     }
 
     /// The key that belongs to no journal yet; made now if there is none, and durable.
@@ -87,6 +111,12 @@ impl Secrets {
         self.change(content)
     }
 
+    /// The key with that public half has found its journal: it is no longer the spare one.
+    pub(crate) fn take_spare_if(&mut self, public: &[u8; 32]) -> Result<(), Error> {
+        let is_spare = self.content.spare.as_ref() == Some(&hex::encode(public));
+        if is_spare { self.take_spare() } else { Ok(()) }
+    }
+
     /// The secret key to a public one.
     ///
     /// # Errors
@@ -103,24 +133,15 @@ impl Secrets {
     /// As [`Self::key`].
     pub(crate) fn keys_to(&self, public: &[u8; 32]) -> Result<Vec<SigningKey>, Error> {
         let last = self.key(public)?;
-        let mut keys = Vec::new();
-        for text in &self.content.keys {
-            let mut seed = [0; 32];
-            if hex::decode_to_slice(text, &mut seed).is_ok() {
-                keys.push(SigningKey::from_bytes(&seed));
-            }
-            if keys.last() == Some(&last) {
-                break;
-            }
-        }
+        let mut keys = self.all_keys();
+        let end = keys.iter().position(|key| *key == last);
+        keys.truncate(end.map_or(keys.len(), |end| end + 1));
         Ok(keys)
     }
 
     fn find(&self, public: &str) -> Option<SigningKey> {
         self.content.keys.iter().rev().find_map(|text| {
-            let mut seed = [0; 32];
-            hex::decode_to_slice(text, &mut seed).ok()?;
-            let key = SigningKey::from_bytes(&seed);
+            let key = key_of(text)?;
             (hex::encode(key.verifying_key().to_bytes()) == public).then_some(key)
         })
     }
@@ -146,6 +167,12 @@ impl Secrets {
         }
         self.change(content)
     }
+}
+
+fn key_of(text: &str) -> Option<SigningKey> {
+    let mut seed = [0; 32];
+    hex::decode_to_slice(text, &mut seed).ok()?;
+    Some(SigningKey::from_bytes(&seed))
 }
 
 fn read(folder: &Folder) -> Result<Content, Error> {

@@ -147,3 +147,24 @@ async fn only_a_code_that_is_refused_takes_the_key_along_that_it_was_offered_wit
     assert_eq!((folders(), heads.lock().unwrap().len()), (2, 6));
     assert_eq!(keys.lock().unwrap().len(), 1, "always the same key");
 }
+
+#[test]
+fn one_person_whose_folder_cannot_be_opened_keeps_nobody_else_out() {
+    let folder = folder();
+    drop(device(folder.path()));
+    let damaged = folder.path().join("persons").join("c");
+    std::fs::write(&damaged, b"no folder").unwrap();
+    let device = Device::open(
+        folder.path(),
+        None,
+        Arc::new(TestClock::default()),
+        Arc::new(SystemRandom),
+        Settings::default(),
+    )
+    .unwrap();
+    assert_eq!(device.people().unwrap().len(), 2);
+    shift(&device, OTHER, "222221");
+    let unopened = device.unopened();
+    assert_eq!(unopened.len(), 1);
+    assert_eq!(unopened[0].0, damaged);
+}

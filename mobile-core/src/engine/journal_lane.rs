@@ -301,7 +301,7 @@ impl Engine {
         match (trouble, sent) {
             // The fork is before the batch. Walk from the start; the server will say where.
             (Trouble::Refused(Code::JournalBadLink), Sent::Push { first, .. })
-                if first > Seq::FIRST =>
+                if first > Seq::FIRST && self.journal.walk.is_none() =>
             {
                 self.journal.walk = Some(Seq::FIRST);
             }

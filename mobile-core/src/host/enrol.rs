@@ -10,6 +10,10 @@
 //! younger journal follows from the older one being known. A key that the server knows
 //! gives its journal again, by the same code as often as it is asked; a key that it does
 //! not know gives a new one, and everything that was recorded goes into that.
+//!
+//! So is a handheld whose store was damaged so that nobody knows whose it was: all keys that
+//! are left are offered. Where the keys were lost instead, a new one is, and what was not
+//! known to be held goes into its journal: the rest is with the server, in the old one.
 
 use super::{
     http::{Answer, Http},
@@ -19,7 +23,7 @@ use crate::{
     engine::{Reply, code_of},
     error::Error,
     handheld::Inner,
-    journal::{gather, open_journal},
+    journal::{Gathered, gather, lineage, open_journal},
     local::Local,
     store::{
         facts,
@@ -63,6 +67,8 @@ pub(crate) struct Enrolling {
     device_name: String,
     /// Who it was enrolled as before.
     before: Option<Identity>,
+    /// The keys of the journals that are here were lost, so that none of them is offered.
+    keys_lost: bool,
     /// The keys that are still to be offered.
     keys: VecDeque<SigningKey>,
     /// The key that is being offered, and since when.
@@ -80,8 +86,13 @@ impl Enrolling {
     ) -> Result<Self, Error> {
         local.secrets.reload()?;
         let before = identity::get(local.store.read())?;
-        let keys = match &before {
-            Some(before) => local.secrets.keys_to(&before.public_key)?,
+        let known = match &before {
+            Some(before) => local.secrets.keys_to(&before.public_key).ok(),
+            None => Some(local.secrets.all_keys()).filter(|keys| !keys.is_empty()),
+        };
+        let keys_lost = known.is_none() || !local.secrets.has_journal_key();
+        let keys = match known {
+            Some(keys) => keys,
             None => vec![local.secrets.spare_key(local.random.as_ref())?],
         };
         Ok(Self {
@@ -89,6 +100,7 @@ impl Enrolling {
             code: code.trim().to_owned(),
             device_name: device_name.to_owned(),
             before,
+            keys_lost,
             keys: keys.into(),
             offered: None,
             given: None,
@@ -129,8 +141,13 @@ impl Enrolling {
         };
         if let Some(before) = &self.before {
             check_same(before, &reply)?;
+        } else {
+            check_owner(local, &reply)?;
         }
-        if journal::link_at(local.store.read(), reply.journal, Seq::FIRST)?.is_none() {
+        // Where it is not known whose handheld it was, of a journal that the server knows
+        // nothing may be left here, and of a younger one all.
+        let is_here = journal::head(local.store.read(), reply.journal)?.0 > Seq(0);
+        if self.before.is_some() && !is_here {
             self.keys.clear();
         }
         self.given = Some((public_key, reply, asked));
@@ -143,8 +160,22 @@ impl Enrolling {
             return Err(Error::Storage("there is no key to offer".to_owned()));
         };
         match self.before {
-            Some(before) => come_back(local, &self.server_url, public_key, before, reply, asked),
-            None => take_up(local, &self.server_url, public_key, reply, asked),
+            Some(before) => {
+                // A server in the same life holds what it said it holds, whatever the key.
+                let what = match self.keys_lost && reply.epoch == before.epoch {
+                    true => Gathered::Waiting,
+                    false => Gathered::All,
+                };
+                let given = (reply, asked);
+                come_back(local, &self.server_url, public_key, before, given, what)
+            }
+            None => {
+                let what = match self.keys_lost {
+                    true => Gathered::Waiting,
+                    false => Gathered::All,
+                };
+                take_up(local, &self.server_url, public_key, (reply, asked), what)
+            }
         }
     }
 }
@@ -169,14 +200,28 @@ fn check_same(before: &Identity, reply: &EnrolReply) -> Result<(), Error> {
     }
 }
 
+/// Where a damaged store left only records, they tell whose they are.
+fn check_owner(local: &Local, reply: &EnrolReply) -> Result<(), Error> {
+    let db = local.store.read();
+    for journal in journal::all(db)? {
+        match journal::owner(db, journal)? {
+            Some(owner) if owner != reply.person => {
+                return Err(Error::AlreadyEnrolled(owner.to_string()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Goes on in the journal that the server gave again, or for the first time.
 fn come_back(
     local: &mut Local,
     server_url: &str,
     public_key: [u8; 32],
     before: Identity,
-    reply: EnrolReply,
-    asked: Millis,
+    (reply, asked): (EnrolReply, Millis),
+    what: Gathered,
 ) -> Result<String, Error> {
     let present = before.journal;
     let another = reply.journal != present;
@@ -198,11 +243,12 @@ fn come_back(
         if !another {
             return identity::put(db, &new);
         }
-        gather(db, &new, present, now)?;
+        gather(db, &new, &lineage(db, present)?, what, now)?;
         photos::forget_urls(db)?;
         facts::set_apart(db, None)?;
         scope::ask_anew(db)
     })?;
+    local.secrets.take_spare_if(&public_key)?;
     local.hear_time(reply.server_time, asked)?;
     Ok(reply.person_name)
 }
@@ -264,9 +310,10 @@ fn take_up(
     local: &mut Local,
     server_url: &str,
     public_key: [u8; 32],
-    reply: EnrolReply,
-    asked: Millis,
+    (reply, asked): (EnrolReply, Millis),
+    what: Gathered,
 ) -> Result<String, Error> {
+    let left = journal::all(local.store.read())?;
     let new = Identity {
         journal: reply.journal,
         public_key,
@@ -275,17 +322,21 @@ fn take_up(
         server_url: server_url.to_owned(),
         server_key: server_key(&reply)?,
         epoch: reply.epoch,
-        probe: false,
-        ask_photos: false,
+        // What a damaged store left of journals may be held, and photos too.
+        probe: !left.is_empty(),
+        ask_photos: !left.is_empty(),
         reopen: None,
     };
     local.secrets.set_tokens(reply.tokens)?;
     let now = local.wall();
     local.store.write(|db| {
+        if !left.is_empty() {
+            return gather(db, &new, &left, what, now);
+        }
         identity::put(db, &new)?;
         open_journal(db, &new, None, now)
     })?;
-    local.secrets.take_spare()?;
+    local.secrets.take_spare_if(&public_key)?;
     local.hear_time(reply.server_time, asked)?;
     Ok(reply.person_name)
 }

@@ -620,3 +620,88 @@ async fn an_enrolled_handheld_takes_no_code_of_another_person() {
         assert_eq!(local.secrets.tokens(), Some(&tokens(0)));
     });
 }
+
+/// Damages the store so that what it holds is saved and whose it was is not.
+fn lose_owner(data: &Path) {
+    let db = rusqlite::Connection::open(data.join("handheld.db")).unwrap();
+    db.execute_batch("UPDATE identity SET epoch = x'07'; CREATE TABLE stray (x)")
+        .unwrap();
+}
+
+fn reopened(data: &Path, clock: &Arc<TestClock>) -> Handheld {
+    let random = Arc::new(SystemRandom);
+    Handheld::open_with(data, Arc::clone(clock) as _, random).unwrap()
+}
+
+#[tokio::test]
+async fn a_store_that_lost_its_owner_goes_on_in_its_journal_when_it_is_enrolled_again() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let (clock, handheld) = handheld_with_notes(&data, 3);
+    let key = handheld.inner.with(|local| {
+        let identity = identity::require(local.store.read()).unwrap();
+        hex::encode(identity.public_key)
+    });
+    drop(handheld);
+    lose_owner(&data);
+    let handheld = reopened(&data, &clock);
+    assert_eq!(handheld.status().unwrap().person, None);
+    let (server, _) = enrolling(vec![(key.clone(), JOURNAL)], NEW, OTHER).await;
+    let refused = handheld.enrol(&server, "code", "test").await;
+    assert!(
+        matches!(refused, Err(Error::AlreadyEnrolled(_))),
+        "{refused:?}"
+    );
+    let (server, _) = enrolling(vec![(key.clone(), JOURNAL)], NEW, ME).await;
+    handheld.enrol(&server, "code", "test").await.unwrap();
+    let status = handheld.status().unwrap();
+    assert_eq!((status.journal, status.records_waiting), (Some(JOURNAL), 4));
+    handheld.inner.with(|local| {
+        assert_eq!(notes_of(local, JOURNAL), ["note 0", "note 1", "note 2"]);
+        let identity = identity::require(local.store.read()).unwrap();
+        assert!(identity.probe && identity.ask_photos);
+        assert_eq!(hex::encode(identity.public_key), key);
+    });
+}
+
+#[tokio::test]
+async fn what_such_a_store_kept_comes_along_to_a_server_that_does_not_know_it() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let (clock, handheld) = handheld_with_notes(&data, 3);
+    drop(handheld);
+    lose_owner(&data);
+    let handheld = reopened(&data, &clock);
+    let (server, _) = enrolling(Vec::new(), NEW, ME).await;
+    handheld.enrol(&server, "code", "test").await.unwrap();
+    let status = handheld.status().unwrap();
+    assert_eq!((status.journal, status.records_waiting), (Some(NEW), 4));
+    let notes = handheld.inner.with(|local| notes_of(local, NEW));
+    assert_eq!(notes, ["note 0", "note 1", "note 2"]);
+}
+
+#[tokio::test]
+async fn a_handheld_that_lost_its_keys_sends_what_waits_under_a_new_one_and_nothing_twice() {
+    for lost_owner in [false, true] {
+        let folder = folder();
+        let data = folder.path().join("data");
+        let (clock, handheld) = handheld_with_notes(&data, 3);
+        handheld.inner.with(|local| {
+            let held =
+                |db: &rusqlite::Connection| journal::mark_held(db, JOURNAL, Seq(2), UnixMillis(1));
+            local.store.write(held).unwrap();
+        });
+        drop(handheld);
+        std::fs::write(data.join("secrets.json"), b"{").unwrap();
+        if lost_owner {
+            lose_owner(&data);
+        }
+        let handheld = reopened(&data, &clock);
+        let (server, _) = enrolling(Vec::new(), NEW, ME).await;
+        handheld.enrol(&server, "code", "test").await.unwrap();
+        let status = handheld.status().unwrap();
+        assert_eq!((status.journal, status.records_waiting), (Some(NEW), 3));
+        let notes = handheld.inner.with(|local| notes_of(local, NEW));
+        assert_eq!(notes, ["note 1", "note 2"], "the first is with the server");
+    }
+}

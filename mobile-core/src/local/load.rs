@@ -4,6 +4,7 @@ use super::Local;
 use crate::{
     engine::{Load, Loaded, PackedBatch},
     error::Error,
+    mending::{self, Sound},
     photos,
     store::{
         facts,
@@ -16,6 +17,7 @@ use crate::{
 use ed25519_dalek::Signer;
 use gridcrew_sync_protocol::{
     digest::Digest,
+    ids::JournalId,
     journal::{Batch, Item, MAX_BATCH_ENTRIES, Seq},
     media::MediaKind,
     push::ReopenRequest,
@@ -26,6 +28,16 @@ use std::collections::BTreeSet;
 
 /// Most photos asked about in one question (the protocol's limit).
 const MAX_ASKED: u32 = 1_000;
+
+/// What a batch came to.
+pub(crate) enum Packed {
+    /// It is signed.
+    Batch(Batch),
+    /// There is nothing to send from there on.
+    Nothing,
+    /// Something was mended instead: look again where to begin.
+    Mended,
+}
 
 impl Local {
     /// Looks up what the engine asks for.
@@ -53,67 +65,104 @@ impl Local {
     }
 
     fn load_journal(
-        &self,
+        &mut self,
         from: Option<Seq>,
         probe: bool,
         apart: bool,
         max_bytes: usize,
     ) -> Result<Loaded, Error> {
-        let db = self.store.read();
-        let identity = identity::require(db)?;
+        let identity = identity::require(self.store.read())?;
         if let Some(reopen) = identity.reopen.as_ref().filter(|_| !apart) {
             return self.reopen_request(&identity, reopen).map(Loaded::Reopen);
         }
-        let from = match (from, journal::first_queued(db, identity.journal)?) {
-            (None, None) if apart => return Ok(Loaded::JournalEmpty),
-            (Some(from), _) | (None, Some(from)) if apart => {
-                let kept = facts::apart(db)?.filter(|kept| kept.journal == identity.journal);
-                kept.map_or(from, |kept| from.max(kept.seq.next()))
+        let journal = identity.journal;
+        // Each turn but the last mends something.
+        loop {
+            let db = self.store.read();
+            let queued = journal::first_queued(db, journal)?;
+            let next = match (from, queued) {
+                (None, None) if apart => return Ok(Loaded::JournalEmpty),
+                (Some(from), _) | (None, Some(from)) if apart => {
+                    let kept = facts::apart(db)?.filter(|kept| kept.journal == journal);
+                    kept.map_or(from, |kept| from.max(kept.seq.next()))
+                }
+                (Some(from), _) | (None, Some(from)) => from,
+                (None, None) if probe || identity.probe => journal::head(db, journal)?.0,
+                (None, None) => return Ok(Loaded::JournalEmpty),
+            };
+            let first = match (apart, from) {
+                (true, _) => None,
+                // A walk through the whole journal only goes on.
+                (false, Some(from)) => match journal::linked_from(db, journal, from)? {
+                    None => return Ok(Loaded::JournalEmpty),
+                    first => first,
+                },
+                (false, None) => mending::begin(db, journal, next)?,
+            };
+            if first.is_none() {
+                if queued.is_none() {
+                    return Ok(Loaded::JournalEmpty);
+                }
+                if self.close_unasked(journal, next)? {
+                    continue;
+                }
             }
-            (Some(from), _) | (None, Some(from)) => from,
-            (None, None) if probe || identity.probe => journal::head(db, identity.journal)?.0,
-            (None, None) => return Ok(Loaded::JournalEmpty),
-        };
-        let Some((batch, last)) = self.signed_batch(&identity, from, max_bytes)? else {
-            return Ok(Loaded::JournalEmpty);
-        };
-        Ok(Loaded::Batch(PackedBatch {
-            journal: identity.journal,
-            first: batch.first,
-            last,
-            body: wire::pack(&batch),
-        }))
+            match self.sound_batch(&identity, first.unwrap_or(next), max_bytes)? {
+                Packed::Batch(batch) => {
+                    return Ok(Loaded::Batch(PackedBatch {
+                        journal,
+                        first: batch.first,
+                        last: batch.last(),
+                        body: wire::pack(&batch),
+                    }));
+                }
+                Packed::Nothing => return Ok(Loaded::JournalEmpty),
+                Packed::Mended => {}
+            }
+        }
     }
 
-    /// The entries from one on, signed, and the last of them; nothing when there is none.
-    pub(crate) fn signed_batch(
-        &self,
+    /// Writes what waits behind a hole behind what is here, without asking the server; gives
+    /// whether there was one before `from`.
+    pub(crate) fn close_unasked(&mut self, journal: JournalId, from: Seq) -> Result<bool, Error> {
+        let now = self.wall();
+        // Most often there is none, and nothing is to be written.
+        let first = journal::whole_from(self.store.read(), journal, from)?;
+        match first {
+            Some(first) if !journal::is_linked(self.store.read(), journal, first)? => self
+                .store
+                .write(|db| mending::close_unasked(db, journal, first, now)),
+            _ => Ok(false),
+        }
+    }
+
+    /// The entries from one on that fit their links, signed.
+    pub(crate) fn sound_batch(
+        &mut self,
         identity: &Identity,
         from: Seq,
         max_bytes: usize,
-    ) -> Result<Option<(Batch, Seq)>, Error> {
-        let db = self.store.read();
-        let most = MAX_BATCH_ENTRIES;
-        let run = journal::run_from(db, identity.journal, from, most, max_bytes)?;
-        let (Some(first), Some(last)) = (run.first(), run.last()) else {
-            return Ok(None);
+    ) -> Result<Packed, Error> {
+        let most = (MAX_BATCH_ENTRIES, max_bytes);
+        let (run, before) = match mending::sound(self.store.read(), identity.journal, from, most)? {
+            Sound::Run(run, before) => (run, before),
+            Sound::Misfit(bad, before) => {
+                let now = self.wall();
+                self.store
+                    .write(|db| mending::mend(db, &bad, before, now))?;
+                return Ok(Packed::Mended);
+            }
         };
-        let (first, last, head) = (first.id.seq, last.id.seq, last.link);
-        let before = journal::link_at(db, identity.journal, Seq(first.0.saturating_sub(1)))?
-            .unwrap_or(Digest::ZERO);
+        let Some(first) = run.first().map(|first| first.id.seq) else {
+            return Ok(Packed::Nothing);
+        };
         let items = run
             .into_iter()
             .map(|entry| Item::Bytes(ByteBuf::from(entry.bytes)))
             .collect();
         let key = self.secrets.key(&identity.public_key)?;
         let batch = Batch::sign(identity.journal, first, before, items, &key);
-        if batch.head() != head {
-            return Err(Error::Storage(format!(
-                "the journal's entries {} to {} do not fit their links",
-                first.0, last.0
-            )));
-        }
-        Ok(Some((batch, last)))
+        Ok(Packed::Batch(batch))
     }
 
     /// The request for a new journal, signed by the old one's key.

@@ -7,6 +7,7 @@ mod load;
 mod persist;
 mod sealing;
 
+pub(crate) use load::Packed;
 pub(crate) use sealing::Keys;
 
 use crate::{
@@ -22,7 +23,6 @@ use crate::{
     store::{
         Store, facts,
         identity::{self, Said},
-        open::SetAside,
     },
 };
 use gridcrew_sync_protocol::time::{Sureness, TrustedTime, UnixMillis};
@@ -54,6 +54,23 @@ impl fmt::Debug for Local {
     }
 }
 
+/// Where a journal has its key, there was a store: one without an owner was lost, and is not
+/// to look as if the handheld were new. And the other way round.
+fn tell_of_loss(store: &mut Store, secrets: &Secrets) -> Result<(), Error> {
+    let is_lost = secrets.has_journal_key() && facts::findings(store.read())?.is_empty();
+    let line = match identity::get(store.read())? {
+        None if is_lost => {
+            "the store was gone although this handheld had been enrolled: enrol it again"
+        }
+        Some(identity) if secrets.key(&identity.public_key).is_err() => {
+            "the key and the session of this handheld were lost: enrol it again; what was \
+             recorded is kept and sent then"
+        }
+        _ => return Ok(()),
+    };
+    store.write(|db| facts::add_finding(db, line))
+}
+
 impl Local {
     /// Opens the data folder, or makes it; checks the store and tidies the photo folder.
     pub(crate) fn open(
@@ -63,27 +80,29 @@ impl Local {
         random: Arc<dyn Random>,
     ) -> Result<Self, Error> {
         let folder = sealing::open_folder(root, keys, random.as_ref())?;
-        let mut store = Store::open(&folder.store(), folder.seal())?;
-        let aside = store.set_aside.take();
+        let mut store = {
+            let _one_at_a_time = folder.key_lock()?;
+            Store::open(&folder.store(), folder.seal())?
+        };
         store.write(feed::catch_up)?;
-        if let Some(SetAside { file, saved }) = &aside {
-            let line = format!("the store was damaged and set aside as {file}; {saved}");
-            store.write(|db| facts::add_finding(db, &line))?;
-        }
+        let secrets = Secrets::open(&folder)?;
+        tell_of_loss(&mut store, &secrets)?;
         let in_use = folder.in_use(|| {
-            // With a fresh store beside old photos, nothing here could tell whose they are.
-            if aside.is_some() || identity::get(store.read())?.is_none() {
+            let lines = if facts::photos_unsure(store.read())? {
+                photos::adopt(&mut store, &folder, clock.now().wall)?
+            } else if identity::get(store.read())?.is_some() {
+                photos::sweep(&store, &folder)?
+            } else {
+                // With a fresh store beside old photos, nothing here could tell whose they are.
                 return Ok(());
-            }
-            let lines = photos::sweep(&store, &folder)?;
+            };
             store.write(|db| {
                 lines
                     .iter()
                     .try_for_each(|line| facts::add_finding(db, line))
             })
         })?;
-        let secrets = Secrets::open(&folder)?;
-        let guard = Guard::open(&folder, &store, clock.as_ref())?;
+        let guard = Guard::open(&folder, &mut store, clock.as_ref())?;
         let reserve = Reserve::of(folder.root());
         let mut local = Self {
             folder,

@@ -7,6 +7,7 @@ use crate::{
     feed,
     fold::refold,
     journal::change_over,
+    mending,
     store::{
         facts,
         identity::{self, Reopen},
@@ -38,6 +39,7 @@ impl Local {
                 link,
                 parked,
             } => self.store.write(|db| {
+                mending::hear(db, EntryId { journal, seq: held }, link, now)?;
                 let known = journal::link_at(db, journal, held)?;
                 if known.is_none() {
                     hear_beyond(db, EntryId { journal, seq: held })?;
@@ -54,6 +56,7 @@ impl Local {
                 }
                 journal::mark_held(db, journal, held, now)?;
                 let changed = journal::set_parked(db, journal, (first, last), &parked)?;
+                mending::close(db, journal, held, now)?;
                 let mut identity = identity::require(db)?;
                 if identity.probe && identity.journal == journal {
                     identity.probe = false;
@@ -258,12 +261,14 @@ fn gap(
     (held, link): (Seq, Digest),
     now: UnixMillis,
 ) -> Result<Stored, Error> {
+    mending::hear(db, EntryId { journal, seq: held }, link, now)?;
     let known = journal::link_at(db, journal, held)?;
     if known != Some(link) {
         return Ok(disagreement(known));
     }
     journal::mark_held(db, journal, held, now)?;
     let changed = journal::requeue_after(db, journal, held)?;
+    mending::close(db, journal, held, now)?;
     refold_all(db, changed)?;
     // A server that lost records may have lost photos.
     let mut identity = identity::require(db)?;

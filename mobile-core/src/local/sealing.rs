@@ -6,7 +6,10 @@ use crate::{
     error::Error,
     files::{Folder, sync_folder},
     seal::{KeyStore, Seal, sealed::looks_sealed},
-    store::open::{assert_cipher, connect, is_plain, opens_with},
+    store::{
+        Store,
+        open::{assert_cipher, connect, is_plain, opens_with},
+    },
     wipe,
 };
 use std::{
@@ -48,6 +51,11 @@ pub(super) fn open_folder(
     let mut folder = Folder::open(root)?;
     if wipe::finish(&folder, keys)? {
         folder = Folder::open(root)?;
+    }
+    // Before anything asks whether there is a store, and whether it is plain.
+    {
+        let _one_at_a_time = folder.key_lock()?;
+        Store::finish_replacing(&folder.store())?;
     }
     let Some(keys) = keys else {
         return match folder.key_check().exists() {

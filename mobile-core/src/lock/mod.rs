@@ -23,7 +23,7 @@ mod tests;
 use crate::{
     clock::{Clock, Moment, Random},
     error::Error,
-    files::Folder,
+    files::{Folder, Small},
     local::Local,
     store::{facts, identity},
 };
@@ -51,8 +51,8 @@ pub enum Lock {
         /// When the server was last heard, by its own clock.
         since: UnixMillis,
     },
-    /// The file that holds the PIN is gone, or has none any more: only the password opens,
-    /// with the server.
+    /// The file that holds the PIN is gone, was damaged, or has none any more: only the
+    /// password opens, with the server.
     Broken,
 }
 
@@ -124,19 +124,30 @@ impl Book {
 pub(crate) struct Guard {
     /// `None` while there is neither a PIN nor a limit.
     book: Option<Book>,
-    /// There was a PIN, as the store says, and its file is gone or has none.
+    /// There was a PIN, as the store says, and its file is gone, was damaged or has none.
     broken: bool,
     unlocked: bool,
 }
 
 impl Guard {
-    /// Reads the lock at opening; it is closed if there is a PIN.
+    /// Reads the lock at opening; it is closed if there is a PIN. A file that is damaged is
+    /// set aside, and the lock is broken.
     pub(crate) fn open(
         folder: &Folder,
-        store: &crate::store::Store,
+        store: &mut crate::store::Store,
         clock: &dyn Clock,
     ) -> Result<Self, Error> {
-        let mut book = Book::read(folder)?;
+        let path = folder.lock_book();
+        let mut book: Option<Book> = match folder.read_small(&path)? {
+            Small::Found(book) => Some(book),
+            Small::None => None,
+            Small::Damaged => {
+                // There may have been a PIN: it stays closed, also at the next opening.
+                store.write(facts::set_has_pin)?;
+                folder.set_aside(&path)?;
+                None
+            }
+        };
         let without = book.as_ref().is_none_or(|book| book.pin.is_none());
         let broken = without && facts::has_pin(store.read())?;
         if let (Some(book), Some(contact)) = (&mut book, identity::anchor(store.read())?) {

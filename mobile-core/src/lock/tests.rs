@@ -248,3 +248,41 @@ fn a_new_pin_needs_the_old_one() {
     ));
     assert_eq!(handheld.unlock("998877").unwrap(), Unlocked::Open);
 }
+
+#[test]
+fn a_damaged_file_of_the_lock_leaves_it_closed_and_the_handheld_open_for_its_password() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let (clock, handheld) = locked(&data);
+    drop(handheld);
+    std::fs::write(data.join("lock.json"), b"{\"pin\": 7").unwrap();
+    for _ in 0..2 {
+        let handheld = reopen(&data, &clock);
+        assert_eq!(handheld.lock_state().unwrap(), Lock::Broken);
+        is_locked(handheld.list(List::ToDo));
+    }
+    let kept = std::fs::read(data.join("lock.json.damaged-1")).unwrap();
+    assert_eq!(kept, b"{\"pin\": 7");
+}
+
+#[test]
+fn damaged_keys_and_tokens_are_set_aside_and_the_records_stay() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let clock = Arc::new(TestClock::default());
+    let mut local = enrolled(&data, &clock);
+    bring_order(&mut local, order(1));
+    drop(local);
+    std::fs::write(data.join("secrets.json"), b"\xff\xff").unwrap();
+    for _ in 0..2 {
+        let handheld = reopen(&data, &clock);
+        let status = handheld.status().unwrap();
+        assert_eq!(status.records_waiting, 1);
+        assert_eq!(status.findings.len(), 1);
+        assert!(status.findings[0].contains("enrol it again"));
+    }
+    assert!(data.join("secrets.json.damaged-1").exists());
+    let handheld = reopen(&data, &clock);
+    handheld.acknowledge_findings().unwrap();
+    assert!(handheld.status().unwrap().findings.is_empty());
+}

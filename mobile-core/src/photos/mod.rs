@@ -6,11 +6,13 @@
 //!    promises it: no row without a file. A photo is never refused for its EXIF or because
 //!    it cannot be decoded: it is kept, and says why it has no preview.
 //! 2. The sync sends it ([`crate::engine`]); [`check`] hashes the file before.
-//! 3. [`sweep`] tidies what a crash left between the two steps of 1.
+//! 3. [`sweep`] tidies what a crash left between the two steps of 1; after a damaged store was
+//!    replaced, [`adopt`] makes the rows that were lost instead.
 //! 4. [`thin`] removes originals that the server has held for 30 days, [`make_room`] those
 //!    that it has held for less when space is short; nothing else is ever removed, and
 //!    nothing at all while what the server was heard to hold may be void.
 
+mod adopt;
 pub(crate) mod exif;
 mod picture;
 pub(crate) mod policy;
@@ -20,6 +22,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use adopt::adopt;
 pub(crate) use sweep::sweep;
 
 use self::{

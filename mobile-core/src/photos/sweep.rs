@@ -3,7 +3,7 @@
 //! Done at opening, while no other process uses the folder. A stray part file whose bytes
 //! are a photo that a record promises and whose file is missing is adopted; any other
 //! stray file is of a call that never returned, so nothing was promised: it is removed.
-//! Everything done is listed for the person.
+//! Everything done is listed for the person. Previews that no photo has any more go too.
 
 use super::check;
 use crate::{
@@ -54,5 +54,30 @@ pub(crate) fn sweep(store: &Store, folder: &Folder) -> Result<Vec<String>, Error
     if !lines.is_empty() {
         sync_folder(&folder.photos())?;
     }
+    sweep_previews(store, folder)?;
     Ok(lines)
+}
+
+/// Removes the previews of photos that came to no record: nobody is told, since they were
+/// made here and can be made again.
+fn sweep_previews(store: &Store, folder: &Folder) -> Result<(), Error> {
+    let known = rows::previews(store.read())?;
+    let mut removed = 0u32;
+    for item in fs::read_dir(folder.previews())? {
+        let path = item?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let is_stray = name.is_some_and(|name| match Digest::from_str(name) {
+            Ok(digest) => !known.contains(&digest),
+            Err(_) => name.ends_with(".part"),
+        });
+        if is_stray {
+            fs::remove_file(&path)?;
+            removed += 1;
+        }
+    }
+    if removed > 0 {
+        tracing::info!(removed, "previews of no record");
+        sync_folder(&folder.previews())?;
+    }
+    Ok(())
 }

@@ -442,3 +442,18 @@ fn measure_taking_over_twelve_megapixels() {
         );
     }
 }
+
+#[test]
+fn previews_that_no_photo_has_are_removed_at_opening() {
+    let (folder, clock, mut local) = world();
+    let kept = take(&local, &picture(folder.path(), 1, 40)).unwrap();
+    let stray = take(&local, &picture(folder.path(), 2, 40)).unwrap();
+    promise(&mut local, kept.clone());
+    let (kept, stray) = (kept.preview.unwrap().0, stray.preview.unwrap().0);
+    let part = local.folder.previews().join(format!("{stray}.part"));
+    std::fs::write(&part, b"half").unwrap();
+    drop(local);
+    let local = open(&folder.path().join("data"), &clock);
+    assert!(local.folder.preview(kept).exists());
+    assert!(!local.folder.preview(stray).exists() && !part.exists());
+}

@@ -1,9 +1,10 @@
 //! The platform's keystore, as the host brings it.
 
+use crate::files::make_folder;
 use std::{
     fs,
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -71,11 +72,8 @@ impl KeyStore for KeysInFolder {
     }
 
     fn store(&self, name: &str, key: &[u8]) -> Result<(), KeyFault> {
+        make_folder(&self.folder).map_err(|error| KeyFault(error.to_string()))?;
         let kept = || {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&self.folder)?;
             let part = self.folder.join(format!("{name}.part"));
             let mut file = fs::OpenOptions::new()
                 .create(true)

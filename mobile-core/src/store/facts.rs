@@ -1,7 +1,7 @@
 //! Small facts: for the person, the last success, what went wrong, what was found; for the
 //! sync, what it did already and need not do again.
 
-use super::identity::Said;
+use super::{identity::Said, journal::Stored};
 use crate::error::Error;
 use gridcrew_sync_protocol::{
     diagnostics::Diagnostics,
@@ -35,16 +35,77 @@ pub(crate) fn set_sync(db: &Connection, facts: &SyncFacts) -> Result<(), Error> 
     set(db, "sync", facts)
 }
 
-/// Adds a line to what was found at opening, such as a damaged store.
+/// Most findings that are kept: the last ones.
+const MOST_FINDINGS: usize = 100;
+
+/// Adds a line to what was found at opening, such as a damaged store; once, as long as nobody
+/// acknowledged it.
 pub(crate) fn add_finding(db: &Connection, line: &str) -> Result<(), Error> {
     let mut lines = findings(db)?;
+    if lines.iter().any(|known| known == line) {
+        return Ok(());
+    }
     lines.push(line.to_owned());
-    set(db, "findings", &lines)
+    let too_many = lines.len().saturating_sub(MOST_FINDINGS);
+    set(db, "findings", &lines.split_off(too_many))
+}
+
+/// Forgets what was found: the person has seen it.
+pub(crate) fn forget_findings(db: &Connection) -> Result<(), Error> {
+    set(db, "findings", &Vec::<String>::new())
+}
+
+/// Whether this store was made of what could be read of a damaged one.
+pub(crate) fn is_salvaged(db: &Connection) -> Result<bool, Error> {
+    get(db, "salvaged")
+}
+
+/// Remembers that this store was made of what could be read of a damaged one.
+pub(crate) fn set_salvaged(db: &Connection) -> Result<(), Error> {
+    set(db, "salvaged", &true)
+}
+
+/// Whether photos may lie in the folder whose rows were lost: none is removed meanwhile.
+pub(crate) fn photos_unsure(db: &Connection) -> Result<bool, Error> {
+    get(db, "photos_unsure")
+}
+
+/// Says whether photos may lie in the folder whose rows were lost.
+pub(crate) fn set_photos_unsure(db: &Connection, unsure: bool) -> Result<(), Error> {
+    set(db, "photos_unsure", &unsure)
 }
 
 /// What was found at opening, oldest first.
 pub(crate) fn findings(db: &Connection) -> Result<Vec<String>, Error> {
     get(db, "findings")
+}
+
+/// An entry of the journal that was damaged, as it was found: evidence, hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SetApart {
+    entry: EntryId,
+    bytes: String,
+    link: String,
+    found_at: UnixMillis,
+}
+
+impl SetApart {
+    /// An entry that is found to be damaged.
+    pub(crate) fn of(entry: &Stored, found_at: UnixMillis) -> Self {
+        Self {
+            entry: entry.id,
+            bytes: hex::encode(&entry.bytes),
+            link: entry.link.to_string(),
+            found_at,
+        }
+    }
+}
+
+/// Keeps a damaged entry as evidence.
+pub(crate) fn set_entry_apart(db: &Connection, entry: &SetApart) -> Result<(), Error> {
+    let EntryId { journal, seq } = entry.entry;
+    let key = format!("damaged/{journal}/{}/{}", seq.0, entry.found_at.0);
+    set(db, &key, entry)
 }
 
 /// The last entry that the server was heard to hold beyond the end of a journal here, and

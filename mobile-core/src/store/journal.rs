@@ -1,10 +1,17 @@
 //! The journal's rows: every entry that this handheld wrote, in the bytes first written.
 
+mod holes;
+
+pub(crate) use holes::{
+    empty, insert_empty, is_held, is_linked, last_before, linked_before, linked_from, remove,
+    remove_empty_after, set_link, whole_after, whole_at, whole_from,
+};
+
 use super::columns::{get_digest, get_id, get_id_opt, get_seq, get_u64, seq as column};
 use crate::error::Error;
 use gridcrew_sync_protocol::{
     digest::Digest,
-    ids::{JournalId, OrderId},
+    ids::{JournalId, OrderId, PersonId},
     journal::{Entry, EntryId, Seq, link},
     time::UnixMillis,
 };
@@ -15,7 +22,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 pub(crate) struct Stored {
     /// Where it is.
     pub(crate) id: EntryId,
-    /// Its bytes.
+    /// Its bytes; none where the entry was lost and only its link is known.
     pub(crate) bytes: Vec<u8>,
     /// Its link.
     pub(crate) link: Digest,
@@ -99,6 +106,27 @@ pub(crate) fn insert(db: &Connection, row: &Stored, now: UnixMillis) -> Result<(
     Ok(())
 }
 
+/// Hands on every entry that is not superseded.
+pub(crate) fn each(
+    db: &Connection,
+    mut work: impl FnMut(EntryId, &[u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut statement = db.prepare(
+        "SELECT journal, seq, bytes FROM journal_entry WHERE state <> 'superseded'
+         ORDER BY journal, seq",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id = EntryId {
+            journal: get_id(row, 0)?,
+            seq: get_seq(row, 1)?,
+        };
+        let bytes: Vec<u8> = row.get(2)?;
+        work(id, &bytes)?;
+    }
+    Ok(())
+}
+
 /// The link of an entry; of position 0 the zero link.
 pub(crate) fn link_at(
     db: &Connection,
@@ -132,8 +160,8 @@ pub(crate) fn first_queued(db: &Connection, journal: JournalId) -> Result<Option
     Ok(seq)
 }
 
-/// Consecutive entries from `from` on, up to the first hole, in whatever state: at most so many, and of so many
-/// bytes together, but at least one.
+/// Consecutive entries from `from` on, up to the first hole, in whatever state: at most so
+/// many, and of so many bytes together, but at least one.
 pub(crate) fn run_from(
     db: &Connection,
     journal: JournalId,
@@ -143,7 +171,7 @@ pub(crate) fn run_from(
 ) -> Result<Vec<Stored>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT journal, seq, bytes, link, order_id FROM journal_entry
-         WHERE journal = ?1 AND seq >= ?2 ORDER BY seq",
+         WHERE journal = ?1 AND seq >= ?2 AND length(bytes) > 0 ORDER BY seq",
     )?;
     let mut rows = statement.query(params![journal.0.as_bytes(), column(from)?])?;
     let mut run = Vec::new();
@@ -276,6 +304,44 @@ pub(crate) fn supersede_after(
         after,
     )?;
     Ok(rows)
+}
+
+/// Marks the entries of a journal that wait as superseded and gives them, in order.
+pub(crate) fn supersede_waiting(db: &Connection, journal: JournalId) -> Result<Vec<Stored>, Error> {
+    let mut statement = db.prepare(
+        "SELECT journal, seq, bytes, link, order_id FROM journal_entry
+         WHERE journal = ?1 AND state = 'queued' ORDER BY seq",
+    )?;
+    let rows = statement
+        .query_map([journal.0.as_bytes()], stored)?
+        .collect::<Result<Vec<_>, _>>()?;
+    db.execute(
+        "UPDATE journal_entry SET state = 'superseded' WHERE journal = ?1 AND state = 'queued'",
+        [journal.0.as_bytes()],
+    )?;
+    Ok(rows)
+}
+
+/// The journals of which entries are here, the one that was begun first at first.
+pub(crate) fn all(db: &Connection) -> Result<Vec<JournalId>, Error> {
+    let mut statement = db.prepare(
+        "SELECT journal FROM journal_entry GROUP BY journal ORDER BY min(recorded_at), journal",
+    )?;
+    let journals = statement
+        .query_map([], |row| get_id(row, 0))?
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(journals)
+}
+
+/// Whose records a journal holds, if an entry of it can be read.
+pub(crate) fn owner(db: &Connection, journal: JournalId) -> Result<Option<PersonId>, Error> {
+    let run = run_from(db, journal, Seq::FIRST, 1, 1)?;
+    let first = run.first().map(|first| Entry::from_bytes(&first.bytes));
+    Ok(match first {
+        Some(Ok(Entry::Opened(opened))) => Some(opened.person),
+        Some(Ok(Entry::Record(record))) => Some(record.actor),
+        _ => None,
+    })
 }
 
 /// Queues every entry of a journal that is offered anew; gives those that another journal

@@ -1,9 +1,10 @@
 //! The handheld's store: one SQLite file, synchronous.
 //!
 //! [`Store::open`] chooses the journal mode by the SQLite that is linked (anything less than
-//! what it sets loses what was confirmed when power fails), checks the file, saves what can
-//! be read of a damaged one (`salvage`) and brings its schema up to date. All writing goes through [`Store::write`]:
-//! one immediate transaction, durable when it returns. What stands in which table is the
+//! what it sets loses what was confirmed when power fails), checks the file, puts a new one in
+//! the place of a damaged one (`replace`) with what can be read of that (`salvage`), and brings
+//! the schema up to date. All writing goes through [`Store::write`]: one immediate transaction,
+//! durable when it returns. What stands in which table is the
 //! business of the other files here; each takes a connection, so that they can be put
 //! together into one transaction.
 
@@ -16,7 +17,8 @@ pub(crate) mod looks;
 pub(crate) mod open;
 pub(crate) mod orders;
 pub(crate) mod photos;
-pub(crate) mod salvage;
+mod replace;
+mod salvage;
 pub(crate) mod schema;
 pub(crate) mod scope;
 pub(crate) mod waiting;
@@ -31,8 +33,6 @@ use rusqlite::{Connection, TransactionBehavior};
 #[derive(Debug)]
 pub(crate) struct Store {
     db: Connection,
-    /// Under which name a damaged file was set aside at opening.
-    pub(crate) set_aside: Option<open::SetAside>,
 }
 
 impl Store {

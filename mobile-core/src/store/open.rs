@@ -5,13 +5,13 @@
 //! WAL mode: there it is a rollback journal with `synchronous=EXTRA`, the other of the two
 //! ways that lose nothing when power fails (RELIABILITY table 0.1).
 
-use super::{Store, salvage::salvage, schema};
+use super::{Store, replace, schema};
 use crate::{error::Error, seal::Seal};
 use rusqlite::{Connection, OptionalExtension};
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -24,35 +24,62 @@ const PLAIN: &[u8] = b"SQLite format 3\0";
 
 impl Store {
     /// Opens the file, or makes it; encrypted when there is a seal. A damaged file is set
-    /// aside under another name, never deleted, and [`Store::set_aside`] says so; what can
-    /// be read of this device's own records goes into the new file.
+    /// aside under another name, never deleted; what can be read of this device's own records
+    /// goes into the new file, with a finding that says so ([`replace`]). One opening at a
+    /// time: whoever calls this has the right to.
     ///
     /// The seal's key is known to be the right one: what cannot be read with it is damaged.
     ///
     /// # Errors
     /// A store of a newer program, no cipher where one is needed, or a disk that fails.
     pub(crate) fn open(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
-        match Self::open_checked(path, seal) {
-            Err(fault) if is_damage(&fault) || (seal.is_none() && lost_its_head(&fault, path)) => {
-                let aside = set_aside(path)?;
-                tracing::error!(%fault, aside = %aside.display(), "the store was damaged");
-                Self::replace(path, seal, &aside)
+        Self::open_through(path, seal, &mut || Ok(()))
+    }
+
+    /// Goes on with replacing a damaged store where that was stopped.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub(crate) fn finish_replacing(path: &Path) -> Result<(), Error> {
+        replace::finish(path, &mut || Ok(()))
+    }
+
+    /// As [`Self::open`]; `before` is asked before each step of a replacement.
+    pub(super) fn open_through(
+        path: &Path,
+        seal: Option<&Seal>,
+        before: replace::BeforeStep<'_>,
+    ) -> Result<Self, Error> {
+        replace::finish(path, before)?;
+        let source = if replace::is_emptied(path) {
+            None
+        } else {
+            match Self::open_checked(path, seal) {
+                Err(fault)
+                    if is_damage(&fault) || (seal.is_none() && lost_its_head(&fault, path)) =>
+                {
+                    tracing::error!(%fault, "the store is damaged");
+                    Some(path.to_owned())
+                }
+                Ok(store) if replace::is_as_new(&store.db)? => match replace::left_behind(path)? {
+                    None => return Ok(store),
+                    found => found,
+                },
+                other => return other,
             }
-            other => other,
-        }
+        };
+        replace::replace(path, seal, source.as_deref(), before)?;
+        Self::open_checked(path, seal)
     }
 
     /// A store in memory, in the place of one that is about to be removed.
     pub(crate) fn of_nothing() -> Result<Self, Error> {
         let mut db = Connection::open_in_memory()?;
         schema::migrate(&mut db)?;
-        Ok(Self {
-            db,
-            set_aside: None,
-        })
+        Ok(Self { db })
     }
 
-    fn open_checked(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
+    pub(super) fn open_checked(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
         let db = connect(path, seal)?;
         // Before anything else: a damaged file is set aside as it was found.
         let verdict = db.query_row("PRAGMA quick_check(1)", [], |row| {
@@ -69,40 +96,21 @@ impl Store {
             return Err(Error::Storage(format!("{DAMAGED}: it has another schema")));
         }
         prepare(&db)?;
-        let mut store = Self {
-            db,
-            set_aside: None,
-        };
+        let mut store = Self { db };
         schema::migrate(&mut store.db)?;
-        Ok(store)
-    }
-
-    /// A new store in the place of one that was set aside, with what can be read of that.
-    fn replace(path: &Path, seal: Option<&Seal>, aside: &Path) -> Result<Self, Error> {
-        let mut store = Self::open_checked(path, seal)?;
-        let saved = match connect(aside, seal) {
-            Ok(damaged) => {
-                // A damaged word in the schema must not keep the sound tables shut.
-                damaged.pragma_update(None, "writable_schema", true)?;
-                salvage(&damaged, &mut store)?
-            }
-            Err(_) => super::salvage::Saved::default(),
-        };
-        store.set_aside = Some(SetAside {
-            file: aside.display().to_string(),
-            saved,
-        });
         Ok(store)
     }
 }
 
-/// A damaged file that was set aside at opening.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SetAside {
-    /// Its name now.
-    pub(crate) file: String,
-    /// What was read of it.
-    pub(crate) saved: super::salvage::Saved,
+/// Closes a store so that its file stands alone, with no log beside it.
+pub(super) fn only_file(store: Store) -> Result<(), Error> {
+    let mode: String = store
+        .db
+        .query_row("PRAGMA journal_mode=DELETE", [], |row| row.get(0))?;
+    if mode != "delete" {
+        return Err(Error::Storage(format!("the log stays: {mode}")));
+    }
+    store.db.close().map_err(|(_, error)| Error::from(error))
 }
 
 /// Connects to a file; nothing of it is read yet.
@@ -210,25 +218,6 @@ fn lost_its_head(fault: &Error, path: &Path) -> bool {
     let encoding = head[56..59] == [0; 3] && head[59] <= 3;
     let is_sound = head.starts_with(PLAIN) && kinds && fractions && schema_format && encoding;
     matches!(fault, Error::Storage(_)) && read.is_ok() && !is_sound
-}
-
-/// Renames the file and what belongs to it; gives the new name of the file.
-fn set_aside(path: &Path) -> Result<PathBuf, Error> {
-    let with = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let number = (1u32..)
-        .find(|number| !with(&format!(".damaged-{number}")).exists())
-        .unwrap_or(u32::MAX);
-    for part in ["-wal", "-shm", "-journal", ""] {
-        let from = with(part);
-        if from.exists() {
-            fs::rename(&from, with(&format!(".damaged-{number}{part}")))?;
-        }
-    }
-    Ok(with(&format!(".damaged-{number}")))
 }
 
 /// Whether the SQLite that is linked can be trusted with WAL.

@@ -13,7 +13,8 @@ use gridcrew_sync_protocol::{
     digest::Digest,
     ids::OrderId,
     journal::EntryId,
-    media::MediaKind,
+    media::{MediaKind, PictureFormat},
+    record::PhotoRef,
     time::UnixMillis,
     workflow::SlotCode,
 };
@@ -110,6 +111,70 @@ pub(crate) fn unsent_originals(db: &Connection) -> Result<Vec<(Digest, u64)>, Er
     Ok(rows)
 }
 
+/// The previews that photos have.
+pub(crate) fn previews(db: &Connection) -> Result<BTreeSet<Digest>, Error> {
+    let mut statement =
+        db.prepare("SELECT preview_digest FROM photo WHERE preview_digest IS NOT NULL")?;
+    let rows = statement
+        .query_map([], |row| get_digest(row, 0))?
+        .collect::<Result<_, _>>()?;
+    Ok(rows)
+}
+
+/// Whether there is a row of that photo.
+pub(crate) fn has_row(db: &Connection, photo: Digest) -> Result<bool, Error> {
+    let found = db
+        .prepare_cached("SELECT 1 FROM photo WHERE digest = ?1")?
+        .query_row([photo.0], |_| Ok(()))
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// Why an adopted photo has no preview.
+const ROW_LOST: &str = "its row was lost with a damaged store";
+
+/// Stores the row of a photo that lies in the folder and whose row was lost: it is sent again.
+pub(crate) fn adopt(
+    db: &Connection,
+    digest: Digest,
+    bytes: u64,
+    format: &str,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    db.execute(
+        "INSERT INTO photo (digest, bytes, format, added_at, original_state, preview_state,
+                            preview_reason)
+         VALUES (?1, ?2, ?3, ?4, 'queued', 'none', ?5)",
+        params![digest.0, int(bytes)?, format, now.0, ROW_LOST],
+    )?;
+    Ok(())
+}
+
+/// Stores the row of a photo that a record promises and whose row was lost. One that is not
+/// here was sent and removed, or is lost: the server, asked whether it holds it, knows.
+pub(crate) fn expect(
+    db: &Connection,
+    photo: &PhotoRef,
+    is_here: bool,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    let state = if is_here { "queued" } else { "held" };
+    db.execute(
+        "INSERT INTO photo (digest, bytes, format, added_at, original_state, preview_state,
+                            preview_reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'none', ?6)",
+        params![
+            photo.digest.0,
+            int(photo.bytes)?,
+            PictureFormat::Jpeg.media_type(),
+            now.0,
+            state,
+            ROW_LOST
+        ],
+    )?;
+    Ok(())
+}
+
 /// Says that an entry promises a photo.
 pub(crate) fn add_use(
     db: &Connection,
@@ -150,6 +215,15 @@ pub(crate) fn move_uses(db: &Connection, from: EntryId, to: EntryId) -> Result<(
     Ok(())
 }
 
+/// Forgets what an entry promised that is not an entry any more.
+pub(crate) fn drop_uses(db: &Connection, entry: EntryId) -> Result<(), Error> {
+    db.execute(
+        "DELETE FROM photo_use WHERE journal = ?1 AND seq = ?2",
+        params![entry.journal.0.as_bytes(), column(entry.seq)?],
+    )?;
+    Ok(())
+}
+
 /// Something to upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
@@ -165,7 +239,8 @@ pub struct Upload {
     pub url: Option<String>,
 }
 
-/// The oldest thing to upload of a kind whose record the server holds, leaving out `but`.
+/// The oldest thing to upload of a kind whose record the server holds, leaving out `but`. A
+/// photo whose record was lost here is sent too: the server may hold the record.
 pub(crate) fn next_upload(
     db: &Connection,
     kind: MediaKind,
@@ -174,16 +249,18 @@ pub(crate) fn next_upload(
     let sql = match kind {
         MediaKind::Preview => {
             "SELECT digest, preview_digest, preview_bytes, preview_upload FROM photo
-             WHERE preview_state = 'queued' AND EXISTS (
+             WHERE preview_state = 'queued' AND (EXISTS (
                 SELECT 1 FROM photo_use u JOIN journal_entry e USING (journal, seq)
                 WHERE u.digest = photo.digest AND e.state = 'held')
+                OR NOT EXISTS (SELECT 1 FROM photo_use u WHERE u.digest = photo.digest))
              ORDER BY added_at"
         }
         MediaKind::Original => {
             "SELECT digest, digest, bytes, original_upload FROM photo
-             WHERE original_state = 'queued' AND EXISTS (
+             WHERE original_state = 'queued' AND (EXISTS (
                 SELECT 1 FROM photo_use u JOIN journal_entry e USING (journal, seq)
                 WHERE u.digest = photo.digest AND e.state = 'held')
+                OR NOT EXISTS (SELECT 1 FROM photo_use u WHERE u.digest = photo.digest))
              ORDER BY added_at"
         }
     };

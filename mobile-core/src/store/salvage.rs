@@ -5,23 +5,24 @@
 //! in between. Nothing is believed that cannot be checked: an entry counts only when its
 //! bytes fit its link, and the links of its neighbours where they are there.
 //!
-//! An entry that waits behind a hole in the journal can never follow what the server holds:
-//! it is written again, with the same content, behind the last entry before the hole. Holes
-//! among the entries that the server holds do no harm. The server is asked what it holds of
-//! the journal before anything else, as after any other way to fall back.
+//! Every entry stays at its place, holes and all: the server is asked what it holds of the
+//! journal before anything else, and only what lies beyond that is written again behind it
+//! ([`crate::mending`]). Rows of photos are mended from the folder when the store is open
+//! ([`crate::photos`]): until that is done, no photo is removed.
+//!
+//! A damaged row is left out; it never keeps the others from being saved.
 
 use super::{
     Store,
-    columns::{get_digest, get_id, get_id_opt, get_seq},
-    identity,
-    journal::{self, Stored},
+    columns::{get_digest, get_id, get_id_opt, get_seq, get_u64},
+    facts, identity,
+    journal::Stored,
 };
 use crate::error::Error;
 use gridcrew_sync_protocol::{
     digest::Digest,
     ids::JournalId,
     journal::{EntryId, Seq, link},
-    time::UnixMillis,
 };
 use rusqlite::{Connection, Row, params, params_from_iter, types::Value};
 use std::{
@@ -39,8 +40,6 @@ pub(crate) struct Saved {
     pub(crate) identity: bool,
     /// Records and openings of journals.
     pub(crate) entries: u64,
-    /// Of these, those written again because they lay behind a hole.
-    pub(crate) rewritten: u64,
     /// Photos.
     pub(crate) photos: u64,
 }
@@ -62,53 +61,76 @@ impl fmt::Display for Saved {
 /// An entry with how it stood.
 struct Kept {
     entry: Stored,
-    held: bool,
     /// State, reason for parking, when recorded, when held.
     standing: [Value; 4],
 }
 
-/// Reads what can be read and stores it, in one transaction.
-pub(super) fn salvage(damaged: &Connection, store: &mut Store) -> Result<Saved, Error> {
-    let entries = checked(read_journal(damaged));
-    let identity = read(damaged, "identity", 1);
-    let anchor = read(damaged, "anchor", 1);
-    let pin = that_there_was_a_pin(read(damaged, "fact", 1));
-    let photos = read(damaged, "photo", 1);
-    let uses = read(damaged, "photo_use", 4);
+/// Reads what can be read and stores it, in one transaction with the finding that tells of it.
+/// Nothing can be read where there is no connection.
+pub(super) fn salvage(
+    damaged: Option<&Connection>,
+    store: &mut Store,
+    finding: impl FnOnce(&Saved) -> String,
+) -> Result<Saved, Error> {
+    let table = |name: &str, key| damaged.map_or_else(Rows::default, |db| read(db, name, key));
+    let entries = checked(damaged.map_or_else(BTreeMap::new, read_journal));
+    let identity = table("identity", 1);
+    let anchor = table("anchor", 1);
+    let pin = that_there_was_a_pin(table("fact", 1));
+    let photos = table("photo", 1);
+    let uses = table("photo_use", 4);
     store.write(|db| {
-        let known = put(db, "identity", &identity) > 0 && identity::get(db)?.is_some();
-        let mut saved = Saved {
-            identity: known,
-            ..Saved::default()
-        };
+        put(db, "identity", &identity);
         put(db, "anchor", &anchor);
         put(db, "fact", &pin);
-        let present = identity::get(db)?.map(|identity| identity.journal);
-        let mut moved = BTreeMap::new();
-        for (journal, entries) in entries {
-            saved.entries += entries.len() as u64;
-            let behind = put_entries(db, &entries, Some(journal) == present)?;
-            for (entry, recorded_at) in behind {
-                let (last, before) = journal::head(db, journal)?;
-                let again =
-                    journal::chained(journal, last.next(), before, entry.bytes, entry.order);
-                journal::insert(db, &again, recorded_at)?;
-                moved.insert(entry.id, again.id);
-                saved.rewritten += 1;
-            }
+        let identity = present_identity(db)?;
+        if identity::anchor(db).is_err() {
+            db.execute("DELETE FROM anchor", [])?;
         }
-        saved.photos = put(db, "photo", &photos);
-        put(db, "photo_use", &move_uses(uses, &moved));
-        if let Some(mut identity) = identity::get(db)? {
-            identity.probe = true;
-            identity.ask_photos = true;
-            identity::put(db, &identity)?;
-        }
+        put_entries(db, &entries)?;
+        put(db, "photo", &photos);
+        db.execute(UNSOUND_PHOTOS, [])?;
+        put(db, "photo_use", &uses);
+        db.execute("DELETE FROM photo_use WHERE length(order_id) <> 16", [])?;
+        let saved = Saved {
+            identity,
+            entries: entries.len() as u64,
+            photos: db.query_row("SELECT count(*) FROM photo", [], |row| get_u64(row, 0))?,
+        };
+        facts::set_salvaged(db)?;
+        facts::set_photos_unsure(db, true)?;
+        facts::add_finding(db, &finding(&saved))?;
         Ok(saved)
     })
 }
 
+/// A row that says what no photo can be; it is made anew from the file.
+const UNSOUND_PHOTOS: &str = "
+    DELETE FROM photo WHERE length(digest) <> 32 OR bytes < 0 OR preview_bytes < 0
+        OR (preview_digest IS NOT NULL AND length(preview_digest) <> 32)
+        OR (preview_state IN ('queued', 'held')
+            AND (preview_digest IS NULL OR preview_bytes IS NULL))";
+
+/// Whether it is known whose handheld this is; then the server is asked what it holds.
+fn present_identity(db: &Connection) -> Result<bool, Error> {
+    match identity::get(db) {
+        Ok(Some(mut identity)) => {
+            identity.probe = true;
+            identity.ask_photos = true;
+            identity::put(db, &identity)?;
+            Ok(true)
+        }
+        Ok(None) => Ok(false),
+        Err(error) => {
+            tracing::warn!(%error, "whose handheld it is cannot be read");
+            db.execute("DELETE FROM identity", [])?;
+            Ok(false)
+        }
+    }
+}
+
 /// The rows of a table as far as they can be read, from both ends; `key` columns name one.
+#[derive(Default)]
 struct Rows {
     columns: Vec<String>,
     rows: Vec<Vec<Value>>,
@@ -176,21 +198,18 @@ fn columns(db: &Connection, table: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// Stores rows; gives how many. One that the schema does not take was damaged.
-fn put(db: &Connection, table: &str, rows: &Rows) -> u64 {
+/// Stores rows. One that the schema does not take was damaged.
+fn put(db: &Connection, table: &str, rows: &Rows) {
     let marks = vec!["?"; rows.columns.len()].join(", ");
     let sql = format!(
         "INSERT OR IGNORE INTO {table} ({}) VALUES ({marks})",
         rows.columns.join(", ")
     );
-    let mut count = 0u64;
     for row in &rows.rows {
-        match db.execute(&sql, params_from_iter(row)) {
-            Ok(stored) => count += stored as u64,
-            Err(error) => tracing::warn!(table, %error, "a row of the damaged store is left out"),
+        if let Err(error) = db.execute(&sql, params_from_iter(row)) {
+            tracing::warn!(table, %error, "a row of the damaged store is left out");
         }
     }
-    count
 }
 
 const ENTRY: &str = "journal, seq, bytes, link, order_id, state, parked, recorded_at, held_at";
@@ -222,7 +241,6 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
             link: get_digest(row, 3)?,
             order: get_id_opt(row, 4)?,
         },
-        held: state == "held",
         standing: [
             Value::Text(state),
             parked,
@@ -281,13 +299,13 @@ fn read_journal(db: &Connection) -> BTreeMap<EntryId, Kept> {
     all
 }
 
-/// Those whose bytes fit their link, by journal and in order.
-fn checked(all: BTreeMap<EntryId, Kept>) -> BTreeMap<JournalId, Vec<Kept>> {
+/// Those whose bytes fit their link, in order.
+fn checked(all: BTreeMap<EntryId, Kept>) -> Vec<Kept> {
     let links: BTreeMap<EntryId, Digest> = all
         .iter()
         .map(|(id, kept)| (*id, kept.entry.link))
         .collect();
-    let mut journals: BTreeMap<JournalId, Vec<Kept>> = BTreeMap::new();
+    let mut sound = Vec::new();
     for (id, kept) in all {
         let before = EntryId {
             journal: id.journal,
@@ -300,45 +318,21 @@ fn checked(all: BTreeMap<EntryId, Kept>) -> BTreeMap<JournalId, Vec<Kept>> {
         let fits = |before| link(id.journal, id.seq, before, Digest::of(&kept.entry.bytes));
         // Behind a hole, what it follows is not known: it stands by what follows it.
         if before.is_none_or(|before| fits(before) == kept.entry.link) {
-            journals.entry(id.journal).or_default().push(kept);
+            sound.push(kept);
         }
     }
-    journals
+    sound
 }
 
-/// Stores the entries that can stay where they were. Gives those that wait behind a hole
-/// that the server cannot fill; only of the journal that is still written to.
-fn put_entries(
-    db: &Connection,
-    entries: &[Kept],
-    present: bool,
-) -> Result<Vec<(Stored, UnixMillis)>, Error> {
-    let held = entries
-        .iter()
-        .rev()
-        .find(|kept| kept.held)
-        .map_or(Seq(0), |kept| kept.entry.id.seq);
+/// Stores the entries where they were.
+fn put_entries(db: &Connection, entries: &[Kept]) -> Result<(), Error> {
     let mut statement = db.prepare(
         "INSERT OR IGNORE INTO journal_entry
             (journal, seq, bytes, link, order_id, state, parked, recorded_at, held_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
-    let mut behind = Vec::new();
-    let mut next = held.next();
     for kept in entries {
         let entry = &kept.entry;
-        if present && entry.id.seq > held {
-            if entry.id.seq != next || !behind.is_empty() {
-                let recorded_at = match kept.standing.get(2) {
-                    Some(Value::Integer(at)) => UnixMillis(*at),
-                    _ => UnixMillis(0),
-                };
-                let is_record = entry.order.is_some();
-                behind.extend(is_record.then(|| (entry.clone(), recorded_at)));
-                continue;
-            }
-            next = next.next();
-        }
         let [state, parked, recorded_at, held_at] = &kept.standing;
         statement.execute(params![
             entry.id.journal.0.as_bytes(),
@@ -352,33 +346,15 @@ fn put_entries(
             held_at,
         ])?;
     }
-    Ok(behind)
-}
-
-/// What an entry promised that was written again, its new place promises.
-fn move_uses(mut uses: Rows, moved: &BTreeMap<EntryId, EntryId>) -> Rows {
-    let at = |name: &str| uses.columns.iter().position(|column| column == name);
-    let (Some(journal), Some(seq)) = (at("journal"), at("seq")) else {
-        return uses;
-    };
-    let to: BTreeMap<(Vec<u8>, i64), i64> = moved
-        .iter()
-        .filter_map(|(from, to)| {
-            let journal = from.journal.0.as_bytes().to_vec();
-            let place = |seq: Seq| i64::try_from(seq.0).ok();
-            Some(((journal, place(from.seq)?), place(to.seq)?))
-        })
-        .collect();
-    for row in &mut uses.rows {
-        let place = match (row.get(journal), row.get(seq)) {
-            (Some(Value::Blob(journal)), Some(Value::Integer(seq))) => (journal.clone(), *seq),
-            _ => continue,
-        };
-        if let (Some(new), Some(value)) = (to.get(&place), row.get_mut(seq)) {
-            *value = Value::Integer(*new);
-        }
-    }
-    uses
+    // What stands before an entry that the server holds is held, whatever its row says.
+    db.execute(
+        "UPDATE journal_entry SET state = 'held' WHERE state = 'queued' AND EXISTS (
+            SELECT 1 FROM journal_entry h
+            WHERE h.journal = journal_entry.journal AND h.seq > journal_entry.seq
+                  AND h.state = 'held')",
+        [],
+    )?;
+    Ok(())
 }
 
 #[cfg(test)]
