@@ -147,6 +147,12 @@ pub async fn check_height(app: &App) -> Result<(), Problem> {
     if mark != Some(height) {
         write_mark(path, app.new_id(), height).map_err(Problem::internal)?;
     }
+    if mark.is_none() {
+        // The first mark survives a power cut, or its absence would be taken for a restore.
+        let folder = fs::File::open(&app.config.data);
+        let synced = folder.and_then(|folder| folder.sync_all());
+        synced.map_err(Problem::internal)?;
+    }
     Ok(())
 }
 
