@@ -26,7 +26,8 @@ pub struct Config {
     #[arg(long, env = "GRIDCREW_TRUSTED_PROXY", value_delimiter = ',')]
     pub trusted_proxy: Vec<Network>,
     /// Most bytes of a page of the feed before it is compressed, 16 KiB to 1 MiB: small
-    /// enough for a poor link to bring it whole, large enough to compress well.
+    /// enough for a poor link to bring it whole, large enough to compress well. A single thing
+    /// that is larger, such as a cell with a long boundary, comes in a page of its own.
     #[arg(long, env = "GRIDCREW_FEED_PAGE_BYTES", default_value_t = FEED_PAGE_BYTES,
         value_parser = clap::value_parser!(u64).range(16_384..=1_048_576))]
     pub feed_page_bytes: u64,

@@ -5,9 +5,9 @@ use crate::{
     clock::{SystemClock, SystemRandomness},
     config::Config,
     dispatch,
-    edge::Problem,
+    edge::{Problem, RequestSpan},
     http,
-    keys::ServerKeys,
+    keys::{KeyError, ServerKeys},
     media::{self, PhotoFolder},
     orders::{Templates, templates},
     people::Gate,
@@ -27,6 +27,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tracing_actix_web::TracingLogger;
 use uuid::Uuid;
 
 /// How often the write-ahead log is moved into the database.
@@ -40,6 +41,9 @@ pub enum StartError {
     /// A file or an address.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// The server's keys.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The database.
     #[error(transparent)]
     Store(#[from] crate::store::OpenError),
@@ -51,15 +55,20 @@ pub enum StartError {
     Problem(#[from] Problem),
 }
 
-/// Opens everything that handlers and commands share.
+/// Opens everything that handlers and commands share. A database that was restored begins a
+/// new epoch here, before anything is written: a command that writes would raise its height
+/// and so hide the restore from the server that is started next.
 ///
 /// # Errors
 /// [`StartError`]
 pub async fn open(config: Config) -> Result<App, StartError> {
     make_private(&config.data)?;
     let (clock, randomness) = (Arc::new(SystemClock), Arc::new(SystemRandomness));
-    let keys = Arc::new(ServerKeys::open(&config.data, randomness.as_ref())?);
     let store = Store::open(&config.database_url()).await?;
+    let signed_with = epoch::signed_with(&store).await?;
+    let known = signed_with.as_deref();
+    let keys = ServerKeys::open(&config.data, randomness.as_ref(), known)?;
+    let keys = Arc::new(keys);
     let templates = Arc::new(Templates::load(&store).await?);
     let photos = Arc::new(PhotoFolder::open(&config.data)?);
     let app = App {
@@ -75,8 +84,11 @@ pub async fn open(config: Config) -> Result<App, StartError> {
         territory: Arc::new(TerritoryIndex::default()),
         photos,
     };
-    app.epoch
-        .store(Arc::new(epoch::current_or_first(&app).await?));
+    watch_height(&app).await?;
+    // Of two processes that start at once in a new database, with keys of their own, one does
+    // not go on.
+    app.keys
+        .check(epoch::signed_with(&app.store).await?.as_deref())?;
     refresh::refresh(&app).await?;
     Ok(app)
 }
@@ -135,7 +147,7 @@ pub async fn start(app: App) -> Result<Running, StartError> {
         let (app, document) = (app.clone(), document.clone());
         actix_web::App::new()
             .wrap_fn(http::around)
-            .wrap(tracing_actix_web::TracingLogger::default())
+            .wrap(TracingLogger::<RequestSpan>::new())
             .configure(move |config| http::routes(config, &app, &document))
     })
     .workers(workers)
@@ -222,6 +234,31 @@ async fn watch_height(app: &App) -> Result<(), Problem> {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[actix_web::test]
+    async fn a_trace_key_that_is_lost_or_another_is_not_taken_for_the_databases() {
+        let around = tempfile::tempdir().unwrap();
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            data: around.path().to_owned(),
+            database: None,
+            workers: 1,
+            trusted_proxy: Vec::new(),
+            feed_page_bytes: crate::config::FEED_PAGE_BYTES,
+        };
+        open(config.clone()).await.unwrap();
+        let file = around.path().join("keys/trace.key");
+        let key = fs::read(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        let lost = open(config.clone()).await.unwrap_err().to_string();
+        assert!(lost.contains("trace.key"), "{lost}");
+        assert!(!file.exists(), "no other key is made");
+        fs::write(&file, [7; 32]).unwrap();
+        let other = open(config.clone()).await.unwrap_err().to_string();
+        assert!(other.contains("trace.key"), "{other}");
+        fs::write(&file, key).unwrap();
+        open(config).await.unwrap();
+    }
 
     #[test]
     fn a_new_data_folder_is_its_owners_alone() {

@@ -163,6 +163,8 @@ codes! {
     RecordUnknownOrder = "record.unknown_order", 200;
     /// Parked: the person was never given the order.
     RecordNeverAssigned = "record.never_assigned", 200;
+    /// Parked: a photo slot has no name, one of more than 200 bytes, or control characters.
+    RecordBadSlot = "record.bad_slot", 200;
     /// Evidence: by a previous owner after his term.
     RecordPreviousOwner = "record.previous_owner", 200;
     /// Evidence: only the server may record this.

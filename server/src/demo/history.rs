@@ -299,7 +299,7 @@ async fn push(app: &App, handheld: &mut Handheld, entries: Vec<Entry>) -> Result
         .await?
         .ok_or_else(|| Problem::internal("the handheld is not enrolled"))?;
     let incoming = incoming::check(batch, &row.writer)?;
-    match apply::apply(app, row, incoming, packed.into(), app.now()).await? {
+    match apply::apply(app, row, incoming, packed.into()).await? {
         apply::Outcome::Held { .. } => Ok(()),
         other => Err(Problem::internal(format!(
             "the history was not taken in: {other:?}"

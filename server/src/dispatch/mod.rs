@@ -4,7 +4,7 @@
 //! point, [`ladder`] goes from A to B to the team to the crew to the station's desk and
 //! notes everyone who was passed over, [`explain`] says it in a sentence. These are pure
 //! rules. [`facts`] reads what they need, [`route`] writes the decision into the trace and
-//! keeps the explanation. When an owner declines or hands over, [`react`] finds the next;
+//! keeps the explanation. When an owner declines or hands over, [`react()`] finds the next;
 //! when he does not answer, [`escalate`](escalate()) does. [`duty`] knows who is off duty.
 
 pub mod duty;
@@ -15,12 +15,13 @@ pub mod ladder;
 mod left_behind;
 pub mod limits;
 pub mod place;
+mod react;
 pub mod route;
 pub mod routes;
 pub mod waiting;
 
 pub use escalate::{LOOK_EVERY, escalate};
-pub use route::react;
+pub use react::react;
 
 #[cfg(test)]
 mod tests;

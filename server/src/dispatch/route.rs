@@ -26,7 +26,7 @@ use gridcrew_sync_protocol::{
     ids::{OrderId, OrgId, PersonId},
     order::{OrderState, Sourced, Status, fold},
     position::Wgs84,
-    record::{Assigned, Event, Noted, OrderDetails, Owner, Term},
+    record::{Assigned, Event, OrderDetails, Owner, Term},
     time::UnixMillis,
     wire,
     workflow::{AreaClass, Words},
@@ -184,11 +184,36 @@ impl OrderFile {
         lock: &StationLock,
         order: OrderId,
     ) -> Result<Self, Problem> {
-        let row = service_order::Entity::find_by_id(order.0)
+        let row = Self::row(tx, lock, order).await?;
+        Self::of_row(tx, app, row).await
+    }
+
+    /// Its row alone.
+    ///
+    /// # Errors
+    /// As [`OrderFile::read`].
+    pub(super) async fn row(
+        tx: &DatabaseTransaction,
+        lock: &StationLock,
+        order: OrderId,
+    ) -> Result<service_order::Model, Problem> {
+        service_order::Entity::find_by_id(order.0)
             .filter(service_order::Column::StationId.eq(lock.station().0))
             .one(tx)
             .await?
-            .ok_or_else(Problem::not_found)?;
+            .ok_or_else(Problem::not_found)
+    }
+
+    /// The whole of the order whose row was read under the lock: every record is decoded.
+    ///
+    /// # Errors
+    /// As [`OrderFile::read`].
+    pub(super) async fn of_row(
+        tx: &DatabaseTransaction,
+        app: &App,
+        row: service_order::Model,
+    ) -> Result<Self, Problem> {
+        let order = OrderId(row.id);
         let records = ledger::records(tx, order).await?;
         let template = app.templates.edition(&row.template())?;
         let state = fold(template, &records)
@@ -256,7 +281,14 @@ pub async fn hand_over(
 
 /// Refuses a successor who is not an active person of the station, is off duty, or has the
 /// order already.
-fn can_own(people: &[PersonFacts], file: &OrderFile, to: PersonId) -> Result<(), Problem> {
+///
+/// # Errors
+/// `order.bad_owner`.
+pub(super) fn can_own(
+    people: &[PersonFacts],
+    file: &OrderFile,
+    to: PersonId,
+) -> Result<(), Problem> {
     let refuse = |detail: &str| Err(Problem::new(Code::OrderBadOwner, detail));
     if file.state.owner == Some(Owner::Person(to)) {
         return refuse("This person owns the order already.");
@@ -307,60 +339,4 @@ async fn give(
     let state = ledger::append(tx, app, lock, order, SERVER, events).await?;
     keep(tx, app, order, term, decision).await?;
     Ok(state)
-}
-
-/// What follows from a record that a handheld brought: when the present owner declines, the
-/// next on the ladder becomes the owner; when he hands over, the person whom he named, or,
-/// if that person cannot own it, a note says so and the owner stays. Anything else, and
-/// whatever comes a second time, changes nothing.
-///
-/// # Errors
-/// A problem of the database.
-pub async fn react(
-    tx: &DatabaseTransaction,
-    app: &App,
-    lock: &StationLock,
-    order: OrderId,
-    record: &Sourced,
-) -> Result<(), Problem> {
-    let event = &record.record.event;
-    if record.from_server() || !matches!(event, Event::Declined(_) | Event::HandedOver(_)) {
-        return Ok(());
-    }
-    let file = OrderFile::read(tx, app, lock, order).await?;
-    if file.present_owner() != Some(record.record.actor) || file.state.term != record.record.term {
-        return Ok(());
-    }
-    match event {
-        Event::HandedOver(handed) => match hand_over(tx, app, lock, &file, handed.to).await {
-            Err(problem) if problem.code == Code::OrderBadOwner => {
-                note_refusal(tx, app, lock, &file, record, &problem).await
-            }
-            outcome => outcome.map(|_| ()),
-        },
-        _ => pass_on(tx, app, lock, &file, LetGo::Declined)
-            .await
-            .map(|_| ()),
-    }
-}
-
-/// Notes, once, that a hand-over was refused.
-async fn note_refusal(
-    tx: &DatabaseTransaction,
-    app: &App,
-    lock: &StationLock,
-    file: &OrderFile,
-    record: &Sourced,
-    problem: &Problem,
-) -> Result<(), Problem> {
-    let which = format!("{}/{}", record.id.journal, record.id.seq.0);
-    let text = format!("{}: {} ({which})", problem.code, problem.detail);
-    let noted = Event::Noted(Noted { text });
-    let known = |earlier: &Sourced| earlier.from_server() && earlier.record.event == noted;
-    if file.records.iter().any(known) {
-        return Ok(());
-    }
-    let order = file.state.order;
-    ledger::append(tx, app, lock, order, SERVER, vec![noted]).await?;
-    Ok(())
 }

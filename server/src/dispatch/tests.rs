@@ -66,7 +66,7 @@ async fn reacted(town: &Township, record: Sourced) {
     attempt(town.app(), move |tx, app| {
         Box::pin(async move {
             let lock = StationLock::take(tx, station).await?;
-            react(tx, &app, &lock, order, &record).await
+            react(tx, &app, &lock, order, &[record]).await
         })
     })
     .await
@@ -310,4 +310,40 @@ async fn dispatch_knows_how_many_open_orders_each_has() {
     };
     assert_eq!((open(&town.a), open(&town.b)), (3, 0));
     assert_eq!(people.len(), 4, "the sibling's clerk is of another station");
+}
+
+#[tokio::test]
+async fn of_many_refusals_in_one_batch_an_order_is_looked_at_once_and_noted_once() {
+    for town in Township::on_each().await {
+        let order = town.take_in(json!({})).await;
+        let mut records: Vec<Sourced> = Vec::new();
+        for n in 0..40 {
+            // Of another term, by no owner, to someone who cannot own it.
+            records.push(record(&town, order, &town.a, 9, declined()));
+            records.push(record(&town, order, &town.c, 1, declined()));
+            let mut handed = record(&town, order, &town.a, 1, handed_to(&town.sibling));
+            handed.id.seq = Seq(10 + n);
+            records.push(handed);
+        }
+        let before = town.records(order).await.len();
+        reacted_to_all(&town, order, records.clone()).await;
+        let noted = town.records(order).await.len() - before;
+        assert_eq!((noted, town.state(order).await.term), (1, Term(1)));
+        records.push(record(&town, order, &town.a, 1, declined()));
+        reacted_to_all(&town, order, records).await;
+        assert_eq!(town.records(order).await.len() - before, 2);
+        assert_eq!(town.state(order).await.owner, owner(&town.b));
+    }
+}
+
+async fn reacted_to_all(town: &Township, order: OrderId, records: Vec<Sourced>) {
+    let station = town.station;
+    attempt(town.app(), move |tx, app| {
+        Box::pin(async move {
+            let lock = StationLock::take(tx, station).await?;
+            react(tx, &app, &lock, order, &records).await
+        })
+    })
+    .await
+    .unwrap();
 }

@@ -10,9 +10,11 @@ pub mod body;
 pub mod health;
 pub mod origin;
 pub mod problem;
+mod span;
 
 pub use body::{Json, PACKED_MEDIA_TYPE, Packed};
 pub use problem::{Problem, ProblemDocument};
+pub use span::RequestSpan;
 
 /// The header that carries the server's epoch on each reply.
 pub const EPOCH_HEADER: &str = "Gridcrew-Epoch";

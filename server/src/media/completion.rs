@@ -9,6 +9,7 @@ use super::{
     blocking,
     folder::{PhotoFolder, digest_of, disk_problem},
     held::{self, Held},
+    owners,
     part::{Part, PartError},
     picture::{self, PictureError},
     promise,
@@ -95,13 +96,35 @@ async fn open_part(app: &App, turn: Turn) -> Result<Part, Problem> {
         })
 }
 
-/// Whether a photo's original or preview is held, with its file.
+/// Whether a photo's original or preview is held, with its file, as far as the handheld's
+/// person may know.
 ///
 /// # Errors
 /// A problem of the database.
-async fn is_held(app: &App, claim: Claim) -> Result<bool, Problem> {
+async fn is_held(app: &App, upload: &Upload) -> Result<bool, Problem> {
+    let claim = upload.claim;
+    if claim.kind == MediaKind::Original {
+        // Who does not have the bytes does not learn here that somebody else has: he brings
+        // them like any.
+        let own = owners::own(app.store.read(), upload.journal, &[claim.photo]).await?;
+        if !own.contains(&claim.photo) {
+            return Ok(false);
+        }
+    }
     let held = held::find(app.store.read(), claim.photo, claim.kind).await?;
-    Ok(held.is_some_and(|held| app.photos.has(held.digest, held.bytes)))
+    match held {
+        Some(held) => has_file(app, held).await,
+        None => Ok(false),
+    }
+}
+
+/// Whether the file of what is held is there. The disk may be slow: beside the executor.
+///
+/// # Errors
+/// When the server is stopping.
+pub(super) async fn has_file(app: &App, held: Held) -> Result<bool, Problem> {
+    let photos = Arc::clone(&app.photos);
+    blocking(move || photos.has(held.digest, held.bytes)).await
 }
 
 /// Finds out how far an upload is, and completes it when all its bytes are there.
@@ -111,7 +134,7 @@ async fn is_held(app: &App, claim: Claim) -> Result<bool, Problem> {
 /// dropped and the upload is ended. Or a problem of the disk or the database: then nothing
 /// has changed.
 pub(super) async fn stand(app: &App, upload: &Upload, turn: Turn) -> Result<Standing, Problem> {
-    if is_held(app, upload.claim).await? || adopt(app, upload.claim).await? {
+    if is_held(app, upload).await? || adopt(app, upload).await? {
         return Ok(Standing::Held);
     }
     let part = open_part(app, turn).await?;
@@ -146,15 +169,21 @@ async fn complete(app: &App, upload: &Upload, _part: &Part) -> Result<(), Proble
         }
     };
     let kept = blocking(move || keep(&photos, id, claim, &sound)).await?;
-    held::record(app, kept.map_err(|error| disk_problem(&error))?).await?;
+    let kept = kept.map_err(|error| disk_problem(&error))?;
+    held::record(app, kept, Some(upload.journal)).await?;
     let photos = Arc::clone(&app.photos);
     let dropped = blocking(move || photos.drop_part(id)).await?;
     dropped.map_err(|error| disk_problem(&error))
 }
 
 /// Records an original whose file came to its place before the server was killed.
-async fn adopt(app: &App, claim: Claim) -> Result<bool, Problem> {
-    if claim.kind != MediaKind::Original || !app.photos.has(claim.digest, claim.length) {
+async fn adopt(app: &App, upload: &Upload) -> Result<bool, Problem> {
+    let claim = upload.claim;
+    if claim.kind != MediaKind::Original {
+        return Ok(false);
+    }
+    let photos = Arc::clone(&app.photos);
+    if !blocking(move || photos.has(claim.digest, claim.length)).await? {
         return Ok(false);
     }
     match look(app, claim, app.photos.object(claim.digest)).await {
@@ -162,8 +191,9 @@ async fn adopt(app: &App, claim: Claim) -> Result<bool, Problem> {
             let photos = Arc::clone(&app.photos);
             let synced = blocking(move || photos.sync_object(claim.digest)).await?;
             synced.map_err(|error| disk_problem(&error))?;
-            held::record(app, original(claim, format)).await?;
-            Ok(true)
+            // The file may be another's: who brought it is not known.
+            held::record(app, original(claim, format), None).await?;
+            is_held(app, upload).await
         }
         Ok(Sound::Preview(_)) | Err(Unsound::Refused(_)) => Ok(false),
         Err(Unsound::Failed(problem)) => Err(problem),
@@ -231,6 +261,10 @@ fn keep(photos: &PhotoFolder, id: uuid::Uuid, claim: Claim, sound: &Sound) -> io
 /// # Errors
 /// `media.no_picture`, `media.too_many_pixels`, or a problem of the disk or the database.
 pub async fn take_in(app: &App, bytes: Vec<u8>) -> Result<Digest, Problem> {
+    hold(app, bytes, None).await
+}
+
+async fn hold(app: &App, bytes: Vec<u8>, brought_by: Option<JournalId>) -> Result<Digest, Problem> {
     let (photos, scratch) = (Arc::clone(&app.photos), app.new_id());
     let kept = blocking(move || {
         let format = picture::check(Cursor::new(&bytes))?;
@@ -247,7 +281,7 @@ pub async fn take_in(app: &App, bytes: Vec<u8>) -> Result<Digest, Problem> {
     let held = kept.await?.map_err(|unsound| match unsound {
         Unsound::Refused(problem) | Unsound::Failed(problem) => problem,
     })?;
-    held::record(app, held).await?;
+    held::record(app, held, brought_by).await?;
     Ok(held.photo)
 }
 
@@ -264,7 +298,7 @@ pub async fn take_in_promised(
     let photo = Digest::of(&bytes);
     for journal in journals {
         if promise::is_promised(app.store.read(), *journal, photo).await? {
-            return take_in(app, bytes).await;
+            return hold(app, bytes, Some(*journal)).await;
         }
     }
     let detail = "No record of these handhelds promises the photo.";
@@ -298,7 +332,7 @@ async fn derive(app: &App, original: Held, permit: OwnedSemaphorePermit) -> Resu
     // While waiting, another request may have made it.
     if let Some(made) = held::find(app.store.read(), original.photo, MediaKind::Preview).await?
         && made.derived
-        && app.photos.has(made.digest, made.bytes)
+        && has_file(app, made).await?
     {
         return Ok(made);
     }
@@ -328,6 +362,6 @@ async fn derive(app: &App, original: Held, permit: OwnedSemaphorePermit) -> Resu
         derived: true,
         ..original
     };
-    held::record(app, preview).await?;
+    held::record(app, preview, None).await?;
     Ok(preview)
 }

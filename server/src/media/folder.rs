@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use std::{
     fs::{self, File},
     io::{self, Read, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -118,7 +119,7 @@ impl PhotoFolder {
     pub(super) fn keep_bytes(&self, scratch: Uuid, bytes: &[u8]) -> io::Result<Digest> {
         let path = self.scratch(scratch);
         let digest = Digest::of(bytes);
-        let mut file = File::create(&path)?;
+        let mut file = locked(&path)?;
         let written = file.write_all(bytes).and_then(|()| file.sync_all());
         if let Err(error) = written.and_then(|()| self.keep(&path, digest)) {
             remove(&path)?;
@@ -190,6 +191,34 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Begins a file anew, locked for as long as it is open: another process that starts meanwhile
+/// looks for what was left behind, and takes what is not locked.
+///
+/// # Errors
+/// Of the file system.
+pub(super) fn locked(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    loop {
+        let file = options.open(path)?;
+        file.lock()?;
+        // Between the two it may have been taken for one that was left behind.
+        if is_at(&file, path)? {
+            file.set_len(0)?;
+            return Ok(file);
+        }
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let name = |of: fs::Metadata| (of.dev(), of.ino());
+    match fs::metadata(path) {
+        Ok(there) => Ok(name(there) == name(file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

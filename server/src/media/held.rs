@@ -2,8 +2,8 @@
 //! never before.
 
 use super::{
-    blocking, promise,
-    rows::{media_object, photo_promise},
+    blocking, owners, promise,
+    rows::{media_object, photo_brought, photo_promise},
 };
 use crate::{app::App, edge::Problem};
 use gridcrew_sync_protocol::{
@@ -75,8 +75,9 @@ pub(super) async fn find<C: ConnectionTrait>(
     row.as_ref().map(Held::read).transpose()
 }
 
-/// What is held of those photos that records of the handheld promised, file and all: a file
-/// that was lost is asked for again.
+/// What is held of those photos that records of the handheld promised and that its person
+/// may call his own ([`owners`](super::owners)), file and all: a file that was lost is asked
+/// for again.
 ///
 /// # Errors
 /// A problem of the database.
@@ -99,7 +100,9 @@ pub(super) async fn of_handheld(
         .filter(media_object::Column::Photo.in_subquery(promised))
         .all(db)
         .await?;
+    let own = owners::own(db, journal, photos).await?;
     let mut held = rows.iter().map(Held::read).collect::<Result<Vec<_>, _>>()?;
+    held.retain(|held| own.contains(&held.photo));
     let folder = Arc::clone(&app.photos);
     blocking(move || {
         held.retain(|held| {
@@ -114,11 +117,16 @@ pub(super) async fn of_handheld(
     .await
 }
 
-/// Records that something is held. Its file must be durable.
+/// Records that something is held, and which handheld had the bytes of an original. Its file
+/// must be durable.
 ///
 /// # Errors
 /// A problem of the database.
-pub(super) async fn record(app: &App, held: Held) -> Result<(), Problem> {
+pub(super) async fn record(
+    app: &App,
+    held: Held,
+    brought_by: Option<JournalId>,
+) -> Result<(), Problem> {
     use media_object::Column;
     let row = media_object::ActiveModel {
         photo: Set(held.photo.0.to_vec()),
@@ -143,6 +151,10 @@ pub(super) async fn record(app: &App, held: Held) -> Result<(), Problem> {
         let stands = Expr::col(("media_object", Column::Derived)).eq(false);
         again.action_and_where(stands);
     }
+    let brought = brought_by.map(|journal| photo_brought::ActiveModel {
+        photo: Set(held.photo.0.to_vec()),
+        journal_id: Set(journal.0),
+    });
     app.store
         .write(move |tx| {
             Box::pin(async move {
@@ -150,6 +162,12 @@ pub(super) async fn record(app: &App, held: Held) -> Result<(), Problem> {
                     .on_conflict(again)
                     .exec_without_returning(tx)
                     .await?;
+                if let Some(brought) = brought.filter(|_| held.kind == MediaKind::Original) {
+                    photo_brought::Entity::insert(brought)
+                        .on_conflict(OnConflict::new().do_nothing().to_owned())
+                        .exec_without_returning(tx)
+                        .await?;
+                }
                 Ok(())
             })
         })

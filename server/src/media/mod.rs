@@ -10,7 +10,8 @@
 //!    preview is written anew without metadata, and counts only until the original is held:
 //!    then it is made of that. What does not fit is dropped.
 //! 4. The handheld asks which photos are held and may then forget its copies; people in
-//!    scope look at previews and originals (`photos`).
+//!    scope look at previews and originals (`photos`). Whose a photo is, and so whose
+//!    promise counts for either, says `owners`.
 //! 5. After a kill, [`recover`] finishes what had come; [`clean_expired`] takes away what
 //!    nobody finished.
 
@@ -18,6 +19,7 @@ mod completion;
 mod folder;
 pub mod from_outside;
 mod held;
+mod owners;
 mod part;
 mod photos;
 mod picture;
@@ -33,7 +35,7 @@ mod tests;
 
 pub use completion::{take_in, take_in_promised};
 pub use folder::PhotoFolder;
-pub use promise::{PhotoCounts, Promise, counts, record_promises};
+pub use promise::{PhotoCounts, Promise, counts, is_slot, promised_of_parked, record_promises};
 pub use recovery::{Swept, clean_expired, clean_hourly, recover};
 
 use crate::edge::Problem;

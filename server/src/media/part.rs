@@ -7,7 +7,7 @@
 //! killed meanwhile.
 
 use super::{
-    folder::{PhotoFolder, remove},
+    folder::{PhotoFolder, locked, remove},
     turns::Turn,
 };
 use std::{
@@ -89,12 +89,7 @@ impl Part {
     /// Of the file system.
     pub(super) fn distrust(&mut self) -> io::Result<()> {
         let path = self.folder.scratch(self.turn.upload());
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)?;
+        let file = locked(&path)?;
         self.scratch = Some((file, path));
         Ok(())
     }

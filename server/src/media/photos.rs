@@ -1,6 +1,7 @@
 //! Looking at photos, and asking which are held.
 //!
-//! A photo is seen by those who see an order that promises it. Whoever sees an original,
+//! A photo is seen by those who see an order whose record promises it, parked or not; the
+//! promise counts of one whose photo it is ([`super::owners`]). Whoever sees an original,
 //! with the place and the camera that its metadata may name, is written down. What is
 //! served has a fixed type and runs nothing (RELIABILITY T11).
 
@@ -8,7 +9,7 @@ use super::{
     blocking, completion,
     folder::disk_problem,
     held::{self, Held},
-    rows::photo_promise,
+    owners,
 };
 use crate::{
     app::App,
@@ -31,7 +32,6 @@ use gridcrew_sync_protocol::{
     media::{HeldReply, HeldRequest, MediaKind, PictureFormat},
     wire,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use std::{
     fs::File,
     io::{self, Read},
@@ -72,7 +72,7 @@ pub(super) async fn photo_original(
     digest: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let photo = visible(&app, &caller, &digest).await?;
-    let original = held::find(app.store.read(), photo, MediaKind::Original).await?;
+    let original = there(app.get_ref(), photo, MediaKind::Original).await?;
     let original = original.ok_or_else(Problem::not_found)?;
     audit::record_reading(&app, &caller, "photo.original", photo).await?;
     serve(&app, &request, original).await
@@ -108,22 +108,28 @@ pub(super) async fn photo_preview(
 
 /// The preview made of the original; until that is held, the handheld's own.
 async fn preview(app: &App, photo: Digest) -> Result<Held, Problem> {
-    let there = |held: &Held| app.photos.has(held.digest, held.bytes);
-    let preview = held::find(app.store.read(), photo, MediaKind::Preview).await?;
-    let preview = preview.filter(there);
+    let preview = there(app, photo, MediaKind::Preview).await?;
     if let Some(derived) = preview.filter(|preview| preview.derived) {
         return Ok(derived);
     }
-    let original = held::find(app.store.read(), photo, MediaKind::Original).await?;
-    match original.filter(there) {
+    match there(app, photo, MediaKind::Original).await? {
         Some(original) => completion::derive_preview(app, original).await,
         None => preview.ok_or_else(Problem::not_found),
     }
 }
 
+/// What is held of a photo, if its file is there.
+async fn there(app: &App, photo: Digest, kind: MediaKind) -> Result<Option<Held>, Problem> {
+    match held::find(app.store.read(), photo, kind).await? {
+        Some(held) if completion::has_file(app, held).await? => Ok(Some(held)),
+        _ => Ok(None),
+    }
+}
+
 /// Ask which of at most 1,000 photos are held, verified and durable.
 ///
-/// Only photos that records of the handheld promised are answered.
+/// Only photos that records of the handheld promised are answered, and of these the ones that
+/// no other person promised first, or whose bytes one of the person's handhelds brought.
 #[utoipa::path(
     tag = "media",
     request_body(content = Vec<u8>, content_type = "application/vnd.gridcrew+cbor-zstd",
@@ -141,7 +147,7 @@ pub(super) async fn photos_held(
     caller: Caller,
     body: Packed<HeldRequest>,
 ) -> Result<HttpResponse, Problem> {
-    caller.may(Permission::Sync)?;
+    caller.may_deliver()?;
     let journal = caller.handheld.ok_or_else(Problem::not_found)?;
     let asked = body.value.photos;
     if asked.len() > MAX_ASKED {
@@ -163,17 +169,16 @@ pub(super) async fn photos_held(
         .body(wire::pack(&reply)))
 }
 
-/// The photo, if an order in the caller's scope promises it.
+/// The photo, if a record of an order in the caller's scope promises it, by one whose photo
+/// it is.
 pub(super) async fn visible(app: &App, caller: &Caller, digest: &str) -> Result<Digest, Problem> {
     caller.may(Permission::ReadOrders)?;
     let photo: Digest = digest.parse().map_err(|_| Problem::not_found())?;
-    photo_promise::Entity::find()
-        .filter(photo_promise::Column::Photo.eq(photo.0.to_vec()))
-        .filter(caller.scope.of_orders("photo_promise"))
-        .one(app.store.read())
-        .await?
-        .map(|_| photo)
-        .ok_or_else(Problem::not_found)
+    if owners::is_visible(app.store.read(), &caller.scope, photo).await? {
+        Ok(photo)
+    } else {
+        Err(Problem::not_found())
+    }
 }
 
 /// Sends what is held, as what it is and nothing else.

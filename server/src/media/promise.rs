@@ -4,14 +4,15 @@ use super::rows::photo_promise;
 use crate::edge::Problem;
 use gridcrew_sync_protocol::{
     digest::Digest,
-    ids::{JournalId, OrderId, OrgId},
+    ids::{JournalId, OrderId, OrgId, PersonId},
     journal::EntryId,
     media::MediaKind,
     record::PhotoRef,
+    workflow::SlotCode,
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, Func, JoinType, OnConflict, Order, Query},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,16 @@ const ORDERS_AT_ONCE: usize = 500;
 const PROMISES_AT_ONCE: usize = 200;
 /// How many forks back a handheld may still bring photos of.
 const LONGEST_LINEAGE: usize = 16;
+
+/// Most bytes of the name of a slot: more, and it would not go into an index.
+const LONGEST_SLOT: usize = 200;
+
+/// Whether a slot has a name that every table takes.
+#[must_use]
+pub fn is_slot(slot: &SlotCode) -> bool {
+    let name = &slot.0;
+    (1..=LONGEST_SLOT).contains(&name.len()) && !name.chars().any(char::is_control)
+}
 
 /// Photos that an entry of a journal promises.
 #[derive(Clone, Copy, Debug)]
@@ -68,22 +79,44 @@ pub async fn record_promises<C: ConnectionTrait>(
     }
 }
 
-/// One row for each photo of each slot.
+/// One row for each photo of each slot. What has no proper name fills the slot without one:
+/// its record is parked, its photo let in.
 fn rows(promise: &Promise<'_>) -> Vec<photo_promise::ActiveModel> {
     let mut seen = BTreeSet::new();
-    promise
-        .photos
-        .iter()
-        .filter(|photo| seen.insert((photo.digest, &photo.slot.0)))
-        .map(|photo| photo_promise::ActiveModel {
+    let named = promise.photos.iter().map(|photo| {
+        let slot = Some(&photo.slot).filter(|slot| is_slot(slot));
+        (photo, slot.map_or("", |slot| &slot.0))
+    });
+    named
+        .filter(|(photo, slot)| seen.insert((photo.digest, *slot)))
+        .map(|(photo, slot)| photo_promise::ActiveModel {
             photo: Set(photo.digest.0.to_vec()),
             journal_id: Set(promise.entry.journal.0),
             seq: Set(i64::try_from(promise.entry.seq.0).unwrap_or(i64::MAX)),
-            slot: Set(photo.slot.0.clone()),
+            slot: Set(slot.to_owned()),
             station_id: Set(promise.station.0),
             order_id: Set(promise.order.map(|order| order.0)),
             bytes: Set(i64::try_from(photo.bytes).unwrap_or(i64::MAX)),
         })
+        .collect()
+}
+
+/// The photos that records promise which are part of no order: they are kept as evidence.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn promised_of_parked<C: ConnectionTrait>(db: &C) -> Result<Vec<Digest>, Problem> {
+    let rows: Vec<Vec<u8>> = photo_promise::Entity::find()
+        .select_only()
+        .column(photo_promise::Column::Photo)
+        .distinct()
+        .filter(photo_promise::Column::OrderId.is_null())
+        .into_tuple()
+        .all(db)
+        .await?;
+    let broken = |_| Problem::internal("a row names a photo that is none");
+    rows.into_iter()
+        .map(|photo| photo.try_into().map(Digest).map_err(broken))
         .collect()
 }
 
@@ -135,6 +168,24 @@ pub async fn counts<C: ConnectionTrait>(
         }
     }
     Ok(counts)
+}
+
+/// Whose handheld a journal is.
+///
+/// # Errors
+/// A problem of the database.
+pub(super) async fn person_of<C: ConnectionTrait>(
+    db: &C,
+    journal: JournalId,
+) -> Result<Option<PersonId>, DbErr> {
+    let query = Query::select()
+        .expr(Expr::col("person_id"))
+        .from("handheld")
+        .and_where(Expr::col("id").eq(journal.0))
+        .take();
+    let row = db.query_one(&query).await?;
+    row.map(|row| row.try_get_by_index(0).map(PersonId))
+        .transpose()
 }
 
 /// The journals whose photos a handheld may bring: its own, and those that forked into it.

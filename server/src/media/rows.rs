@@ -49,6 +49,19 @@ rows! {
 }
 
 rows! {
+    /// Which handhelds had the bytes of an original: verified, whether it was held before or
+    /// not.
+    photo_brought, "photo_brought", {
+        /// SHA-256 of the original.
+        #[sea_orm(primary_key, auto_increment = false)]
+        photo: Vec<u8>,
+        /// The journal of the handheld.
+        #[sea_orm(primary_key, auto_increment = false)]
+        journal_id: Uuid,
+    }
+}
+
+rows! {
     /// What is being uploaded, or was not long ago.
     upload, "upload", {
         /// The upload; its part is named by it.

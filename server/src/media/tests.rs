@@ -2,6 +2,7 @@
 
 mod foreign;
 mod lane;
+mod owners;
 mod recovery;
 mod uploads;
 mod views;

@@ -77,6 +77,8 @@ impl Claim {
 pub(super) struct Upload {
     /// Its id, which names its part.
     pub(super) id: Uuid,
+    /// Whose it is.
+    pub(super) journal: JournalId,
     /// What it is.
     pub(super) claim: Claim,
     /// From when it is over.
@@ -97,6 +99,7 @@ impl TryFrom<upload::Model> for Upload {
         let photo = row.photo.clone().try_into().map_err(|_| broken(()))?;
         Ok(Self {
             id: row.id,
+            journal: JournalId(row.journal_id),
             claim: Claim::new(Digest(digest), Digest(photo), kind, length)?,
             expires_at: UnixMillis(row.expires_at),
         })

@@ -84,7 +84,19 @@ fn content() -> Content {
 
 impl Township {
     pub(crate) async fn new() -> Self {
-        let fixture = Fixture::new().await;
+        Self::on(Fixture::new().await).await
+    }
+
+    /// On SQLite, and on PostgreSQL where there is one.
+    pub(crate) async fn on_each() -> Vec<Self> {
+        let mut towns = vec![Self::new().await];
+        if let Some(fixture) = Fixture::on_postgres().await {
+            towns.push(Self::on(fixture).await);
+        }
+        towns
+    }
+
+    async fn on(fixture: Fixture) -> Self {
         let top = fixture.unit(UnitKind::Center, None).await;
         let station = fixture.unit(UnitKind::Station, Some(top)).await;
         let sibling = fixture.unit(UnitKind::Station, Some(top)).await;

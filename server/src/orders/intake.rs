@@ -23,8 +23,8 @@ use utoipa::ToSchema;
 pub struct NewOrder {
     /// Where it comes from, such as `95598`, `hall`, `console`; at most 40 characters.
     pub source: String,
-    /// Its number there, at most 80 characters. With the source it names the order once for
-    /// all: sent again with the same content, it is the same order.
+    /// Its number there, at most 80 characters. With the source it names the order among those
+    /// of the stations that you may see: sent again with the same content, it is the same order.
     pub outside_no: String,
     /// The workflow's code, such as `fault_repair`.
     pub template: String,

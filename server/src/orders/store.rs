@@ -28,7 +28,7 @@ use gridcrew_sync_protocol::{
     workflow::{AreaClass, TemplateRef},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
     sea_query::OnConflict,
 };
 
@@ -107,21 +107,27 @@ pub async fn take_in(
     Ok(TakenIn::New(order))
 }
 
-/// The order that was taken in under the same name with the same content, if any.
+/// The order that was taken in under the same name with the same content, if any. A name
+/// counts among the stations that the caller sees: what another station calls by the same
+/// number is another order, and none of his concern.
 async fn same_before(
     tx: &DatabaseTransaction,
     caller: &Caller,
     intake: &Intake,
 ) -> Result<Option<OrderId>, Problem> {
     let named = service_order::Entity::find()
+        .filter(caller.scope.of_stations("service_order"))
         .filter(service_order::Column::Source.eq(&*intake.source))
-        .filter(service_order::Column::OutsideNo.eq(&*intake.outside_no));
-    let Some(row) = named.one(tx).await? else {
+        .filter(service_order::Column::OutsideNo.eq(&*intake.outside_no))
+        .order_by_asc(service_order::Column::Id)
+        .all(tx)
+        .await?;
+    let digest = intake.digest();
+    if let Some(same) = named.iter().find(|row| row.intake_digest == digest.0) {
+        return Ok(Some(OrderId(same.id)));
+    }
+    if named.is_empty() {
         return Ok(None);
-    };
-    let same = row.intake_digest == intake.digest().0;
-    if same && caller.scope.has_station(OrgId(row.station_id)) {
-        return Ok(Some(OrderId(row.id)));
     }
     let detail = format!(
         "An order {} of the source {} was taken in before with other content.",
@@ -202,7 +208,7 @@ impl NewRow {
         };
         let inserted = service_order::Entity::insert(row)
             .on_conflict(
-                OnConflict::columns([Column::Source, Column::OutsideNo])
+                OnConflict::columns([Column::StationId, Column::Source, Column::OutsideNo])
                     .do_nothing()
                     .to_owned(),
             )

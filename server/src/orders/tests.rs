@@ -90,11 +90,38 @@ async fn the_same_order_again_is_the_same_and_other_content_is_a_conflict() {
     assert_eq!(again, TakenIn::Before(order));
     let other = town.try_take_in(&town.clerk, json!({ "phenomenon": "sparks" }));
     assert_eq!(other.await.unwrap_err().code, Code::OrderConflict);
-    let foreign = town.try_take_in(&town.sibling, json!({}));
-    assert_eq!(foreign.await.unwrap_err().code, Code::OrderConflict);
     assert_eq!(town.records(order).await.len(), 2);
     let orders = service_order::Entity::find().count(town.app().store.read());
     assert_eq!(orders.await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_two_stations_call_by_one_number_are_two_orders() {
+    for town in Township::on_each().await {
+        let numbered = json!({ "source": "hall", "outside_no": "2026-0001" });
+        let one = town.take_in(numbered.clone()).await;
+        let mut others = numbered.clone();
+        others["phenomenon"] = json!("sparks");
+        let other = town
+            .try_take_in(&town.sibling, others.clone())
+            .await
+            .unwrap();
+        assert!(matches!(other, TakenIn::New(_)), "{other:?}");
+        for (staff, sent, expected) in [
+            (&town.clerk, &numbered, one),
+            (&town.sibling, &others, other.order()),
+            // Who sees both is told of the one that he sent.
+            (&town.center, &numbered, one),
+        ] {
+            let again = town.try_take_in(staff, sent.clone()).await.unwrap();
+            assert_eq!(again, TakenIn::Before(expected));
+        }
+        others["phenomenon"] = json!("smoke");
+        for staff in [&town.clerk, &town.sibling, &town.center] {
+            let refused = town.try_take_in(staff, others.clone()).await.unwrap_err();
+            assert_eq!(refused.code, Code::OrderConflict);
+        }
+    }
 }
 
 #[tokio::test]

@@ -45,6 +45,13 @@ pub fn login(text: &str) -> Result<String, Problem> {
     }
 }
 
+/// Whether a text may be looked for among stored ones: none of those has control characters,
+/// and PostgreSQL refuses a query that names the first of them.
+#[must_use]
+pub fn is_findable(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
 /// What a login is looked up by.
 #[must_use]
 pub fn folded_login(text: &str) -> String {

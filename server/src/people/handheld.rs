@@ -2,6 +2,7 @@
 
 use super::{
     rows::{handheld, person},
+    scope::Scope,
     session::{self, EndReason, Which},
 };
 use crate::edge::Problem;
@@ -37,6 +38,13 @@ pub struct Listed {
     pub last_contact_at: Option<i64>,
     /// The last journal entry held.
     pub head_seq: i64,
+}
+
+/// The handheld, if it is of a station in scope.
+#[must_use]
+pub fn in_scope(scope: &Scope, handheld: JournalId) -> Condition {
+    let stations = scope.of_stations("handheld");
+    stations.add(handheld::Column::Id.eq(handheld.0))
 }
 
 /// At most `limit` handhelds that meet `condition`, in the order of their ids.

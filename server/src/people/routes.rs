@@ -47,6 +47,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(handhelds::list_handhelds)
         .service(handhelds::revoke_handheld)
         .service(wipes::wipe_handheld)
+        .service(wipes::take_wipe_back)
         .service(wipes::ask_wipe_order)
         .service(log::read_audit);
 }

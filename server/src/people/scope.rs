@@ -53,6 +53,19 @@ impl Caller {
             ))
         }
     }
+
+    /// Refuses who may not bring what was recorded. It counts by what its person was then: a
+    /// session that is bound to a journal may deliver it, photos and all, whatever his role
+    /// is now. The feed and all else go by his role.
+    ///
+    /// # Errors
+    /// `auth.forbidden`.
+    pub fn may_deliver(&self) -> Result<(), Problem> {
+        match self.handheld {
+            Some(_) => Ok(()),
+            None => self.may(Permission::Sync),
+        }
+    }
 }
 
 /// What a person may see.

@@ -30,10 +30,12 @@ const SIGN_IN: &str = "session.begun";
 /// `auth.revoked`.
 pub async fn sign_in(app: &App, from: IpAddr, request: LoginRequest) -> Result<Tokens, Problem> {
     let login = field::folded_login(&request.login);
-    let person = person::Entity::find()
-        .filter(person::Column::Login.eq(&login))
-        .one(app.store.read())
-        .await?;
+    let person = if field::is_findable(&login) {
+        let found = person::Entity::find().filter(person::Column::Login.eq(&login));
+        found.one(app.store.read()).await?
+    } else {
+        None
+    };
     let proven = check_password(app, from, &login, request.password, person, SIGN_IN).await?;
     let (this, proof) = (app.clone(), request.handheld);
     let person = PersonId(proven.id);

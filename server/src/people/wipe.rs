@@ -2,7 +2,8 @@
 //!
 //! An order counts for the whole device: for every journal from which the one named goes on
 //! after a fork, or that goes on from it, also when that fork comes later. A later order
-//! replaces an earlier one, and begins anew what was confirmed.
+//! replaces an earlier one, and begins anew what was confirmed. One that was given to the wrong
+//! handheld can be taken back until the handheld hears of it.
 
 use super::{
     handheld::{Listed, lineage},
@@ -11,13 +12,14 @@ use super::{
 use crate::edge::Problem;
 use ed25519_dalek::VerifyingKey;
 use gridcrew_sync_protocol::{
+    code::Code,
     ids::{JournalId, PersonId},
     time::UnixMillis,
     wipe::{WipeAsk, WipeForm},
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -61,6 +63,33 @@ pub async fn order<C: ConnectionTrait>(
             .await?;
     }
     Ok(journals.into_iter().map(JournalId).collect())
+}
+
+/// Takes an order back, if there is one; gives the journals for which one stood. A device that
+/// heard of it before goes on with it.
+///
+/// # Errors
+/// `conflict` when the device confirmed it, or problems of the database.
+pub async fn take_back<C: ConnectionTrait>(
+    conn: &C,
+    handheld: &Listed,
+) -> Result<Vec<JournalId>, Problem> {
+    use handheld_wipe::Column;
+    let journals = lineage(conn, PersonId(handheld.person_id), handheld.id).await?;
+    let ordered = Column::HandheldId.is_in(journals);
+    let found = handheld_wipe::Entity::find()
+        .filter(ordered.clone())
+        .order_by_asc(Column::HandheldId)
+        .all(conn)
+        .await?;
+    if found.iter().any(|order| order.done_at.is_some()) {
+        let detail = "The handheld was wiped already; it said so.";
+        return Err(Problem::new(Code::Conflict, detail));
+    }
+    let delete = handheld_wipe::Entity::delete_many().filter(ordered);
+    delete.exec(conn).await?;
+    let journals = found.into_iter().map(|order| JournalId(order.handheld_id));
+    Ok(journals.collect())
 }
 
 /// Who asks: the handheld of the journal, if the question was signed by its key.

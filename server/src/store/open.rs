@@ -166,3 +166,6 @@ async fn check_sqlite_version(connection: &DatabaseConnection) -> Result<(), Ope
         Err(OpenError::OldSqlite(version))
     }
 }
+
+#[cfg(test)]
+mod migration_tests;

@@ -25,7 +25,6 @@ use gridcrew_sync_protocol::{
     ids::{OrderId, OrgId},
     journal::{Batch, Seq},
     push::Parked,
-    time::UnixMillis,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
@@ -74,18 +73,13 @@ pub async fn apply(
     handheld: Handheld,
     incoming: Incoming,
     packed: Bytes,
-    now: UnixMillis,
 ) -> Result<Outcome, Problem> {
     let this = app.clone();
     let (outcome, folded) = app
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let came = Came {
-                    incoming,
-                    packed,
-                    now,
-                };
+                let came = Came { incoming, packed };
                 decide(tx, &this, &handheld, came).await
             })
         })
@@ -98,7 +92,6 @@ pub async fn apply(
 struct Came {
     incoming: Incoming,
     packed: Bytes,
-    now: UnixMillis,
 }
 
 async fn decide(
@@ -107,16 +100,15 @@ async fn decide(
     seen: &Handheld,
     came: Came,
 ) -> Result<(Outcome, Vec<Folded>), Problem> {
-    let Came {
-        incoming,
-        packed,
-        now,
-    } = came;
+    let Came { incoming, packed } = came;
     let journal = seen.writer.journal;
     let stations = stations_of(tx, &incoming).await?;
     let mut touched: BTreeSet<OrgId> = stations.values().copied().collect();
     touched.insert(seen.station);
     let locks = StationLock::take_all(tx, &touched).await?;
+    // Read under the locks: who reads by the time of receipt never finds an older one later,
+    // however long the batch was on its way or waited.
+    let now = app.now();
     // Read again: what was seen before the lock may have changed.
     let present = handheld::find(tx, journal)
         .await?

@@ -164,8 +164,14 @@ async fn one_batch(
     done: &mut Imported,
     out: &mut (dyn Write + Send),
 ) -> Result<Option<JournalId>, CommandError> {
-    let batch: Batch =
-        wire::unpack(&packed, MAX_BATCH_BYTES).map_err(|error| malformed(&error.to_string()))?;
+    let batch: Batch = match wire::unpack(&packed, MAX_BATCH_BYTES) {
+        Ok(batch) => batch,
+        Err(error) => {
+            done.refused += 1;
+            writeln!(out, "a batch: REFUSED, it cannot be read: {error}")?;
+            return Ok(None);
+        }
+    };
     let (journal, first, last) = (batch.journal, batch.first.0, batch.last().0);
     let what = format!("entries {first} to {last} of {journal}");
     let Some(found) = handheld::find(app.store.read(), journal).await? else {
@@ -183,7 +189,17 @@ async fn one_batch(
             return Ok(None);
         }
     };
-    match apply(app, found, incoming, packed, app.now()).await? {
+    let outcome = match apply(app, found, incoming, packed).await {
+        Ok(outcome) => outcome,
+        // As much of its journal is set aside as may be.
+        Err(problem) if problem.code == Code::AuthRevoked => {
+            done.refused += 1;
+            writeln!(out, "{what}: REFUSED, {}", problem.code)?;
+            return Ok(Some(journal));
+        }
+        Err(problem) => return Err(problem.into()),
+    };
+    match outcome {
         Outcome::Held { head, parked } => {
             done.held += 1;
             let new = head.seq.0.saturating_sub(before);

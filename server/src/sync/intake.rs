@@ -1,6 +1,7 @@
 //! Storing new entries, and what follows from them: parked or applied, promises of photos
 //! noted, every touched order folded once and announced once, and whoever has to act on a
-//! refusal told. A fixed number of statements for any number of entries.
+//! refusal told. A fixed number of statements for any number of entries, and some for each
+//! order that its owner lets go of, which is read once for all records that do so.
 
 use super::{
     apply::stored,
@@ -27,7 +28,7 @@ use gridcrew_sync_protocol::{
     ids::{OrderId, OrgId},
     journal::{EntryId, Item, Seq},
     order::Sourced,
-    record::Event,
+    record::{Event, Record},
     time::UnixMillis,
 };
 use sea_orm::{
@@ -51,7 +52,7 @@ pub(super) struct Before<'a> {
     pub(super) stations: &'a BTreeMap<OrderId, OrgId>,
     /// The locks of those stations and of the handheld's.
     pub(super) locks: &'a BTreeMap<OrgId, StationLock>,
-    /// When the batch came.
+    /// When the batch came: read under the locks.
     pub(super) now: UnixMillis,
 }
 
@@ -99,9 +100,9 @@ pub(super) async fn take(
         seq: Seq(incoming.batch.first.0.saturating_add(before.held as u64)),
     };
     let folded = refold_all(tx, app, touched(tx, added).await?, since).await?;
-    for (order, record) in refusals {
+    for (order, records) in refusals {
         if let Some(station) = before.stations.get(&order) {
-            dispatch::react(tx, app, lock_of(before, *station)?, order, &record).await?;
+            dispatch::react(tx, app, lock_of(before, *station)?, order, &records).await?;
         }
     }
     if !announced {
@@ -135,6 +136,7 @@ fn fate(content: &Content, before: &Before<'_>, given: &HashSet<OrderId>) -> Fat
     match content {
         Content::Opened => Fate::Apart,
         Content::Unknown { .. } => Fate::Parked(Code::RecordUnknownKind),
+        Content::Record(record) if names_no_slot(record) => Fate::Parked(Code::RecordBadSlot),
         Content::Record(record) if given.contains(&record.order) => Fate::Applied,
         Content::Record(record) => match before.stations.get(&record.order) {
             Some(station) if *station == before.handheld.station => {
@@ -142,6 +144,14 @@ fn fate(content: &Content, before: &Before<'_>, given: &HashSet<OrderId>) -> Fat
             }
             _ => Fate::Parked(Code::RecordUnknownOrder),
         },
+    }
+}
+
+/// Whether a photo of the record fills a slot that cannot be one.
+fn names_no_slot(record: &Record) -> bool {
+    match &record.event {
+        Event::StepDone(done) => done.photos.iter().any(|photo| !media::is_slot(&photo.slot)),
+        _ => false,
     }
 }
 
@@ -341,17 +351,15 @@ async fn touched<C: ConnectionTrait>(
         .collect())
 }
 
-/// The records by which a person refuses an order or hands it over.
-fn refusals(added: &BTreeMap<OrderId, Vec<Sourced>>) -> Vec<(OrderId, Sourced)> {
+/// The records by which a person refuses an order or hands it over, by order.
+fn refusals(added: &BTreeMap<OrderId, Vec<Sourced>>) -> Vec<(OrderId, Vec<Sourced>)> {
+    let lets_go = |sourced: &&Sourced| {
+        let event = &sourced.record.event;
+        matches!(event, Event::Declined(_) | Event::HandedOver(_))
+    };
     added
         .iter()
-        .flat_map(|(order, records)| records.iter().map(|record| (*order, record)))
-        .filter(|(_, record)| {
-            matches!(
-                record.record.event,
-                Event::Declined(_) | Event::HandedOver(_)
-            )
-        })
-        .map(|(order, record)| (order, record.clone()))
+        .map(|(order, records)| (*order, records.iter().filter(lets_go).cloned().collect()))
+        .filter(|(_, records): &(_, Vec<Sourced>)| !records.is_empty())
         .collect()
 }

@@ -234,18 +234,27 @@ pub(super) async fn of_scan<C: ConnectionTrait>(
     heads(db, caller, which, limit).await
 }
 
-/// Orders of `cells` that are not the person's own: what goes when the cells go.
+/// Orders of `cells` that are not the person's own: what goes when the cells go. Those that
+/// are long returned are left out: a scan did not tell them, and who was told of one before
+/// drops it with its cell.
 pub(super) async fn of_lost_cells<C: ConnectionTrait>(
     db: &C,
     caller: &Caller,
     cells: &BTreeSet<CellId>,
 ) -> Result<Vec<OrderId>, Problem> {
     use service_order::Column;
+    // Twice as long as one is kept: it was told until then, and may have been asked for late.
+    let long_ago = RETURNED_KEPT.0.saturating_mul(2);
+    let lately = Column::AcceptedAt.gte(caller.scope.now.0.saturating_sub(long_ago));
+    let of_late = Condition::any()
+        .add(Column::Status.ne(RETURNED))
+        .add(lately);
     let rows: Vec<Uuid> = service_order::Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(caller.scope.of_stations("service_order"))
         .filter(Column::CellId.is_in(cells.iter().map(|cell| cell.0)))
+        .filter(of_late)
         .filter(
             Condition::any()
                 .add(Column::OwnerPerson.is_null())

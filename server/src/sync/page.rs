@@ -1,8 +1,8 @@
 //! Putting a page of the feed together, by the rules of [`super::feed`].
 //!
 //! A page has so many bytes and no more ([`Size::bytes`]), but for what cannot be parted:
-//! what introduces a person (himself, the workflows, the prompt cards), one cell, or one of
-//! his cells that changed.
+//! what introduces a person (himself, the workflows, the prompt cards), what leaves with a
+//! lost cell, or one cell: such a thing goes into a page whose room it takes alone.
 
 mod changes;
 mod scan;

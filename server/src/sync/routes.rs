@@ -58,7 +58,8 @@ pub fn configure(config: &mut ServiceConfig) {
         (status = "default", body = ProblemDocument, content_type = "application/problem+json",
             description = "journal.malformed, journal.bad_signature, journal.bad_link, \
                            journal.not_yours, journal.other_person, journal.bad_opening: \
-                           nothing of the batch is applied")
+                           nothing of the batch is applied; auth.revoked, when the handheld \
+                           may not write any more and no more of it is kept")
     )
 )]
 #[post("/sync/push")]
@@ -70,7 +71,7 @@ async fn sync_push(
 ) -> Result<HttpResponse, Problem> {
     // Who calls is looked at before what he sends.
     let refusal = match &caller {
-        Ok(caller) => may_deliver(caller).err(),
+        Ok(caller) => caller.may_deliver().err(),
         // Who was sent away cannot renew a token that runs out.
         Err(problem) if matches!(problem.code, Code::AuthRevoked | Code::AuthExpired) => None,
         Err(problem) => Some(problem.clone()),
@@ -101,7 +102,7 @@ pub async fn push(app: &App, caller: &Caller, body: Packed<Batch>) -> Result<Pus
     let handheld = of_caller(app, caller).await?;
     let incoming = checked(body.value, handheld).await?;
     let journal = handheld.writer.journal;
-    match apply(app, handheld, incoming, body.raw, caller.now).await? {
+    match apply(app, handheld, incoming, body.raw).await? {
         Outcome::Held { head, parked } => Ok(PushOutcome::Held {
             receipt: receipt(app, journal, head),
             parked,
@@ -125,18 +126,9 @@ pub async fn push(app: &App, caller: &Caller, body: Packed<Batch>) -> Result<Pus
     }
 }
 
-/// What a person recorded counts by what he was then: a session that is bound to a journal
-/// may deliver it, whatever his role is now. The feed and all else go by his role.
-fn may_deliver(caller: &Caller) -> Result<(), Problem> {
-    match caller.handheld {
-        Some(_) => Ok(()),
-        None => caller.may(Permission::Sync),
-    }
-}
-
 /// The handheld that calls.
 pub(super) async fn of_caller(app: &App, caller: &Caller) -> Result<Handheld, Problem> {
-    may_deliver(caller)?;
+    caller.may_deliver()?;
     let journal = caller.handheld.ok_or_else(Problem::not_found)?;
     handheld::find(app.store.read(), journal)
         .await?
@@ -237,7 +229,8 @@ async fn sync_feed(
             content_type = PACKED_MEDIA_TYPE),
         (status = "default", body = ProblemDocument, content_type = "application/problem+json",
             description = "journal.not_yours, journal.bad_signature; conflict, when the \
-                           journal did not fork")
+                           journal did not fork; auth.revoked, when the handheld may not \
+                           write any more")
     )
 )]
 #[post("/sync/journals")]
@@ -246,7 +239,7 @@ async fn sync_reopen(
     caller: Caller,
     body: Packed<ReopenRequest>,
 ) -> Result<HttpResponse, Problem> {
-    may_deliver(&caller)?;
+    caller.may_deliver()?;
     Ok(packed(&reopen::reopen(&app, &caller, body.value).await?))
 }
 

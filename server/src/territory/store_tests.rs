@@ -414,3 +414,46 @@ async fn customers_are_taken_in_all_or_none_and_keep_their_id() {
     let count = count.count(ground.app().store.read()).await.unwrap();
     assert_eq!(count, 1_201);
 }
+
+#[actix_web::test]
+async fn a_few_new_customers_are_told_one_by_one_and_many_with_their_cell() {
+    let ground = Ground::new().await;
+    ground.accept(two_cells()).await.unwrap();
+    let customer = |number: usize| NewCustomer {
+        account_no: format!("{number:010}"),
+        name: format!("customer {number}"),
+        phone: "13800000000".to_owned(),
+        address: "East street 1".to_owned(),
+        meter_no: String::new(),
+        station_area: "t1".to_owned(),
+        position: None,
+    };
+    let told_customers = async || {
+        feed_change::Entity::find()
+            .filter(feed_change::Column::Subject.eq("customer"))
+            .count(ground.app().store.read())
+            .await
+            .unwrap()
+    };
+    let before = told(&ground).await;
+    take_in(&ground, vec![customer(1)]).await.unwrap();
+    assert_eq!(
+        (told(&ground).await, told_customers().await),
+        (before.clone(), 1)
+    );
+    take_in(&ground, (2..=301).map(customer).collect())
+        .await
+        .unwrap();
+    assert_eq!(
+        (told(&ground).await, told_customers().await),
+        (before.clone(), 301)
+    );
+    take_in(&ground, (1_000..2_000).map(customer).collect())
+        .await
+        .unwrap();
+    assert_eq!(told_customers().await, 301);
+    assert_eq!(
+        told(&ground).await.values().sum::<usize>(),
+        before.values().sum::<usize>() + 1
+    );
+}

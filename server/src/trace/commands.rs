@@ -7,7 +7,12 @@ use super::{
     rebuild::rebuild,
     verify::{Report, verify},
 };
-use crate::{app::App, config::Config, edge::Problem};
+use crate::{
+    app::App,
+    config::Config,
+    edge::Problem,
+    people::audit::{self, Who},
+};
 use gridcrew_sync_protocol::{code::Code, ids::OrderId};
 use std::{
     io::{self, Write},
@@ -92,7 +97,22 @@ pub enum CommandError {
     Io(#[from] io::Error),
 }
 
-/// Exports traces.
+/// Writes down that someone at the server's console exports traces, with contact and address
+/// whole: who, the operating system knows.
+async fn record_export(app: &App, order: Option<Uuid>) -> Result<(), Problem> {
+    let what = order.map_or_else(|| "all".to_owned(), |order| order.to_string());
+    let this = app.clone();
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let (nobody, done) = (Who::default(), audit::Outcome::Done);
+                audit::record(tx, &this, nobody, "trace.exported", what, done).await
+            })
+        })
+        .await
+}
+
+/// Exports traces. Written into the audit log.
 ///
 /// # Errors
 /// `not_found`, `conflict` when the folder is not empty, a problem of database or disk.
@@ -104,6 +124,7 @@ pub async fn run_export(
     let selection = args
         .order
         .map_or(Selection::All, |order| Selection::Order(OrderId(order)));
+    record_export(app, args.order).await?;
     let manifest = export(app, selection, &args.to).await?;
     let held = manifest.photos.iter().filter(|photo| photo.held).count();
     writeln!(

@@ -3,11 +3,12 @@
 //! A database that was restored from a backup has forgotten what it acknowledged. It gets
 //! a new epoch, every reply carries it, and handhelds offer again what they still hold.
 //! Beside the database, the data folder keeps its [`height`], a count of all that was ever
-//! acknowledged; when the database knows less, it has been restored. `gridcrew epoch --renew`
-//! says so by hand, for databases whose data folder was restored with them.
+//! acknowledged; when the database knows less, or the mark is not there, it has been restored.
+//! `gridcrew epoch --renew` says so by hand, for databases whose data folder was restored as
+//! a whole, mark and all.
 
 use super::rows::{feed_head, server_state, unannounced};
-use crate::{app::App, edge::Problem};
+use crate::{app::App, edge::Problem, store::Store};
 use gridcrew_sync_protocol::ids::Epoch;
 use sea_orm::{
     ActiveValue::Set,
@@ -33,6 +34,17 @@ pub async fn current_or_first(app: &App) -> Result<Epoch, Problem> {
         return Ok(Epoch(state.epoch));
     }
     begin(app, false).await
+}
+
+/// The public key that the database is signed with; none in a new database.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn signed_with(store: &Store) -> Result<Option<Vec<u8>>, Problem> {
+    let state = server_state::Entity::find_by_id(1)
+        .one(store.read())
+        .await?;
+    Ok(state.map(|state| state.public_key))
 }
 
 /// Begins a new epoch, because the database was restored.
@@ -113,7 +125,10 @@ pub async fn height(app: &App) -> Result<i64, Problem> {
 }
 
 /// Compares the database's height with the mark in the data folder, begins a new epoch when
-/// the database knows less, and sets the mark anew. Called at start and every few seconds.
+/// the database knows less, and sets the mark anew. A database that ever acknowledged
+/// anything and has no mark beside it was put into a new folder: nobody can say what it has
+/// forgotten, so it counts as restored. Called whenever the database is opened, and every
+/// few seconds.
 ///
 /// # Errors
 /// A problem of the database or of the data folder.
@@ -125,14 +140,18 @@ pub async fn check_height(app: &App) -> Result<(), Problem> {
         .ok()
         .and_then(|text| text.trim().parse::<i64>().ok());
     let height = height(app).await?;
-    if let Some(mark) = mark
-        && mark > height
-    {
+    if mark.map_or(height > 0, |mark| mark > height) {
         tracing::warn!(mark, height, "the database was restored from a backup");
         renew(app).await?;
     }
     if mark != Some(height) {
         write_mark(path, app.new_id(), height).map_err(Problem::internal)?;
+    }
+    if mark.is_none() {
+        // The first mark survives a power cut, or its absence would be taken for a restore.
+        let folder = fs::File::open(&app.config.data);
+        let synced = folder.and_then(|folder| folder.sync_all());
+        synced.map_err(Problem::internal)?;
     }
     Ok(())
 }

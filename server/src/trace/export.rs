@@ -123,6 +123,10 @@ impl<'a> Export<'a> {
             journals.push(self.write_handheld(&row, last, &mut parked).await?);
         }
         let set_aside = self.write_set_aside().await?;
+        if self.selection == Selection::All {
+            let evidence = media::promised_of_parked(self.db).await?;
+            self.photos.extend(evidence);
+        }
         self.write_templates().await?;
         let photos = self.write_photos().await?;
         let key = &self.app.keys.trace;

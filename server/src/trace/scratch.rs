@@ -1,11 +1,12 @@
 //! Folders for exports that are being sent: below `exports/` in the data folder, readable
-//! by the owner only, removed when they were sent or given up. What a kill leaves behind
-//! goes at the next start or within the hour after.
+//! by the owner only, removed when they were sent or given up. One that is being written or
+//! sent is locked, however long that takes. What a kill leaves behind goes at the next start
+//! or within the hour after.
 
 use crate::{app::App, edge::Problem};
 use gridcrew_sync_protocol::time::{Millis, UnixMillis};
 use std::{
-    fs::{self, DirBuilder},
+    fs::{self, DirBuilder, File, TryLockError},
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -17,12 +18,15 @@ pub const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Exports that began longer ago are left behind.
 const LEFT_BEHIND: Millis = Millis(3_600_000);
 
-/// A folder that goes when it is not needed any more.
+/// A folder that goes when it is not needed any more, locked until then.
 #[derive(Debug)]
-pub(super) struct Scratch(PathBuf);
+pub(super) struct Scratch {
+    path: PathBuf,
+    lock: Option<File>,
+}
 
 impl Scratch {
-    /// A name for a new folder. It belongs to the task that writes it and then to the reply
+    /// A new, empty folder. It belongs to the task that writes it and then to the reply
     /// that sends it, so that it goes however these end.
     ///
     /// # Errors
@@ -32,19 +36,30 @@ impl Scratch {
         let mut private = DirBuilder::new();
         private.recursive(true).mode(0o700);
         private.create(&exports).map_err(Problem::internal)?;
-        Ok(Self(exports.join(app.new_id().to_string())))
+        Self::at(exports.join(app.new_id().to_string())).map_err(Problem::internal)
+    }
+
+    fn at(path: PathBuf) -> io::Result<Self> {
+        DirBuilder::new().mode(0o700).create(&path)?;
+        let lock = File::open(&path)?;
+        lock.lock()?;
+        Ok(Self {
+            path,
+            lock: Some(lock),
+        })
     }
 
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let folder = std::mem::take(&mut self.0);
+        let (folder, lock) = (std::mem::take(&mut self.path), self.lock.take());
         tokio::task::spawn_blocking(move || {
+            let _until_it_is_gone = lock;
             if let Err(error) = unless_gone(fs::remove_dir_all(&folder)) {
                 tracing::warn!(%error, folder = %folder.display(), "an export is left behind");
             }
@@ -90,10 +105,14 @@ fn remove_if_old(path: &Path, now: UnixMillis) -> io::Result<()> {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     let made = UnixMillis(i64::try_from(made.as_millis()).unwrap_or(i64::MAX));
-    if now.since(made) > LEFT_BEHIND {
-        fs::remove_dir_all(path)
-    } else {
-        Ok(())
+    if now.since(made) <= LEFT_BEHIND {
+        return Ok(());
+    }
+    match File::open(path)?.try_lock() {
+        Ok(()) => fs::remove_dir_all(path),
+        // It is still being sent.
+        Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -125,6 +144,19 @@ mod tests {
         assert!(left.exists());
         remove_left_behind(&exports, later(&left, LEFT_BEHIND.0 + 1)).unwrap();
         assert!(!left.exists());
+    }
+
+    #[tokio::test]
+    async fn what_is_still_being_sent_stays_however_old() {
+        let data = tempfile::tempdir().unwrap();
+        let scratch = Scratch::at(data.path().join("sent")).unwrap();
+        let much_later = later(scratch.path(), 10 * LEFT_BEHIND.0);
+        remove_left_behind(data.path(), much_later).unwrap();
+        assert!(scratch.path().exists());
+        let path = scratch.path().to_owned();
+        drop(scratch.lock.as_ref().map(File::unlock));
+        remove_left_behind(data.path(), much_later).unwrap();
+        assert!(!path.exists());
     }
 
     #[test]

@@ -217,7 +217,7 @@ fn forge(folder: &Path, key: &SigningKey, change: impl FnOnce(&mut Manifest)) {
 #[actix_web::test]
 async fn what_even_the_server_itself_would_forge_is_found_by_the_handhelds_signatures() {
     type Change = fn(&mut Manifest);
-    let changes: [(&str, Change); 8] = [
+    let changes: [(&str, Change); 9] = [
         ("a record left out", |manifest| {
             let entries = manifest.orders[0].entries.values_mut().last().unwrap();
             entries.pop();
@@ -244,6 +244,11 @@ async fn what_even_the_server_itself_would_forge_is_found_by_the_handhelds_signa
         }),
         ("a photo left out", |manifest| {
             manifest.photos.retain(|photo| photo.held);
+        }),
+        ("a photo that has not come", |manifest| {
+            for photo in &mut manifest.photos {
+                photo.held = true;
+            }
         }),
     ];
     let worked = worked().await;
@@ -603,4 +608,48 @@ async fn over_http_one_export_is_made_at_a_time_and_none_for_a_client_that_is_go
 
     let reply = test::call_service(&service, get(&export)).await;
     assert_eq!(reply.status().as_u16(), 200);
+}
+
+#[actix_web::test]
+async fn photos_of_parked_records_are_exported_with_everything_and_allowed_to_be_left_out() {
+    let Worked {
+        world, mut devices, ..
+    } = worked().await;
+    let picture = image::RgbImage::from_pixel(16, 16, image::Rgb([1, 2, 3]));
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, 40)
+        .encode_image(&picture)
+        .unwrap();
+    let app = &world.fixture.app;
+    let length = bytes.len() as u64;
+    let photo = media::take_in(app, bytes).await.unwrap();
+    let device = &mut devices[0];
+    let step = StepDone {
+        step: "arrived".into(),
+        values: BTreeMap::new(),
+        photos: vec![PhotoRef {
+            digest: photo,
+            bytes: length,
+            slot: "site".into(),
+        }],
+    };
+    let unknown = OrderId(app.new_id());
+    let at = UnixMillis(1_800_000_300_000);
+    device.record(unknown, 1, at, Event::StepDone(step));
+    let last = device.entries.len();
+    world.push(device, device.batch(last, last)).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = export(app, Selection::All, folder.path()).await.unwrap();
+    let line = manifest.photos.iter().find(|line| line.photo == photo);
+    assert!(line.is_some_and(|line| line.held));
+    assert_eq!(check(folder.path()).broken, []);
+    assert_ne!(independent(folder.path()), Some(false));
+    // As exports were made before.
+    let file = manifest::photo_file(photo);
+    fs::remove_file(folder.path().join(&file)).unwrap();
+    forge(folder.path(), &app.keys.trace, |manifest| {
+        manifest.photos.retain(|line| line.photo != photo);
+        manifest.files.remove(&file);
+    });
+    assert_eq!(check(folder.path()).broken, []);
 }

@@ -10,8 +10,9 @@
 //!    are those that were hashed into the trace at intake.
 //! 5. Every batch that was set aside is listed, whole and signed by its handheld's key: it
 //!    is evidence, and changes no order.
-//! 6. Every photo that a record promises is listed, and its bytes have its hash; one that
-//!    has not come yet is missing, not broken.
+//! 6. Every photo that a record of an order promises is listed, and of those that parked
+//!    records promise as many as were exported; its bytes have its hash. One that has not come
+//!    yet is missing, not broken.
 //!
 //! Who checks decides whose word the manifest is: with the server's key given from
 //! elsewhere, an export that someone else signed is found out.
@@ -94,7 +95,7 @@ pub fn verify(folder: &Path, server_key: Option<&VerifyingKey>) -> io::Result<Re
     check_files(&manifest, &found, &mut report);
     let mut shown = journals::check(folder, &manifest, &mut report);
     report.entries = shown.entries;
-    check_parked(&manifest, &mut shown, &mut report);
+    let evidence = check_parked(&manifest, &mut shown, &mut report);
     aside::check(folder, &manifest, &mut report);
     let mut promised = BTreeSet::new();
     for line in &manifest.orders {
@@ -107,7 +108,7 @@ pub fn verify(folder: &Path, server_key: Option<&VerifyingKey>) -> io::Result<Re
             report.add(place, "is not in the manifest");
         }
     }
-    check_photos(&manifest, &promised, &found, &mut report);
+    check_photos(&manifest, (&promised, &evidence), &found, &mut report);
     Ok(report)
 }
 
@@ -200,22 +201,27 @@ fn check_files(manifest: &Manifest, found: &BTreeMap<String, Digest>, report: &m
     }
 }
 
-/// Takes the parked entries out of what is shown.
-fn check_parked(manifest: &Manifest, shown: &mut Shown, report: &mut Report) {
+/// Takes the parked entries out of what is shown; gives the photos that they promise.
+fn check_parked(manifest: &Manifest, shown: &mut Shown, report: &mut Report) -> BTreeSet<Digest> {
+    let mut promised = BTreeSet::new();
     for line in &manifest.parked {
         let id = EntryId {
             journal: line.journal,
             seq: line.seq,
         };
-        if !shown.take(id) {
-            let place = format!("entry {} of {}", line.seq.0, line.journal);
-            report.add(place, "is parked, but not in its journal");
+        match shown.take(id) {
+            Some(record) => promised.extend(record.iter().flat_map(photos)),
+            None => {
+                let place = format!("entry {} of {}", line.seq.0, line.journal);
+                report.add(place, "is parked, but not in its journal");
+            }
         }
     }
     for id in &shown.unread {
         let place = format!("entry {} of {}", id.seq.0, id.journal);
         report.add(place, "cannot be read and is not parked");
     }
+    promised
 }
 
 fn check_order(
@@ -301,14 +307,15 @@ fn check_details(folder: &Path, order: OrderId, records: &[Sourced]) -> Result<(
 
 fn check_photos(
     manifest: &Manifest,
-    promised: &BTreeSet<Digest>,
+    (promised, evidence): (&BTreeSet<Digest>, &BTreeSet<Digest>),
     found: &BTreeMap<String, Digest>,
     report: &mut Report,
 ) {
     let mut listed = BTreeSet::new();
     for line in &manifest.photos {
         let file = manifest::photo_file(line.photo);
-        if !listed.insert(line.photo) || !promised.contains(&line.photo) {
+        let known = promised.contains(&line.photo) || evidence.contains(&line.photo);
+        if !listed.insert(line.photo) || !known {
             report.add(&file, "is listed twice, or no record promises it");
         }
         match found.get(&file) {
@@ -316,7 +323,7 @@ fn check_photos(
                 report.add(&file, "has another hash than its name")
             }
             Some(_) if line.held => report.photos += 1,
-            None if line.held => {}
+            None if line.held => report.add(&file, "is not there, but the manifest says it is"),
             None => report.missing_photos.push(line.photo),
             Some(_) => report.add(
                 &file,

@@ -14,9 +14,11 @@ use base64::Engine;
 use gridcrew_sync_protocol::{
     code::Code,
     digest::Digest,
-    media::{MAX_ORIGINAL_BYTES, MediaKind},
+    media::{HeldReply, HeldRequest, MAX_ORIGINAL_BYTES, MediaKind},
     time::Millis,
+    wire,
 };
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use sha2::Digest as _;
 
 #[actix_web::test]
@@ -310,4 +312,39 @@ async fn what_is_not_tus_is_told_so() {
         options.header("tus-extension").as_deref(),
         Some("creation,creation-with-upload,checksum,expiration,termination")
     );
+}
+
+#[actix_web::test]
+async fn who_was_given_another_role_still_delivers_his_photos() {
+    for lane in Lane::on_each().await {
+        let photo = jpeg(51);
+        let claim = lane.promised(&photo).await;
+        let person = lane.manager.id;
+        lane.fixture
+            .write(move |tx, _| {
+                Box::pin(async move {
+                    use crate::people::rows::person::{Column, Entity};
+                    Entity::update_many()
+                        .col_expr(Column::Role, Expr::value("station"))
+                        .filter(Column::Id.eq(person))
+                        .exec(tx)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await;
+        let (created, path) = lane.create(claim).await;
+        assert_eq!(created.offset(), Some(0));
+        let brought = lane.patch(&path, 0, &photo).await;
+        assert_eq!(brought.offset(), Some(photo.len() as u64));
+        assert_eq!(lane.head(&path).await.offset(), Some(photo.len() as u64));
+        let asked = wire::pack(&HeldRequest {
+            photos: vec![claim.photo],
+        });
+        let packed = [("Content-Type", "application/vnd.gridcrew+cbor-zstd")];
+        let path = "/api/v1/media/held";
+        let answer = lane.call(Method::POST, path, &packed, &asked).await;
+        let reply: HeldReply = wire::unpack(&answer.body, 10_000).unwrap();
+        assert_eq!(reply.originals, [claim.photo]);
+    }
 }

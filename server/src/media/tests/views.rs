@@ -24,7 +24,7 @@ use gridcrew_sync_protocol::{
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use std::{io::Cursor, time::Duration};
 
-async fn order(lane: &Lane, station: OrgId) -> OrderId {
+pub(super) async fn order(lane: &Lane, station: OrgId) -> OrderId {
     let id = lane.app().new_id();
     let row = service_order::ActiveModel {
         id: Set(id),
@@ -65,12 +65,12 @@ async fn order(lane: &Lane, station: OrgId) -> OrderId {
 }
 
 /// Who asks from now on: someone of `role` at `org`.
-async fn as_(lane: &mut Lane, role: Role, org: OrgId) {
+pub(super) async fn as_(lane: &mut Lane, role: Role, org: OrgId) {
     let person = lane.fixture.person(role, org).await;
     lane.token = lane.fixture.sign_in(&person).await.access_token;
 }
 
-async fn get(lane: &Lane, path: &str, headers: &[(&str, &str)]) -> super::lane::Answer {
+pub(super) async fn get(lane: &Lane, path: &str, headers: &[(&str, &str)]) -> super::lane::Answer {
     lane.call(
         Method::GET,
         &format!("/api/v1/media/photos/{path}"),
@@ -246,7 +246,7 @@ async fn once_the_original_is_held_its_preview_is_made_of_it() {
             format: PictureFormat::Jpeg,
             derived: false,
         };
-        held::record(lane.app(), brought).await.unwrap();
+        held::record(lane.app(), brought, None).await.unwrap();
         lane.token = staff;
         assert_eq!(get(&lane, &path, &[]).await.body, made);
     }

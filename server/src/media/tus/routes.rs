@@ -15,7 +15,7 @@ use crate::{
         folder::disk_problem,
         uploads::{self, Upload},
     },
-    people::{Caller, Permission},
+    people::Caller,
 };
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse, delete, head,
@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 /// The handheld that calls.
 fn handheld(caller: &Caller) -> Result<JournalId, Problem> {
-    caller.may(Permission::Sync)?;
+    caller.may_deliver()?;
     caller.handheld.ok_or_else(Problem::not_found)
 }
 

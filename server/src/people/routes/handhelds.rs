@@ -10,7 +10,7 @@ use crate::{
         caller::act,
         enrolment::{check_proof, enrol, issue_enrolment_code},
         field,
-        handheld::{Listed, find, revoke},
+        handheld::{self as handhelds, Listed, find, revoke},
         page::{Page, rows_to_read},
         rows::handheld,
         throttle::Target,
@@ -225,10 +225,7 @@ pub(super) async fn revoke_handheld(
     let id = id.into_inner();
     let row = act(&app, &caller, move |tx, app, caller| {
         Box::pin(async move {
-            let condition = caller
-                .scope
-                .of_stations("handheld")
-                .add(handheld::Column::Id.eq(id));
+            let condition = handhelds::in_scope(&caller.scope, JournalId(id));
             let found = find(tx, condition.clone(), 1).await?;
             let found = found.first().ok_or_else(Problem::not_found)?;
             let revoked = revoke(tx, found, caller.now).await?;

@@ -6,6 +6,7 @@ use crate::{
     people::{
         Caller, Permission,
         audit::record_reading,
+        field,
         page::{Page, rows_to_read},
         rows::{audit_log, org_unit, person},
     },
@@ -20,6 +21,7 @@ use gridcrew_sync_protocol::{
 };
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::Expr,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -119,13 +121,17 @@ pub(super) async fn read_audit(
             .add(Column::StationId.is_null());
         in_scope = in_scope.add(nobodys);
     }
+    let action = query.action.as_deref();
+    let unfindable = action.is_some_and(|action| !field::is_findable(action));
     let condition = Condition::all()
         .add(in_scope)
+        .add_option(unfindable.then(|| Expr::cust("1 = 0")))
         .add_option(query.person.map(|id| Column::PersonId.eq(id)))
         .add_option(
             query
                 .action
                 .as_ref()
+                .filter(|_| !unfindable)
                 .map(|action| Column::Action.eq(action)),
         )
         .add_option(query.after.map(|after| Column::Id.lt(after)));

@@ -3,8 +3,10 @@ use crate::{
     people::{
         Role,
         fixture::{Fixture, Organisation},
-        rows::person,
+        rows::{audit_log, handheld, person},
+        wipe,
     },
+    sync::tests::world::World,
 };
 use actix_web::{
     App,
@@ -12,6 +14,7 @@ use actix_web::{
     test,
 };
 use gridcrew_sync_protocol::{enrol::Tokens, ids::OrgId};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -449,4 +452,76 @@ async fn the_document_says_how_lists_are_paged_and_what_ids_are() {
     }
     let names = names("/api/v1/people/{id}", "patch");
     assert_eq!(names, [("id".to_owned(), "path".to_owned())]);
+}
+
+/// On SQLite, and on PostgreSQL where there is one.
+async fn on_each() -> Vec<Fixture> {
+    let mut fixtures = vec![Fixture::new().await];
+    fixtures.extend(Fixture::on_postgres().await);
+    fixtures
+}
+
+#[actix_web::test]
+async fn what_no_stored_text_can_hold_is_looked_for_and_not_found() {
+    for fixture in on_each().await {
+        let org = Organisation::in_(&fixture).await;
+        let administrator = someone(&fixture, Role::Administrator, org.station).await;
+        let (status, page) = get(&fixture, &administrator, "/audit?action=%00").await;
+        assert_eq!((status, ids(&page)), (StatusCode::OK, vec![]));
+        let clerk = someone(&fixture, Role::Station, org.station).await;
+        let (status, _) = get(&fixture, &clerk, "/customers?account_no=%00").await;
+        assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}
+
+#[actix_web::test]
+async fn an_order_to_wipe_is_taken_back_until_the_handheld_has_confirmed_it() {
+    for world in World::on_each().await {
+        let fixture = &world.fixture;
+        let clerk = someone(fixture, Role::Station, world.station).await;
+        let stranger = someone(fixture, Role::Station, world.sibling).await;
+        let device = world.device(world.manager().await, 1).await;
+        let path = format!("/handhelds/{}/wipe", device.journal);
+        let order = async || {
+            let wish = Some(json!({ "form": "at_once" }));
+            let (status, _) = call(fixture, Some(&clerk), Method::POST, &path, wish).await;
+            assert_eq!(status, StatusCode::OK);
+        };
+        let take_back = async |who: &Someone| {
+            let (status, problem) = call(fixture, Some(who), Method::DELETE, &path, None).await;
+            (status.as_u16(), problem["code"].as_str().map(str::to_owned))
+        };
+        let ordered = async || {
+            let row = handheld::Entity::find_by_id(device.journal.0);
+            let row = row.one(fixture.app.store.read()).await.unwrap().unwrap();
+            wipe::ordered(fixture.app.store.read(), &row).await.unwrap()
+        };
+        order().await;
+        let foreign = take_back(&stranger).await;
+        assert_eq!(foreign, (404, Some("not_found".to_owned())));
+        assert!(ordered().await.is_some());
+        for _ in 0..2 {
+            assert_eq!(take_back(&clerk).await, (204, None));
+            assert!(ordered().await.is_none());
+        }
+        let lines = audit_log::Entity::find()
+            .filter(audit_log::Column::Action.eq("handheld.wipe_taken_back"))
+            .all(fixture.app.store.read())
+            .await
+            .unwrap();
+        assert_eq!(lines.len(), 1);
+        order().await;
+        let journal = device.journal.0;
+        fixture
+            .write(move |tx, app| {
+                let now = app.now();
+                Box::pin(async move {
+                    let row = handheld::Entity::find_by_id(journal).one(tx).await?;
+                    wipe::confirm(tx, &row.unwrap(), now).await
+                })
+            })
+            .await;
+        let late = take_back(&clerk).await;
+        assert_eq!(late, (409, Some("conflict".to_owned())));
+    }
 }

@@ -8,13 +8,12 @@ use crate::{
         Caller, Permission,
         audit::{self, Outcome, Who},
         caller::act,
-        handheld::find,
-        rows::handheld,
+        handheld::{find, in_scope},
         wipe,
     },
 };
 use actix_web::{
-    post,
+    HttpResponse, delete, post,
     web::{Data, Json, Path},
 };
 use gridcrew_sync_protocol::{
@@ -23,7 +22,6 @@ use gridcrew_sync_protocol::{
     time::UnixMillis,
     wipe::{WipeAnswer, WipeAsk, WipeForm, WipeOrder},
 };
-use sea_orm::ColumnTrait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -68,14 +66,10 @@ pub(super) async fn wipe_handheld(
     body: Short<WipeWish>,
 ) -> Result<Json<WipeView>, Problem> {
     caller.may(Permission::ManageHandhelds)?;
-    let (id, form, now) = (id.into_inner(), body.0.form, caller.now);
+    let (id, form, now) = (JournalId(id.into_inner()), body.0.form, caller.now);
     let journals = act(&app, &caller, move |tx, app, caller| {
         Box::pin(async move {
-            let condition = caller
-                .scope
-                .of_stations("handheld")
-                .add(handheld::Column::Id.eq(id));
-            let found = find(tx, condition, 1).await?;
+            let found = find(tx, in_scope(&caller.scope, id), 1).await?;
             let found = found.first().ok_or_else(Problem::not_found)?;
             let journals = wipe::order(tx, found, form, caller.person, now).await?;
             let action = match form {
@@ -95,6 +89,42 @@ pub(super) async fn wipe_handheld(
         form,
         ordered_at: now,
     }))
+}
+
+/// Takes an order to wipe back. A handheld that heard of it before goes on with it.
+#[utoipa::path(
+    operation_id = "take_wipe_back",
+    tag = "people",
+    params(("id" = Uuid, Path, description = "The handheld")),
+    responses(
+        (status = 204, description = "Nothing is ordered any more"),
+        (status = "default", description = "auth.forbidden; not_found; conflict, when the \
+            handheld confirmed that it was wiped", body = ProblemDocument,
+            content_type = "application/problem+json"),
+    )
+)]
+#[delete("/handhelds/{id}/wipe")]
+pub(super) async fn take_wipe_back(
+    app: Data<App>,
+    caller: Caller,
+    id: Path<Uuid>,
+) -> Result<HttpResponse, Problem> {
+    caller.may(Permission::ManageHandhelds)?;
+    let id = JournalId(id.into_inner());
+    act(&app, &caller, move |tx, app, caller| {
+        Box::pin(async move {
+            let found = find(tx, in_scope(&caller.scope, id), 1).await?;
+            let found = found.first().ok_or_else(Problem::not_found)?;
+            for journal in wipe::take_back(tx, found).await? {
+                let (who, done) = (Who::from(caller), Outcome::Done);
+                let action = "handheld.wipe_taken_back";
+                audit::record(tx, app, who, action, journal, done).await?;
+            }
+            Ok(())
+        })
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// A handheld asks whether it is to be wiped, or says that it was. Signed by its journal's

@@ -210,3 +210,13 @@ async fn a_handheld_whose_session_ended_goes_on_in_its_journal() {
     assert_eq!(refused.len(), 2);
     assert!(refused.iter().all(|line| line.person_id == Some(person.id)));
 }
+
+#[tokio::test]
+async fn a_login_with_control_characters_is_an_unknown_one() {
+    let mut fixtures = vec![Fixture::new().await];
+    fixtures.extend(Fixture::on_postgres().await);
+    for fixture in fixtures {
+        let refused = try_in(&fixture, from(1), "a\0b", PASSWORD, None).await;
+        assert_eq!(refused.unwrap_err().code, Code::AuthWrongPassword);
+    }
+}

@@ -4,14 +4,14 @@ use super::{SetAside, of_journal};
 use crate::{
     app::App,
     edge::{Problem, ProblemDocument},
-    people::{Caller, Permission, audit, rows::handheld},
+    people::{Caller, Permission, audit, handheld::in_scope, rows::handheld},
 };
 use actix_web::{
     get,
     web::{Data, Json, Path},
 };
 use gridcrew_sync_protocol::{ids::JournalId, time::UnixMillis};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{EntityTrait, QueryFilter};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -75,12 +75,8 @@ pub(in crate::sync) async fn list_set_aside(
 ) -> Result<Json<SetAsideView>, Problem> {
     caller.may(Permission::ReadPeople)?;
     let handheld = JournalId(id.into_inner());
-    let in_scope = caller
-        .scope
-        .of_stations("handheld")
-        .add(handheld::Column::Id.eq(handheld.0));
     handheld::Entity::find()
-        .filter(in_scope)
+        .filter(in_scope(&caller.scope, handheld))
         .one(app.store.read())
         .await?
         .ok_or_else(Problem::not_found)?;

@@ -4,15 +4,15 @@ use super::{check, keep, last, view::DiagnosticsView};
 use crate::{
     app::App,
     edge::{PACKED_MEDIA_TYPE, Packed, Problem, ProblemDocument},
-    people::{Caller, Permission, rows::handheld},
+    people::{Caller, Permission, handheld::in_scope, rows::handheld},
     sync::routes::of_caller,
 };
 use actix_web::{
     HttpResponse, get, post,
     web::{Data, Json, Path},
 };
-use gridcrew_sync_protocol::{diagnostics::Diagnostics, wire};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use gridcrew_sync_protocol::{diagnostics::Diagnostics, ids::JournalId, wire};
+use sea_orm::{EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 /// How the calling handheld stands, in place of what it said before.
@@ -61,10 +61,7 @@ pub(in crate::sync) async fn show_diagnostics(
     id: Path<Uuid>,
 ) -> Result<Json<DiagnosticsView>, Problem> {
     caller.may(Permission::ReadPeople)?;
-    let in_scope = caller
-        .scope
-        .of_stations("handheld")
-        .add(handheld::Column::Id.eq(id.into_inner()));
+    let in_scope = in_scope(&caller.scope, JournalId(id.into_inner()));
     let handheld = handheld::Entity::find()
         .filter(in_scope)
         .one(app.store.read())

@@ -177,11 +177,21 @@ impl Reading<'_> {
     }
 
     /// Tells as many of the orders as fit. Says how many that were and which was the last.
-    pub(super) async fn tell_orders(
+    async fn tell_orders(
         &mut self,
-        mut asked: Vec<Asked>,
+        asked: Vec<Asked>,
     ) -> Result<Option<(usize, OrderId)>, Problem> {
         let sizes = order_items::sizes(self.db, &asked, self.own).await?;
+        self.tell_sized(asked, &sizes).await
+    }
+
+    /// Tells as many of the orders as fit, each of which takes what `sizes` says. Says how
+    /// many that were and which was the last.
+    pub(super) async fn tell_sized(
+        &mut self,
+        mut asked: Vec<Asked>,
+        sizes: &BTreeMap<OrderId, u64>,
+    ) -> Result<Option<(usize, OrderId)>, Problem> {
         let size = |one: &Asked| sizes.get(&one.head.order).copied().unwrap_or(0);
         let Some(first) = asked.first() else {
             return Ok(None);
@@ -213,7 +223,7 @@ impl Reading<'_> {
         asked.truncate(fitting);
         let last = asked.last().map(|one| (asked.len(), one.head.order));
         let items = order_items::items(self.db, &asked, self.own).await?;
-        self.push_orders(&asked, items, &sizes)?;
+        self.push_orders(&asked, items, sizes)?;
         Ok(last)
     }
 

@@ -54,6 +54,11 @@ pub(super) struct Ground {
 
 impl Ground {
     pub(super) async fn new() -> Self {
+        Self::with_corners([3; CELLS]).await
+    }
+
+    /// With cells whose rings have so many corners.
+    async fn with_corners(corners: [usize; CELLS]) -> Self {
         let world = World::new().await;
         let mut devices = Vec::new();
         for n in 0..MANAGERS {
@@ -69,14 +74,14 @@ impl Ground {
             roles: vec![(0, 1); CELLS],
             orders: Vec::new(),
         };
-        for n in 0..CELLS {
-            ground.add_cell(n).await;
+        for (n, corners) in corners.into_iter().enumerate() {
+            ground.add_cell(n, corners).await;
             ground.set_roles(n, n % MANAGERS, (n + 1) % MANAGERS).await;
         }
         ground
     }
 
-    async fn add_cell(&mut self, n: usize) {
+    async fn add_cell(&mut self, n: usize, corners: usize) {
         let app = &self.world.fixture.app;
         let (cell, area) = (app.new_id(), app.new_id());
         let station = self.world.station.0;
@@ -85,7 +90,7 @@ impl Ground {
             station_id: Set(station),
             code: Set(format!("c{n}")),
             name: Set(format!("Cell {n}")),
-            geometry: Set("[[[[113.0,23.0],[113.1,23.0],[113.0,23.1],[113.0,23.0]]]]".to_owned()),
+            geometry: Set(ring(corners)),
             from_version: Set(1),
             until_version: Set(None),
         };
@@ -257,6 +262,16 @@ impl Ground {
             .filter(|n| self.roles[*n].0 == manager || self.roles[*n].1 == manager)
             .collect()
     }
+}
+
+/// A cell of one ring with so many corners, as it is stored.
+fn ring(corners: usize) -> String {
+    let corner = |n: usize| {
+        let angle = std::f64::consts::TAU * n as f64 / corners as f64;
+        [113.0 + 0.1 * angle.cos(), 23.0 + 0.1 * angle.sin()]
+    };
+    let ring: Vec<_> = (0..=corners).map(|n| corner(n % corners)).collect();
+    serde_json::to_string(&[[ring]]).unwrap()
 }
 
 /// A handheld as the protocol asks for it.
@@ -535,7 +550,8 @@ enum Op {
 }
 
 fn size() -> impl Strategy<Value = Size> {
-    (1u64..4_000, 1u64..6, 50u64..2_000).prop_map(|(bytes, rows, part)| Size { bytes, rows, part })
+    let bytes = prop_oneof![1u64..4_000, 4_000u64..20_000];
+    (bytes, 1u64..12, 50u64..2_000).prop_map(|(bytes, rows, part)| Size { bytes, rows, part })
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -558,7 +574,8 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 async fn run(ops: Vec<Op>, last: Size) {
-    let mut ground = Ground::new().await;
+    // From what always fits to what is larger than any page.
+    let mut ground = Ground::with_corners([3, 60, 250, 1_100]).await;
     let mut models: Vec<Model> = (0..MANAGERS).map(|_| Model::new()).collect();
     for op in ops {
         let order = |n: usize| (!ground.orders.is_empty()).then(|| n % ground.orders.len());
@@ -631,6 +648,27 @@ proptest! {
 fn cases() -> u32 {
     let wished = std::env::var("GRIDCREW_FEED_CASES").ok();
     wished.and_then(|text| text.parse().ok()).unwrap_or(24)
+}
+
+#[actix_web::test]
+async fn cells_larger_than_a_page_that_change_behind_an_order_do_not_stop_the_feed() {
+    let mut ground = Ground::with_corners([1_100; CELLS]).await;
+    let size = Size::of(16_384);
+    let mut model = Model::new();
+    while model.sync(&ground, 0, size).await {}
+    ground.order(0, 0).await;
+    ground.work(0, 0, false).await;
+    ground.set_roles(0, 0, 2).await;
+    for n in 0..3 {
+        ground.put_customer(None, n).await;
+    }
+    ground.set_roles(3, 2, 0).await;
+    let mut pages = 0;
+    while model.sync(&ground, 0, size).await {
+        pages += 1;
+        assert!(pages < 50, "the feed does not go on");
+    }
+    model.check(&ground, 0).await;
 }
 
 #[actix_web::test]

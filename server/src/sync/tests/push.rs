@@ -733,3 +733,54 @@ async fn over_http_a_body_cut_anywhere_is_refused_and_the_whole_one_is_held() {
     let handler = routes::push(&app, &world.caller(&other).await, packed(other.all())).await;
     assert!(handler.is_ok());
 }
+
+#[actix_web::test]
+async fn a_batch_came_when_it_was_there_not_when_its_request_began() {
+    let (world, device, _) = working().await;
+    let caller = world.caller(&device).await;
+    world.fixture.pass(Millis::minutes(17));
+    let app = &world.fixture.app;
+    let outcome = routes::push(app, &caller, packed(device.all())).await;
+    held(outcome.unwrap());
+    let came: Vec<_> = world.stored(device.journal).await;
+    assert!(came.iter().all(|entry| entry.received_at == app.now().0));
+}
+
+#[actix_web::test]
+async fn a_photo_slot_that_no_table_takes_parks_its_record_and_blocks_nothing() {
+    for world in World::on_each().await {
+        let manager = world.manager().await;
+        let order = world.order(manager, None).await;
+        let mut device = world.device(manager, 1).await;
+        device.take(order);
+        let digest = Digest::of(b"a photo");
+        let long = "x".repeat(5_000);
+        for slot in ["meter\0", &long, "", "meter"] {
+            let photo = PhotoRef {
+                digest,
+                bytes: 7,
+                slot: slot.into(),
+            };
+            let done = StepDone {
+                step: "arrived".into(),
+                values: BTreeMap::new(),
+                photos: vec![photo],
+            };
+            let at = UnixMillis(1_800_000_200_000);
+            device.record(order, 1, at, Event::StepDone(done));
+        }
+        device.note(order, "behind them");
+        let (receipt, parked) = held(world.push(&device, device.all()).await.unwrap());
+        assert_eq!(receipt.held, Seq(7));
+        let why = "record.bad_slot".to_owned();
+        assert_eq!(parked, [(3, why.clone()), (4, why.clone()), (5, why)]);
+        // Their photos are let in all the same: they are evidence.
+        let promised = media::rows::photo_promise::Entity::find()
+            .filter(media::rows::photo_promise::Column::Photo.eq(digest.0.to_vec()))
+            .all(world.fixture.app.store.read())
+            .await
+            .unwrap();
+        let of: std::collections::BTreeSet<i64> = promised.iter().map(|row| row.seq).collect();
+        assert_eq!(of, [3, 4, 5, 6].into());
+    }
+}

@@ -124,7 +124,19 @@ pub(crate) fn packed(batch: Batch) -> Packed<Batch> {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let fixture = Fixture::new().await;
+        Self::on(Fixture::new().await).await
+    }
+
+    /// On SQLite, and on PostgreSQL where there is one.
+    pub(crate) async fn on_each() -> Vec<Self> {
+        let mut worlds = vec![Self::new().await];
+        if let Some(fixture) = Fixture::on_postgres().await {
+            worlds.push(Self::on(fixture).await);
+        }
+        worlds
+    }
+
+    async fn on(fixture: Fixture) -> Self {
         let organisation = Organisation::in_(&fixture).await;
         Self {
             station: organisation.station,

@@ -4,7 +4,7 @@ use super::CHUNK;
 use crate::{
     app::App,
     edge::Problem,
-    people::Scope,
+    people::{Scope, field},
     territory::rows::{customer, station_area},
     trace::feed_log::{StationLock, Subject},
 };
@@ -17,8 +17,12 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     SqlErr, sea_query::OnConflict,
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
+
+/// New customers of one cell who are told of one by one. More are told with their cell anew,
+/// which takes the cell off the handhelds until it has come again.
+const TOLD_ONE_BY_ONE: usize = 300;
 
 /// A customer to be taken in.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +71,7 @@ pub async fn import_customers(
     let areas = areas_of(tx, station).await?;
     check(&customers, &areas)?;
     let mut imported = Imported::default();
-    let mut cells = BTreeSet::new();
+    let mut new_in: BTreeMap<CellId, Vec<CustomerId>> = BTreeMap::new();
     let mut people = BTreeSet::new();
     for chunk in customers.chunks(CHUNK) {
         let held = held(tx, station, chunk).await?;
@@ -88,15 +92,25 @@ pub async fn import_customers(
                 }
                 None => {
                     imported.added += 1;
-                    cells.extend(area.cell_id.map(CellId));
+                    if let Some(cell) = area.cell_id {
+                        new_in.entry(CellId(cell)).or_default().push(CustomerId(id));
+                    }
                 }
             }
             rows.push(customer::ActiveModel::from(row).reset_all());
         }
         store(tx, rows).await?;
     }
-    // New customers come in lists, so whole cells are told; one who changed may have left
-    // a cell, so he is told of by himself.
+    // One who changed may have left a cell, so he is told of by himself; so are the new ones,
+    // unless they are a whole list of a cell.
+    let mut cells = Vec::new();
+    for (cell, new) in new_in {
+        if new.len() > TOLD_ONE_BY_ONE {
+            cells.push(cell);
+        } else {
+            people.extend(new);
+        }
+    }
     let cells = cells.into_iter().map(Subject::Cell);
     let people = people.into_iter().map(Subject::Customer);
     let changes: Vec<_> = cells.chain(people).map(|subject| (subject, true)).collect();
@@ -113,6 +127,9 @@ pub async fn customer_by_account<C: ConnectionTrait>(
     scope: &Scope,
     account_no: &str,
 ) -> Result<Option<(customer::Model, Option<station_area::Model>)>, Problem> {
+    if !field::is_findable(account_no) {
+        return Ok(None);
+    }
     let found = customer::Entity::find()
         .filter(scope.customers())
         .filter(customer::Column::AccountNo.eq(account_no))

@@ -100,3 +100,44 @@ async fn processes_that_share_a_folder_begin_no_epoch_while_one_of_them_writes()
         .count();
     assert_eq!(parts, 0);
 }
+
+#[actix_web::test]
+async fn a_database_without_a_mark_beside_it_was_restored_unless_it_is_empty() {
+    let world = World::new().await;
+    let app = &world.fixture.app;
+    let mark = app.config.data.join("height");
+    assert_eq!(fs::read_to_string(&mark).unwrap().trim(), "0");
+    world.device(world.manager().await, 1).await;
+    assert!(height(app).await.unwrap() > 0);
+    for mark_is in [None, Some("no number")] {
+        let before = current_or_first(app).await.unwrap();
+        match mark_is {
+            None => fs::remove_file(&mark).unwrap(),
+            Some(text) => fs::write(&mark, text).unwrap(),
+        }
+        check_height(app).await.unwrap();
+        let after = current_or_first(app).await.unwrap();
+        assert_ne!(after, before);
+        check_height(app).await.unwrap();
+        assert_eq!(current_or_first(app).await.unwrap(), after);
+    }
+}
+
+#[actix_web::test]
+async fn whatever_opens_a_restored_database_notices_before_it_writes() {
+    let world = World::new().await;
+    let app = &world.fixture.app;
+    check_height(app).await.unwrap();
+    let backup = app.config.data.join("backup.db");
+    let statement = format!("VACUUM INTO '{}'", backup.display());
+    let reader = app.store.read();
+    reader.execute_unprepared(&statement).await.unwrap();
+    world.device(world.manager().await, 1).await;
+    check_height(app).await.unwrap();
+    let config = Config {
+        database: Some(format!("sqlite:{}", backup.display())),
+        ..app.config.as_ref().clone()
+    };
+    let command = serve::open(config).await.unwrap();
+    assert_ne!(command.epoch(), app.epoch());
+}

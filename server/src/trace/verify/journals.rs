@@ -39,22 +39,18 @@ impl Shown {
             .insert(id, record);
     }
 
-    /// Takes an entry out; says whether it was there.
-    pub(super) fn take(&mut self, id: EntryId) -> bool {
+    /// Takes an entry out, if it was there: its record, if it can be read.
+    pub(super) fn take(&mut self, id: EntryId) -> Option<Option<Record>> {
         if self.unread.remove(&id) {
-            return true;
+            return Some(None);
         }
-        let Some(order) = self.orders.remove(&id) else {
-            return false;
-        };
-        let Some(of_order) = self.by_order.get_mut(&order) else {
-            return false;
-        };
-        let there = of_order.remove(&id).is_some();
+        let order = self.orders.remove(&id)?;
+        let of_order = self.by_order.get_mut(&order)?;
+        let record = of_order.remove(&id);
         if of_order.is_empty() {
             self.by_order.remove(&order);
         }
-        there
+        record.map(Some)
     }
 }
 

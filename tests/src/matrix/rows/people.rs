@@ -365,6 +365,13 @@ fn handhelds_and_duty() -> Vec<Row> {
         )
         .spending(),
         Row::writing(
+            "take_wipe_back",
+            MANAGES_HANDHELDS,
+            Kind::Device,
+            about,
+            |world, caller, target| Verdict::done_if(world.sees_device(caller, target.id()), 204),
+        ),
+        Row::writing(
             "set_off_duty",
             MANAGES_HANDHELDS,
             Kind::Person,
