@@ -51,6 +51,29 @@ impl fmt::Debug for Local {
     }
 }
 
+/// Opens the store; for this process alone when a full disk has no room for sharing it.
+fn open_store(folder: &Folder) -> Result<Store, Error> {
+    match Store::open(&folder.store(), folder.seal()) {
+        Err(Error::DiskFull(why)) => {
+            tracing::warn!(why, "the disk is full: the store is opened as it is");
+            Store::open_alone(&folder.store(), folder.seal())
+        }
+        other => other,
+    }
+}
+
+/// What is tidied at opening and can as well be tidied at the next one must not keep the
+/// store shut on a full disk.
+fn on_a_full_disk_later(done: Result<(), Error>) -> Result<(), Error> {
+    match done {
+        Err(Error::DiskFull(why)) => {
+            tracing::warn!(why, "the disk is full: not everything was tidied");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
 impl Local {
     /// Opens the data folder, or makes it; checks the store and tidies the photo folder.
     pub(crate) fn open(
@@ -60,9 +83,9 @@ impl Local {
         random: Arc<dyn Random>,
     ) -> Result<Self, Error> {
         let folder = sealing::open_folder(root, keys, random.as_ref())?;
-        let mut store = Store::open(&folder.store(), folder.seal())?;
+        let mut store = open_store(&folder)?;
         let aside = store.set_aside.take();
-        store.write(feed::catch_up)?;
+        on_a_full_disk_later(store.write(feed::catch_up))?;
         if let Some(SetAside { file, saved }) = &aside {
             let line = format!("the store was damaged and set aside as {file}; {saved}");
             store.write(|db| facts::add_finding(db, &line))?;
@@ -73,11 +96,11 @@ impl Local {
                 return Ok(());
             }
             let lines = photos::sweep(&store, &folder)?;
-            store.write(|db| {
+            on_a_full_disk_later(store.write(|db| {
                 lines
                     .iter()
                     .try_for_each(|line| facts::add_finding(db, line))
-            })
+            }))
         })?;
         let secrets = Secrets::open(&folder)?;
         let guard = Guard::open(&folder, &store, clock.as_ref())?;

@@ -4,6 +4,11 @@
 //! with `synchronous=FULL`. SQLCipher comes with an older one, which can corrupt a store in
 //! WAL mode: there it is a rollback journal with `synchronous=EXTRA`, the other of the two
 //! ways that lose nothing when power fails (RELIABILITY table 0.1).
+//!
+//! In WAL mode the first to open a store makes a file of 32 KiB for the index of the log,
+//! also when he only wants to read. On a full disk there is no room for it: then the store
+//! is opened with that index in memory ([`Sharing::Alone`]), for this process alone, so
+//! that what is there can still be seen (RELIABILITY, fault 9).
 
 use super::{Store, salvage::salvage, schema};
 use crate::{error::Error, seal::Seal};
@@ -22,6 +27,15 @@ const BUSY: Duration = Duration::from_secs(10);
 /// How a file begins that is not encrypted.
 const PLAIN: &[u8] = b"SQLite format 3\0";
 
+/// Whether others may have the store open beside this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sharing {
+    /// They may.
+    Shared,
+    /// They find it busy, and nothing is written for sharing it.
+    Alone,
+}
+
 impl Store {
     /// Opens the file, or makes it; encrypted when there is a seal. A damaged file is set
     /// aside under another name, never deleted, and [`Store::set_aside`] says so; what can
@@ -32,7 +46,19 @@ impl Store {
     /// # Errors
     /// A store of a newer program, no cipher where one is needed, or a disk that fails.
     pub(crate) fn open(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
-        match Self::open_checked(path, seal) {
+        Self::open_as(path, seal, Sharing::Shared)
+    }
+
+    /// The same for this process alone, without a word written for opening it.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; other processes find it busy.
+    pub(crate) fn open_alone(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
+        Self::open_as(path, seal, Sharing::Alone)
+    }
+
+    fn open_as(path: &Path, seal: Option<&Seal>, sharing: Sharing) -> Result<Self, Error> {
+        match Self::open_checked(path, seal, sharing) {
             Err(fault) if is_damage(&fault) || (seal.is_none() && lost_its_head(&fault, path)) => {
                 let aside = set_aside(path)?;
                 tracing::error!(%fault, aside = %aside.display(), "the store was damaged");
@@ -52,8 +78,12 @@ impl Store {
         })
     }
 
-    fn open_checked(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
+    fn open_checked(path: &Path, seal: Option<&Seal>, sharing: Sharing) -> Result<Self, Error> {
         let db = connect(path, seal)?;
+        if sharing == Sharing::Alone {
+            // Before anything of a log is looked at: later it would have its index already.
+            db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        }
         // Before anything else: a damaged file is set aside as it was found.
         let verdict = db.query_row("PRAGMA quick_check(1)", [], |row| {
             Ok(row.get_ref(0)?.as_bytes().map(<[u8]>::to_vec)?)
@@ -79,7 +109,7 @@ impl Store {
 
     /// A new store in the place of one that was set aside, with what can be read of that.
     fn replace(path: &Path, seal: Option<&Seal>, aside: &Path) -> Result<Self, Error> {
-        let mut store = Self::open_checked(path, seal)?;
+        let mut store = Self::open_checked(path, seal, Sharing::Shared)?;
         let saved = match connect(aside, seal) {
             Ok(damaged) => {
                 // A damaged word in the schema must not keep the sound tables shut.
