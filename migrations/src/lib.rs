@@ -12,6 +12,7 @@ mod v1;
 mod v2;
 mod v3;
 mod v4;
+mod v5;
 
 /// Brings a database to the present version.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(v2::HowHandheldsStand),
             Box::new(v3::LocalAnswers),
             Box::new(v4::Wipes),
+            Box::new(v5::ServerClock),
         ]
     }
 }
