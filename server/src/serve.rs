@@ -227,9 +227,12 @@ fn work_beside(app: &App, marker: Marker) {
         async |app: &App| Ok(app.store.checkpoint().await?),
     );
     every(MARK_EVERY, "marking the height", app, watch_height);
-    every(MARK_EVERY, "marking the time", app, async move |app: &App| {
-        marker.mark(app).await
-    });
+    every(
+        MARK_EVERY,
+        "marking the time",
+        app,
+        async move |app: &App| marker.mark(app).await,
+    );
     let reachable_since = app.now();
     every(
         dispatch::LOOK_EVERY,

@@ -97,7 +97,6 @@ impl SmallDisk {
         }
         path
     }
-
 }
 
 impl Drop for SmallDisk {
@@ -202,7 +201,11 @@ fn a_full_disk_does_not_keep_the_store_shut_and_nothing_is_recorded_on_it_that_i
     let opened = looks_on_a_full_disk(&data, &kept);
     assert!(opened.status().unwrap().space.reserve);
     let records = opened.records(order(1)).unwrap();
-    assert_eq!(records.len(), kept.len() + 2, "what was refused is not there");
+    assert_eq!(
+        records.len(),
+        kept.len() + 2,
+        "what was refused is not there"
+    );
 }
 
 #[test]

@@ -171,7 +171,8 @@ impl Marker {
             .write(move |tx| Box::pin(async move { raise(tx, now).await }))
             .await?;
         // Its own write is one of them.
-        self.commits.store(before.wrapping_add(1), Ordering::Relaxed);
+        self.commits
+            .store(before.wrapping_add(1), Ordering::Relaxed);
         self.marked.store(now.0, Ordering::Relaxed);
         Ok(())
     }

@@ -3,7 +3,10 @@
 use super::{Problem, ProblemDocument};
 use crate::app::App;
 use actix_web::{get, web};
-use gridcrew_sync_protocol::{ids::Epoch, time::{Millis, UnixMillis}};
+use gridcrew_sync_protocol::{
+    ids::Epoch,
+    time::{Millis, UnixMillis},
+};
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use utoipa::ToSchema;
