@@ -10,7 +10,7 @@
 //! is opened with that index in memory ([`Sharing::Alone`]), for this process alone, so
 //! that what is there can still be seen (RELIABILITY, fault 9).
 
-use super::{Store, salvage::salvage, schema};
+use super::{Store, identity, salvage::salvage, schema};
 use crate::{error::Error, seal::Seal};
 use rusqlite::{Connection, OptionalExtension};
 use std::{
@@ -104,6 +104,10 @@ impl Store {
             set_aside: None,
         };
         schema::migrate(&mut store.db)?;
+        if !identity::is_sound(&store.db)? {
+            let what = "whose handheld it is cannot be read";
+            return Err(Error::Storage(format!("{DAMAGED}: {what}")));
+        }
         Ok(store)
     }
 

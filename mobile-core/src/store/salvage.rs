@@ -75,12 +75,12 @@ pub(super) fn salvage(damaged: &Connection, store: &mut Store) -> Result<Saved, 
     let photos = read(damaged, "photo", 1);
     let uses = read(damaged, "photo_use", 4);
     store.write(|db| {
-        let known = put(db, "identity", &identity) > 0 && identity::get(db)?.is_some();
+        put(db, "identity", &identity);
+        put(db, "anchor", &anchor);
         let mut saved = Saved {
-            identity: known,
+            identity: identity::make_sound(db)?,
             ..Saved::default()
         };
-        put(db, "anchor", &anchor);
         let present = identity::get(db)?.map(|identity| identity.journal);
         let mut moved = BTreeMap::new();
         for (journal, entries) in entries {

@@ -32,8 +32,7 @@ pub async fn pages(ground: &mut Ground, times: u32) -> Fallible<Tally> {
     ground.heal().await?;
     let copy = ground.scene.folder.path().join("damaged");
     let mut randomness = ChaCha8Rng::seed_from_u64(35);
-    let mut aside = 0;
-    let mut whole = 0;
+    let (mut aside, mut synced, mut whole) = (0, 0, 0);
     for round in 0..times {
         drop(fs::remove_dir_all(&copy));
         copy_folder(&ground.cli.folder, &copy)?;
@@ -60,6 +59,7 @@ pub async fn pages(ground: &mut Ground, times: u32) -> Fallible<Tally> {
         let kept = files_of(&copy)?
             .into_iter()
             .find(|path| path.to_string_lossy().ends_with(".damaged-1"));
+        let set_aside = kept.is_some();
         match kept {
             Some(kept) => {
                 aside += 1;
@@ -73,11 +73,12 @@ pub async fn pages(ground: &mut Ground, times: u32) -> Fallible<Tally> {
             // What the check of SQLite does not see: bytes within a value.
             None => tally.confirm(true),
         }
-        if round % SYNCED == 0 && handheld.me()?.is_some() {
+        if round % SYNCED == 0 && handheld.status()?.journal.is_some() {
             let budget = Budget {
                 seconds: Some(20),
                 ..Budget::default()
             };
+            synced += 1;
             let ended = handheld.sync(budget).await?;
             let there: Vec<String> = handheld
                 .records(ground.order)
@@ -88,15 +89,16 @@ pub async fn pages(ground: &mut Ground, times: u32) -> Fallible<Tally> {
             let found = ground
                 .ledger
                 .compare(there.iter().map(String::as_str), is_saved);
-            if found.lost.is_empty() && found.doubled.is_empty() {
-                whole += 1;
-            } else if !found.doubled.is_empty() {
-                tally.wrong(format!("damage {round}: {ended:?}, doubled"));
+            // What was not seen to be damaged may be: then a value is wrong, and stays so.
+            let is_whole = found.lost.is_empty() && found.doubled.is_empty();
+            whole += u32::from(is_whole);
+            if !found.doubled.is_empty() || (set_aside && !is_whole) {
+                tally.wrong(format!("damage {round}: {ended:?}: {found:?}"));
             }
         }
     }
     tally.name = format!(
-        "{} ({aside} set aside, {whole} whole after a sync)",
+        "{} ({aside} set aside, {whole} of {synced} whole after a sync)",
         tally.name
     );
     ground.judge(&mut tally).await?;
@@ -113,38 +115,38 @@ pub async fn memory(ground: &mut Ground) -> Fallible<Tally> {
     let owner = ground.scene.owner(ground.order).await?;
     let mut hand = RawHandheld::enrol(&ground.scene.township, owner).await?;
     hand.push_on(&[hand.opening()]).await?;
-    for spare_kib in [4096u64, 2048, 1024, 512, 256, 128, 64, 32, 16, 8, 4, 0] {
-        for _ in 0..3 {
-            let process = ground.scene.server.process()?;
-            let size = address_space_kib(process)?;
-            limit(process, (size + spare_kib) * 1024).await?;
-            let mark = ground.mark();
-            ground.ledger.attempt(&mark, None);
-            // A remark of some length: memory is wanted for it.
-            let mut entries = vec![hand.note(ground.order, &mark)];
-            let filler = "x".repeat(1_500);
-            for _ in 0..40 {
-                let more = ground.mark();
-                ground.ledger.attempt(&format!("{more}{filler}"), None);
-                entries.push(hand.note(ground.order, &format!("{more}{filler}")));
-            }
-            let batch = hand.batch(&entries);
-            tally.points += 1;
-            let held = hand.outcome(&batch).await;
-            if held.is_err() {
-                tally.refused += 1;
-            }
-            if !ground.scene.server.runs()? {
-                tally.hits += 1;
-                ground.restart().await?;
-            }
-            ground.scene.server.kill_and_start().await?;
-            hand.push_until_held(&batch).await?;
-            for attempt in ground.ledger.attempts.values_mut() {
-                attempt.received = true;
-            }
-            tally.confirm(true);
+    for spare_kib in [
+        65_536u64, 16_384, 8_192, 4_096, 2_048, 1_024, 512, 128, 32, 0,
+    ] {
+        let process = ground.scene.server.process()?;
+        let size = address_space_kib(process)?;
+        limit(process, (size + spare_kib) * 1024).await?;
+        let mark = ground.mark();
+        ground.ledger.attempt(&mark, None);
+        // A remark of some length: memory is wanted for it.
+        let mut entries = vec![hand.note(ground.order, &mark)];
+        let filler = "x".repeat(1_900);
+        for _ in 0..420 {
+            let more = ground.mark();
+            ground.ledger.attempt(&format!("{more}{filler}"), None);
+            entries.push(hand.note(ground.order, &format!("{more}{filler}")));
         }
+        let batch = hand.batch(&entries);
+        tally.points += 1;
+        let held = hand.outcome(&batch).await;
+        if held.is_err() {
+            tally.refused += 1;
+        }
+        if !ground.scene.server.runs()? {
+            tally.hits += 1;
+            ground.restart().await?;
+        }
+        ground.scene.server.kill_and_start().await?;
+        hand.push_until_held(&batch).await?;
+        for attempt in ground.ledger.attempts.values_mut() {
+            attempt.received = true;
+        }
+        tally.confirm(true);
     }
     ground.judge(&mut tally).await?;
     Ok(tally)

@@ -2,6 +2,7 @@
 
 use super::super::{Store, facts, identity, journal};
 use crate::{
+    clock::Clock,
     fixture::{
         JOURNAL, TestClock, bring_order, enrolled, folder, note, open, order, picture, taken,
     },
@@ -192,4 +193,30 @@ fn a_thousand_times_bytes_are_flipped_and_nothing_read_is_wrong() {
     );
     assert!(aside > 100);
     assert!(kept > aside * NOTES / 2, "{kept} of {aside} stores");
+}
+
+#[test]
+fn values_that_cannot_be_read_are_damage_although_every_page_is_sound() {
+    for (what, is_known) in [
+        ("UPDATE identity SET reopen_common = 3", true),
+        ("UPDATE anchor SET boot = x'00'", true),
+        ("UPDATE identity SET journal = x'00'", false),
+    ] {
+        let folder = folder();
+        let data = folder.path().join("data");
+        let clock = Arc::new(TestClock::default());
+        let mut local = filled(&data, &clock, 7);
+        local.hear_time(UnixMillis(1), clock.now().uptime).unwrap();
+        drop(local);
+        let db = rusqlite::Connection::open(data.join("handheld.db")).unwrap();
+        db.execute(what, []).unwrap();
+        drop(db);
+        let opened = open(&data, &clock);
+        let findings = facts::findings(opened.store.read()).unwrap();
+        assert_eq!(findings.len(), 1, "{what}");
+        let identity = identity::get(opened.store.read()).unwrap();
+        assert_eq!(identity.is_some(), is_known, "{what}");
+        assert_eq!(texts(&opened).len(), NOTES, "{what}");
+        assert!(data.join("handheld.db.damaged-1").exists());
+    }
 }
