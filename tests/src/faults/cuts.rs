@@ -13,8 +13,8 @@ use gridcrew_sync_protocol::{digest::Digest, media::MediaKind};
 use std::{process::Stdio, time::Duration};
 use tokio::{io::AsyncWriteExt, net::TcpStream, process::Command};
 
-/// How soon somebody listens who was started for it.
-const LISTENS_WITHIN: Duration = Duration::from_secs(10);
+/// How soon somebody listens who was started for it, or a request that was cut is over.
+const SOON: Duration = Duration::from_secs(10);
 
 /// Many chunks of uploads are cut in the middle: what is then told to stand is never more
 /// than what was sent, and the upload goes on from there to the same photo.
@@ -38,10 +38,7 @@ pub async fn cut_chunks(ground: &mut Ground, cuts: u32) -> Fallible<Tally> {
         let mut stood = 0;
         // Each cut goes a little further than the one before.
         for reach in (1..length).step_by(97) {
-            let begun = hand
-                .begin_upload(digest, digest, MediaKind::Original, length)
-                .await?;
-            let (upload, offset) = (location(&begun)?, offset_of(&begun)?);
+            let (upload, offset) = stands(&hand, digest, length).await?;
             ensure(offset >= stood, || format!("{offset} after {stood}"))?;
             if offset > reach.max(stood) {
                 tally.wrong(format!("{offset} bytes stand of {reach} that were sent"));
@@ -74,6 +71,20 @@ pub async fn cut_chunks(ground: &mut Ground, cuts: u32) -> Fallible<Tally> {
     }
     ground.judge(&mut tally).await?;
     Ok(tally)
+}
+
+/// Where an upload goes on and what of it stands, once the request that was cut is over.
+async fn stands(hand: &RawHandheld, digest: Digest, length: u64) -> Fallible<(String, u64)> {
+    wait::until("the upload is free", SOON, || async move {
+        let begun = hand
+            .begin_upload(digest, digest, MediaKind::Original, length)
+            .await?;
+        if begun.status == 423 {
+            return Ok(None);
+        }
+        Ok(Some((location(&begun)?, offset_of(&begun)?)))
+    })
+    .await
 }
 
 /// Somebody on the way answers in the server's place with a certificate of his own: the
@@ -113,7 +124,7 @@ pub async fn intercepted(ground: &Ground) -> Fallible<Tally> {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
-        wait::until("somebody listens", LISTENS_WITHIN, || async {
+        wait::until("somebody listens", SOON, || async {
             Ok(TcpStream::connect(&address).await.ok().map(drop))
         })
         .await?;

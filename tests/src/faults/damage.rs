@@ -119,7 +119,7 @@ pub async fn memory(ground: &mut Ground) -> Fallible<Tally> {
         65_536u64, 16_384, 8_192, 4_096, 2_048, 1_024, 512, 128, 32, 0,
     ] {
         let process = ground.scene.server.process()?;
-        let size = address_space_kib(process)?;
+        let size = memory_kib(process)?;
         limit(process, (size + spare_kib) * 1024).await?;
         let mark = ground.mark();
         ground.ledger.attempt(&mark, None);
@@ -152,12 +152,12 @@ pub async fn memory(ground: &mut Ground) -> Fallible<Tally> {
     Ok(tally)
 }
 
-/// What a process has mapped.
-fn address_space_kib(process: u32) -> Fallible<u64> {
+/// What a process may write to of what it has mapped.
+fn memory_kib(process: u32) -> Fallible<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     status
         .lines()
-        .find_map(|line| line.strip_prefix("VmSize:"))
+        .find_map(|line| line.strip_prefix("VmData:"))
         .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
         .ok_or_else(|| Failure::new("the size of a process is not known"))
 }
@@ -165,7 +165,7 @@ fn address_space_kib(process: u32) -> Fallible<u64> {
 async fn limit(process: u32, bytes: u64) -> Fallible<()> {
     let output = Command::new("prlimit")
         .args(["--pid", &process.to_string()])
-        .arg(format!("--as={bytes}:{bytes}"))
+        .arg(format!("--data={bytes}:{bytes}"))
         .stdin(Stdio::null())
         .output()
         .await?;

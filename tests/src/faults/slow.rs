@@ -43,6 +43,9 @@ pub enum Slow {
 pub async fn clients(ground: &mut Ground, slow: Slow, sockets: u32) -> Fallible<Tally> {
     let name = format!("{slow:?}").to_lowercase();
     let mut tally = Tally::of(format!("slow-{name}"));
+    let owner = ground.scene.owner(ground.order).await?;
+    let mut hand = RawHandheld::enrol(&ground.scene.township, owner).await?;
+    hand.push_on(&[hand.opening()]).await?;
     let server = ground.scene.server.address()?;
     let token = ground.scene.township.staff.token().unwrap_or_default();
     let mut clients = JoinSet::new();
@@ -55,9 +58,6 @@ pub async fn clients(ground: &mut Ground, slow: Slow, sockets: u32) -> Fallible<
             Ok::<_, Failure>(cut.is_ok().then(|| began.elapsed()))
         });
     }
-    let owner = ground.scene.owner(ground.order).await?;
-    let mut hand = RawHandheld::enrol(&ground.scene.township, owner).await?;
-    hand.push_on(&[hand.opening()]).await?;
     let mut took = Vec::new();
     let mut longest = Duration::ZERO;
     let mut next = interval(Duration::from_millis(50));
@@ -110,7 +110,8 @@ async fn dawdle(mut stream: TcpStream, slow: Slow, server: SocketAddr, token: &s
         "POST /api/v1/orders HTTP/1.1\r\nHost: {server}\r\nAuthorization: Bearer {token}\r\n"
     );
     let body = format!("{head}Content-Type: application/json\r\nContent-Length: 5000\r\n\r\n");
-    let ask = format!("GET /api/v1/openapi.json HTTP/1.1\r\nHost: {server}\r\n\r\n");
+    // Long, and no work for the server.
+    let ask = format!("GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: {server}\r\n\r\n");
     let (first, drip) = match slow {
         Slow::Head => (head.as_bytes(), &b"X"[..]),
         Slow::Body => (body.as_bytes(), &b" "[..]),
