@@ -54,6 +54,8 @@ impl Arguments {
     }
 }
 
+/// Every how manieth call of a migration on PostgreSQL is tried.
+const MIGRATION_STRIDE: u32 = 9;
 /// What is done at every call.
 const FAULTS: [Fault; 3] = [Fault::Kill, Fault::Error("EIO"), Fault::Error("ENOSPC")];
 
@@ -174,6 +176,11 @@ async fn server(
             say(tally.await?, tallies);
         }
         for (what, empty) in [("migrate", true), ("start", false)] {
+            let extent = match cluster {
+                // Hundreds of statements, each with a new database.
+                Some(_) if empty => extent.at_least(MIGRATION_STRIDE),
+                _ => extent,
+            };
             if wants(format!("server-{what}-{}", field::name_of(fault))) {
                 let mut ground = ground().await?;
                 let tally = starts::sweep(&mut ground, strace, fault, empty, extent, cluster);
