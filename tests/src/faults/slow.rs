@@ -1,7 +1,7 @@
 //! Clients that are slow on purpose (RELIABILITY fault 15), and many that come at once (38).
 
 use super::{ground::Ground, tally::Tally};
-use crate::{Failure, Fallible, raw::RawHandheld};
+use crate::{Failure, Fallible, failure::ensure, raw::RawHandheld};
 use gridcrew_sync_protocol::{ids::OrderId, push::PushOutcome};
 use std::{
     net::SocketAddr,
@@ -21,6 +21,8 @@ pub const SOCKETS: u32 = 1_000;
 const P99_WITHIN: Duration = Duration::from_millis(500);
 /// A client that does nothing but wait is let go within this.
 const CUT_WITHIN: Duration = Duration::from_secs(75);
+/// Orders that the records of those who return are of.
+const ORDERS: u32 = 20;
 /// How often a slow client does something.
 const STEP: Duration = Duration::from_secs(1);
 
@@ -149,12 +151,21 @@ async fn dawdle(mut stream: TcpStream, slow: Slow, server: SocketAddr, token: &s
 pub async fn all_return(ground: &mut Ground, handhelds: u32, each: u32) -> Fallible<Tally> {
     let mut tally = Tally::of("wire-all-return");
     let owner = ground.scene.owner(ground.order).await?;
+    let mut orders = vec![ground.order];
+    for number in 1..ORDERS {
+        let order = ground.scene.order(&format!("return-{number}")).await?;
+        ensure(ground.scene.owner(order).await? == owner, || {
+            "an order of somebody else".to_owned()
+        })?;
+        orders.push(order);
+    }
     let barrier = std::sync::Arc::new(Barrier::new(usize::try_from(handhelds)?));
     let mut coming = JoinSet::new();
     for number in 0..handhelds {
         let mut hand = RawHandheld::enrol(&ground.scene.township, owner).await?;
         hand.push_on(&[hand.opening()]).await?;
-        let (order, barrier) = (ground.order, barrier.clone());
+        let order = orders.get(number as usize % orders.len()).copied();
+        let (order, barrier) = (order.unwrap_or(ground.order), barrier.clone());
         coming.spawn(async move {
             barrier.wait().await;
             let began = Instant::now();
