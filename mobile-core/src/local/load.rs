@@ -71,7 +71,12 @@ impl Local {
                 kept.map_or(from, |kept| from.max(kept.seq.next()))
             }
             (Some(from), _) | (None, Some(from)) => from,
-            (None, None) if probe || identity.probe => journal::head(db, identity.journal)?.0,
+            (None, None) if probe || identity.probe => {
+                match journal::probe_from(db, identity.journal)? {
+                    Some(last) => last,
+                    None => return Ok(Loaded::JournalEmpty),
+                }
+            }
             (None, None) => return Ok(Loaded::JournalEmpty),
         };
         let Some((batch, last)) = self.signed_batch(&identity, from, max_bytes)? else {

@@ -47,6 +47,23 @@ pub(crate) fn head(db: &Connection, journal: JournalId) -> Result<(Seq, Digest),
     Ok(head.unwrap_or((Seq(0), Digest::ZERO)))
 }
 
+/// The last entry that can be sent by itself, because it is the first or the one before it
+/// is here; nothing when there is none. Only a journal with a hole, saved from a damaged
+/// store, has another [`head`].
+pub(crate) fn probe_from(db: &Connection, journal: JournalId) -> Result<Option<Seq>, Error> {
+    let last = db
+        .prepare_cached(
+            "SELECT seq FROM journal_entry AS entry
+             WHERE journal = ?1 AND (seq = 1 OR EXISTS
+                (SELECT 1 FROM journal_entry AS before
+                 WHERE before.journal = entry.journal AND before.seq = entry.seq - 1))
+             ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row([journal.0.as_bytes()], |row| get_seq(row, 0))
+        .optional()?;
+    Ok(last)
+}
+
 /// Appends an entry: encodes it once, chains it and stores it as queued.
 pub(crate) fn append(
     db: &Connection,

@@ -188,12 +188,6 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
         journal: get_id(row, 0)?,
         seq: get_seq(row, 1)?,
     };
-    // What is said about an entry may be damaged while the entry is not. One of which nothing
-    // is known waits: the server knows it again if it holds it.
-    let state = match row.get(5)? {
-        Value::Text(state) if ["held", "superseded"].contains(&state.as_str()) => state,
-        _ => "queued".to_owned(),
-    };
     let parked = match row.get(6)? {
         Value::Text(code) => Value::Text(code),
         _ => Value::Null,
@@ -203,6 +197,13 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
         Ok::<_, rusqlite::Error>(Some(value).filter(|value| matches!(value, Value::Integer(_))))
     };
     let (recorded_at, held_at) = (at(7)?, at(8)?);
+    // What is said about an entry may be damaged while the entry is not. One of which nothing
+    // is known waits: the server knows it again if it holds it.
+    let state = match row.get(5)? {
+        Value::Text(state) if ["queued", "held", "superseded"].contains(&state.as_str()) => state,
+        _ if held_at.is_some() => "held".to_owned(),
+        _ => "queued".to_owned(),
+    };
     Ok(Kept {
         entry: Stored {
             id,

@@ -3,6 +3,7 @@
 use super::super::{Store, facts, identity, journal};
 use crate::{
     clock::Clock,
+    engine::{Load, Loaded},
     fixture::{
         JOURNAL, TestClock, bring_order, enrolled, folder, note, open, order, picture, taken,
     },
@@ -219,4 +220,53 @@ fn values_that_cannot_be_read_are_damage_although_every_page_is_sound() {
         assert_eq!(texts(&opened).len(), NOTES, "{what}");
         assert!(data.join("handheld.db.damaged-1").exists());
     }
+}
+
+#[test]
+fn a_journal_with_a_hole_before_its_last_entry_can_still_ask_what_the_server_holds() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let clock = Arc::new(TestClock::default());
+    let all = NOTES as u64 + 1;
+    drop(filled(&data, &clock, all));
+    let db = rusqlite::Connection::open(data.join("handheld.db")).unwrap();
+    let hole = "DELETE FROM journal_entry WHERE seq = ?1";
+    assert_eq!(db.execute(hole, [NOTES as i64]).unwrap(), 1);
+    drop(db);
+    let mut opened = open(&data, &clock);
+    let asked = opened.load(Load::Journal {
+        from: None,
+        probe: true,
+        apart: false,
+        max_bytes: 1 << 20,
+    });
+    match asked.unwrap() {
+        Loaded::Batch(batch) => assert_eq!(batch.first, Seq(NOTES as u64 - 1)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_entry_whose_standing_is_damaged_counts_as_held_when_it_is_known_when() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let clock = Arc::new(TestClock::default());
+    let all = NOTES as u64 + 1;
+    drop(filled(&data, &clock, all));
+    let db = rusqlite::Connection::open(data.join("handheld.db")).unwrap();
+    for damage in [
+        "PRAGMA ignore_check_constraints = on",
+        "UPDATE journal_entry SET state = 'hXld' WHERE seq >= 395",
+        "DELETE FROM journal_entry WHERE seq = 393",
+        "UPDATE identity SET reopen_common = 3",
+    ] {
+        db.execute_batch(damage).unwrap();
+    }
+    drop(db);
+    let opened = open(&data, &clock);
+    let again = journal::first_queued(opened.store.read(), JOURNAL).unwrap();
+    assert_eq!(
+        again, None,
+        "nothing is written again that the server holds"
+    );
 }
