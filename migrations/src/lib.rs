@@ -13,6 +13,7 @@ mod v2;
 mod v3;
 mod v4;
 mod v5;
+mod v6;
 
 /// Brings a database to the present version.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(v3::LocalAnswers),
             Box::new(v4::Wipes),
             Box::new(v5::NamesOfStations),
+            Box::new(v6::ServerClock),
         ]
     }
 }

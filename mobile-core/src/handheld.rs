@@ -242,7 +242,14 @@ impl Handheld {
     /// ordered that everything here be removed and it was, or a disk that fails. A server
     /// that cannot be reached is no error.
     pub async fn sync(&self, budget: Budget) -> Result<SyncReport, Error> {
-        host::sync(&self.inner, budget).await
+        match host::sync(&self.inner, budget).await {
+            // Once more with the space that is kept back: what the server holds can then go.
+            Err(Error::DiskFull(why)) => match self.inner.with(|local| local.reserve.give_up())? {
+                true => host::sync(&self.inner, budget).await,
+                false => Err(Error::DiskFull(why)),
+            },
+            ended => ended,
+        }
     }
 
     /// Writes what the server does not hold into a new file, which `gridcrew import` takes

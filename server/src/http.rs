@@ -1,7 +1,8 @@
 //! The application: every capability's routes under one roof.
 //!
 //! What holds for all requests stands here: bodies are paced, each reply carries the epoch
-//! and security headers, whatever is not an operation is a problem document.
+//! and security headers, whatever is not an operation is a problem document, and so is the
+//! answer of a handler that panicked.
 
 use crate::{
     app::App,
@@ -20,8 +21,9 @@ use actix_web::{
     },
     web,
 };
+use futures_util::FutureExt;
 use gridcrew_sync_protocol::code::Code;
-use std::future::Future;
+use std::{any::Any, future::Future, panic::AssertUnwindSafe};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -125,10 +127,21 @@ where
     let reading = request.path().starts_with("/docs") || request.path() == "/";
     let reply = service.call(request);
     async move {
-        let mut reply = explained(reply.await?);
+        // A panic ends this request and nothing else: what it had begun to write is rolled
+        // back with its transaction.
+        let reply = AssertUnwindSafe(reply).catch_unwind().await;
+        let reply = reply.map_err(|panic| Problem::internal(words_of(panic.as_ref())))??;
+        let mut reply = explained(reply);
         mark(reply.headers_mut(), epoch.as_deref(), reading);
         Ok(reply)
     }
+}
+
+/// What a panic said.
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("a panic: {}", text.unwrap_or("without words"))
 }
 
 /// Errors that the framework makes itself have no body: give them one.
@@ -180,5 +193,37 @@ fn mark(headers: &mut HeaderMap, epoch: Option<&str>, reading: bool) {
     }
     if let (Some(epoch), Ok(name)) = (epoch, HeaderName::try_from(EPOCH_HEADER)) {
         set(name, epoch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::{body::to_bytes, test};
+
+    async fn boom() -> HttpResponse {
+        panic!("injected")
+    }
+
+    #[actix_web::test]
+    async fn a_handler_that_panics_is_a_problem_and_the_next_request_is_answered() {
+        let app = actix_web::App::new()
+            .wrap_fn(around)
+            .route("/boom", web::get().to(boom))
+            .service(front_page);
+        let app = test::init_service(app).await;
+        for _ in 0..3 {
+            let request = test::TestRequest::get().uri("/boom").to_request();
+            let problem = test::try_call_service(&app, request).await.unwrap_err();
+            let reply = problem.error_response();
+            assert_eq!(reply.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            let body = to_bytes(reply.into_body()).await.unwrap();
+            let body = String::from_utf8(body.to_vec()).unwrap();
+            assert!(body.contains("\"code\":\"internal\""), "{body}");
+            assert!(!body.contains("injected"), "the cause is for the log");
+            let request = test::TestRequest::get().uri("/").to_request();
+            let reply = test::call_service(&app, request).await;
+            assert_eq!(reply.status(), StatusCode::OK);
+        }
     }
 }

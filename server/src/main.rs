@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use gridcrew_server::{
+    clock::mark,
     config::Config,
     demo, http,
     people::bootstrap::bootstrap,
@@ -39,6 +40,8 @@ enum Command {
     Import(ImportArgs),
     /// Say that the database was restored from a backup.
     Epoch(Epoch),
+    /// Compare the machine's clock with the latest time that the database was told.
+    Clock(ClockArgs),
     /// Print the API document.
     Openapi,
 }
@@ -62,6 +65,15 @@ struct Epoch {
     /// Begin a new epoch: handhelds will offer again what they still hold.
     #[arg(long)]
     renew: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ClockArgs {
+    #[command(flatten)]
+    config: Config,
+    /// The clock is right now and was ahead before: go on from what it says.
+    #[arg(long)]
+    accept: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -167,6 +179,11 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
                 app.epoch()
             };
             say(&epoch.to_string())?;
+        }
+        Command::Clock(args) => {
+            let (marked, wall) = serve::clock(&args.config, args.accept).await?;
+            let marked = marked.map_or_else(|| "nothing".to_owned(), mark::said);
+            say(&format!("clock: {}\ndatabase: {marked}", mark::said(wall)))?;
         }
         Command::Openapi => {
             say(&http::api_document().to_pretty_json()?)?;

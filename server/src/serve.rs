@@ -2,7 +2,10 @@
 
 use crate::{
     app::App,
-    clock::{SystemClock, SystemRandomness},
+    clock::{
+        Clock, SteadyClock, SystemClock, SystemRandomness,
+        mark::{self, Marker},
+    },
     config::Config,
     dispatch,
     edge::{Problem, RequestSpan},
@@ -15,10 +18,12 @@ use crate::{
     territory::{index::TerritoryIndex, refresh},
     trace::{epoch, scratch},
 };
-use actix_web::{HttpServer, dev::ServerHandle};
+use actix_web::{HttpServer, dev::ServerHandle, rt::net::TcpStream};
 use arc_swap::ArcSwap;
-use gridcrew_sync_protocol::ids::Epoch;
+use gridcrew_sync_protocol::{ids::Epoch, time::UnixMillis};
+use socket2::SockRef;
 use std::{
+    any::Any,
     fs::{self, File},
     io,
     net::SocketAddr,
@@ -30,9 +35,11 @@ use std::{
 use tracing_actix_web::TracingLogger;
 use uuid::Uuid;
 
+/// How long a client may take nothing of what was sent to it.
+const STUCK_AFTER: Duration = Duration::from_secs(30);
 /// How often the write-ahead log is moved into the database.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
-/// How often the height of the database is marked beside it.
+/// How often the height of the database is marked beside it, and the time in it.
 const MARK_EVERY: Duration = Duration::from_secs(5);
 
 /// Why a server could not start.
@@ -50,6 +57,9 @@ pub enum StartError {
     /// Another process serves this SQLite database.
     #[error("another gridcrew serves the data folder {0}; SQLite takes one, PostgreSQL any number")]
     Taken(String),
+    /// The machine's clock went back since this database was last served.
+    #[error(transparent)]
+    Clock(#[from] mark::WentBack),
     /// Something else.
     #[error("{0}")]
     Problem(#[from] Problem),
@@ -63,12 +73,14 @@ pub enum StartError {
 /// [`StartError`]
 pub async fn open(config: Config) -> Result<App, StartError> {
     make_private(&config.data)?;
-    let (clock, randomness) = (Arc::new(SystemClock), Arc::new(SystemRandomness));
+    let randomness = Arc::new(SystemRandomness);
     let store = Store::open(&config.database_url()).await?;
     let signed_with = epoch::signed_with(&store).await?;
     let known = signed_with.as_deref();
     let keys = ServerKeys::open(&config.data, randomness.as_ref(), known)?;
     let keys = Arc::new(keys);
+    let least = mark::check(mark::latest(&store).await?, SystemClock.now())?;
+    let clock = Arc::new(SteadyClock::from(SystemClock, least));
     let templates = Arc::new(Templates::load(&store).await?);
     let photos = Arc::new(PhotoFolder::open(&config.data)?);
     let app = App {
@@ -91,6 +103,24 @@ pub async fn open(config: Config) -> Result<App, StartError> {
         .check(epoch::signed_with(&app.store).await?.as_deref())?;
     refresh::refresh(&app).await?;
     Ok(app)
+}
+
+/// Takes the machine's clock as right although the database was told a later time; gives
+/// that time and what the clock says.
+///
+/// # Errors
+/// [`StartError`]
+pub async fn clock(
+    config: &Config,
+    accept: bool,
+) -> Result<(Option<UnixMillis>, UnixMillis), StartError> {
+    make_private(&config.data)?;
+    let store = Store::open(&config.database_url()).await?;
+    let (marked, wall) = (mark::latest(&store).await?, SystemClock.now());
+    if accept {
+        mark::accept(&store, wall).await?;
+    }
+    Ok((marked, wall))
 }
 
 /// Makes the data folder, readable by its owner only: it holds keys, photos and addresses.
@@ -138,6 +168,8 @@ impl Running {
 pub async fn start(app: App) -> Result<Running, StartError> {
     let lock = lock_data(&app)?;
     watch_height(&app).await?;
+    let marker = Marker::default();
+    marker.mark(&app).await?;
     media::recover(&app).await?;
     scratch::sweep(&app).await?;
     let (workers, listen) = (app.config.workers, app.config.listen);
@@ -151,19 +183,31 @@ pub async fn start(app: App) -> Result<Running, StartError> {
             .configure(move |config| http::routes(config, &app, &document))
     })
     .workers(workers)
+    .on_connect(|connection, _| end_when_stuck(connection))
     .client_request_timeout(Duration::from_secs(5))
     .client_disconnect_timeout(Duration::from_secs(2))
     .shutdown_timeout(8)
     .bind(listen)?;
     let address = server.addrs().first().copied().unwrap_or(listen);
     let server = server.run();
-    work_beside(&beside);
+    work_beside(&beside, marker);
     Ok(Running {
         address,
         handle: server.handle(),
         server,
         _lock: lock,
     })
+}
+
+/// Has the system end a connection whose client takes nothing of what was sent for so long:
+/// nothing else would ever end one that asks and does not read (RELIABILITY, fault 15).
+fn end_when_stuck(connection: &dyn Any) {
+    let Some(stream) = connection.downcast_ref::<TcpStream>() else {
+        return;
+    };
+    if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(STUCK_AFTER)) {
+        tracing::warn!(%error, "a client that does not read cannot be given up");
+    }
 }
 
 /// On SQLite, one process serves a data folder.
@@ -182,7 +226,7 @@ fn lock_data(app: &App) -> Result<Option<File>, StartError> {
 }
 
 /// What runs beside requests until the process ends.
-fn work_beside(app: &App) {
+fn work_beside(app: &App, marker: Marker) {
     refresh::watch(app.clone());
     media::clean_hourly(app.clone());
     let sweeping = "removing exports left behind";
@@ -195,6 +239,12 @@ fn work_beside(app: &App) {
         async |app: &App| Ok(app.store.checkpoint().await?),
     );
     every(MARK_EVERY, "marking the height", app, watch_height);
+    every(
+        MARK_EVERY,
+        "marking the time",
+        app,
+        async move |app: &App| marker.mark(app).await,
+    );
     let reachable_since = app.now();
     every(
         dispatch::LOOK_EVERY,

@@ -44,9 +44,28 @@ impl TestDatabase {
             skipped(&format!("PostgreSQL, because {CLUSTER} is not set"));
             return Ok(None);
         };
+        Self::made(cluster, name).await.map(Some)
+    }
+
+    /// A fresh database in the cluster at this address.
+    ///
+    /// # Errors
+    /// When the cluster cannot be reached.
+    pub async fn in_cluster(cluster: &str) -> Fallible<Self> {
+        let name = format!("gridcrew_{}", Uuid::from_bytes(rand::random()).simple());
+        Self::made(cluster.to_owned(), name).await
+    }
+
+    async fn made(cluster: String, name: String) -> Fallible<Self> {
         execute(&cluster, &format!("CREATE DATABASE {name}")).await?;
         let cluster = Some(cluster);
-        Ok(Some(Self { cluster, name }))
+        Ok(Self { cluster, name })
+    }
+
+    /// Its name in the cluster.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// What `gridcrew --database` takes; `None` for SQLite in the data folder.

@@ -27,7 +27,11 @@ use gridcrew_sync_protocol::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 /// The media type of packed bodies.
 pub const PACKED: &str = "application/vnd.gridcrew+cbor-zstd";
@@ -237,11 +241,19 @@ impl RawHandheld {
     /// When it is not held in time.
     pub async fn push_until_held(&mut self, batch: &Batch) -> Fallible<()> {
         let this = &*self;
-        wait::until("the batch is held", HEALS_WITHIN, || async move {
+        let last = Mutex::new(String::new());
+        let said = &last;
+        let held = wait::until("the batch is held", HEALS_WITHIN, || async move {
             let outcome = this.outcome(batch).await;
-            Ok(matches!(outcome, Ok(PushOutcome::Held { .. })).then_some(()))
-        })
-        .await?;
+            let held = matches!(outcome, Ok(PushOutcome::Held { .. })).then_some(());
+            *said.lock().unwrap_or_else(PoisonError::into_inner) = format!("{outcome:?}");
+            Ok(held)
+        });
+        let ended = held.await;
+        if let Err(failure) = ended {
+            let last = last.into_inner().unwrap_or_else(PoisonError::into_inner);
+            return Err(failure.during(&last));
+        }
         self.went_on(batch);
         Ok(())
     }

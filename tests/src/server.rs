@@ -183,9 +183,20 @@ impl Server {
                 self.data.join("server.log").display()
             )))
         };
-        let address = timeout(READY_WITHIN, ready)
-            .await
-            .map_err(|_| Failure::new("the server was not ready in time"))??;
+        let address = match timeout(READY_WITHIN, ready).await {
+            Ok(Ok(address)) => address,
+            Ok(Err(failure)) => {
+                // What it ended with is written before its tracer ends.
+                drop(timeout(GONE_WITHIN, child.wait()).await);
+                return Err(failure);
+            }
+            Err(_) => {
+                if let Some(tracer) = child.id().filter(|_| self.traced) {
+                    kill_child_of(tracer)?;
+                }
+                return Err(Failure::new("the server was not ready in time"));
+            }
+        };
         // Whatever it prints later must not fill the pipe and stop it.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         self.address = Some(address);

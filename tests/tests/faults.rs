@@ -7,6 +7,9 @@ use gridcrew_tests::{
     failure::ensure,
     faults::{
         center,
+        clocks::{self, Faketime},
+        cluster::{Cluster, End},
+        cuts, damage, database,
         field::{self, Deed},
         ground::Ground,
         strace::{Fault, Strace},
@@ -120,4 +123,35 @@ async fn what_is_no_answer_is_taken_for_none() -> Fallible<()> {
     let mut ground = ground().await?;
     clean(&wire::captive_portals(&mut ground).await?, 15)?;
     clean(&wire::truncated_receipts(&mut ground, 40).await?, 8)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_that_is_killed_loses_nothing_and_the_server_heals_by_itself() -> Fallible<()> {
+    let cluster = match Cluster::start(None).await? {
+        Ok(cluster) => cluster,
+        Err(why) => {
+            skipped(&format!("faults of PostgreSQL, because {why}"));
+            return Ok(());
+        }
+    };
+    for how in [End::Immediate, End::KillOne] {
+        clean(&database::ends(&cluster, how, 2).await?, 2)?;
+    }
+    clean(&database::two_servers(&cluster, 20).await?, 40)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_clock_is_put_back_never_tells_times_that_go_back() -> Fallible<()> {
+    let Some(faketime) = Faketime::find() else {
+        skipped("clocks that jump, because libfaketime is not here");
+        return Ok(());
+    };
+    clean(&clocks::server(&mut ground().await?, &faketime).await?, 8)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chunks_that_are_cut_and_stores_that_are_damaged_lose_nothing() -> Fallible<()> {
+    let mut ground = ground().await?;
+    clean(&cuts::cut_chunks(&mut ground, 100).await?, 100)?;
+    clean(&damage::pages(&mut ground, 20).await?, 20)
 }

@@ -71,6 +71,29 @@ fn tell_of_loss(store: &mut Store, secrets: &Secrets) -> Result<(), Error> {
     store.write(|db| facts::add_finding(db, line))
 }
 
+/// Opens the store; for this process alone when a full disk has no room for sharing it.
+fn open_store(folder: &Folder) -> Result<Store, Error> {
+    match Store::open(&folder.store(), folder.seal()) {
+        Err(Error::DiskFull(why)) => {
+            tracing::warn!(why, "the disk is full: the store is opened as it is");
+            Store::open_alone(&folder.store(), folder.seal())
+        }
+        other => other,
+    }
+}
+
+/// What is tidied at opening and can as well be tidied at the next one must not keep the
+/// store shut on a full disk.
+fn on_a_full_disk_later(done: Result<(), Error>) -> Result<(), Error> {
+    match done {
+        Err(Error::DiskFull(why)) => {
+            tracing::warn!(why, "the disk is full: not everything was tidied");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
 impl Local {
     /// Opens the data folder, or makes it; checks the store and tidies the photo folder.
     pub(crate) fn open(
@@ -82,11 +105,11 @@ impl Local {
         let folder = sealing::open_folder(root, keys, random.as_ref())?;
         let mut store = {
             let _one_at_a_time = folder.key_lock()?;
-            Store::open(&folder.store(), folder.seal())?
+            open_store(&folder)?
         };
-        store.write(feed::catch_up)?;
+        on_a_full_disk_later(store.write(feed::catch_up))?;
         let secrets = Secrets::open(&folder)?;
-        tell_of_loss(&mut store, &secrets)?;
+        on_a_full_disk_later(tell_of_loss(&mut store, &secrets))?;
         let in_use = folder.in_use(|| {
             let lines = if facts::photos_unsure(store.read())? {
                 photos::adopt(&mut store, &folder, clock.now().wall)?
@@ -96,11 +119,11 @@ impl Local {
                 // With a fresh store beside old photos, nothing here could tell whose they are.
                 return Ok(());
             };
-            store.write(|db| {
+            on_a_full_disk_later(store.write(|db| {
                 lines
                     .iter()
                     .try_for_each(|line| facts::add_finding(db, line))
-            })
+            }))
         })?;
         let guard = Guard::open(&folder, &mut store, clock.as_ref())?;
         let reserve = Reserve::of(folder.root());

@@ -25,6 +25,7 @@ use crate::{
     error::Error,
     files::{Folder, Small},
     local::Local,
+    space::Reserve,
     store::{facts, identity},
 };
 use gridcrew_sync_protocol::time::{Millis, ServerAnchor, UnixMillis};
@@ -102,7 +103,13 @@ impl Book {
     fn write(&self, folder: &Folder) -> Result<(), Error> {
         let text = serde_json::to_vec(self)
             .map_err(|error| Error::Storage(format!("lock.json cannot be written: {error}")))?;
-        folder.write(&folder.lock_book(), &text)
+        match folder.write(&folder.lock_book(), &text) {
+            // Who cannot unlock cannot make room either.
+            Err(Error::DiskFull(_)) if Reserve::of(folder.root()).give_up()? => {
+                folder.write(&folder.lock_book(), &text)
+            }
+            written => written,
+        }
     }
 
     /// How long until the next try. A wait of which nothing can be told begins anew.
@@ -154,7 +161,11 @@ impl Guard {
             let now = clock.now();
             if now.boot != contact.boot {
                 book.seen = Some(rules::look(&contact, book.seen.as_ref(), now));
-                book.write(folder)?;
+                match book.write(folder) {
+                    // It counts while this is open; the next opening looks again.
+                    Err(Error::DiskFull(_)) => {}
+                    written => written?,
+                }
             }
         }
         Ok(Self {

@@ -5,7 +5,9 @@ use crate::{
     Handheld, Settings,
     fixture::{TestClock, TestRandom, bring_order, enrolled, folder, order, picture},
     handheld::{PhotoInput, StepInput},
+    lock::Unlocked,
 };
+use gridcrew_sync_protocol::journal::EntryId;
 use std::{
     process::Command,
     sync::{
@@ -84,7 +86,11 @@ impl SmallDisk {
 
     /// Writes until nothing more fits; gives the file to be removed.
     fn fill(&self) -> PathBuf {
-        let path = self.0.path().join("full");
+        self.fill_as("full")
+    }
+
+    fn fill_as(&self, name: &str) -> PathBuf {
+        let path = self.0.path().join(name);
         let mut file = fs::File::create(&path).unwrap();
         for chunk in [64 * 1024, 4096, 1] {
             while file.write_all(&vec![1; chunk]).is_ok() {}
@@ -147,4 +153,73 @@ fn on_a_full_disk_the_last_record_goes_in_and_the_next_is_refused_before_it_is_s
         kept.len() + 2,
         "what was refused is not there"
     );
+}
+
+/// Opens a handheld on a full disk and looks at what was kept.
+fn looks_on_a_full_disk(data: &Path, kept: &[EntryId]) -> Handheld {
+    let clock = Arc::new(TestClock::default());
+    let random = Arc::new(TestRandom(AtomicU64::new(1 << 41)));
+    let opened = Handheld::open_configured(data, clock, random, Settings::default()).unwrap();
+    let records = opened.records(order(1)).unwrap();
+    let there = |id: &EntryId| records.iter().filter(|one| one.id == *id).count();
+    assert!(kept.iter().all(|id| there(id) == 1));
+    opened.show(order(1)).unwrap();
+    assert!(opened.status().unwrap().space.free.is_some());
+    opened
+}
+
+#[test]
+fn a_full_disk_does_not_keep_the_store_shut_and_nothing_is_recorded_on_it_that_is_not_kept() {
+    let Some(disk) = SmallDisk::of(8) else { return };
+    let data = disk.0.path().join("data");
+    let first = handheld(&data, Settings::default());
+    let mut kept = vec![first.note(order(1), "with room", None).unwrap()];
+    drop(first);
+    let full = disk.fill();
+
+    // With the reserve it opens, and the last record goes in.
+    let opened = looks_on_a_full_disk(&data, &kept);
+    assert!(opened.status().unwrap().space.reserve);
+    kept.push(opened.note(order(1), "the last", None).unwrap());
+    drop(opened);
+
+    // Somebody else takes what was given up. Still it opens, and what it refuses is not there.
+    let more = disk.fill_as("fuller");
+    for _ in 0..3 {
+        let opened = looks_on_a_full_disk(&data, &kept);
+        assert!(!opened.status().unwrap().space.reserve);
+        let refused = opened.note(order(1), "too many", None);
+        assert!(matches!(refused, Err(Error::DiskFull(_))), "{refused:?}");
+    }
+
+    // Room comes while it is open.
+    let opened = looks_on_a_full_disk(&data, &kept);
+    fs::remove_file(more).unwrap();
+    kept.push(opened.note(order(1), "with room again", None).unwrap());
+    drop(opened);
+    fs::remove_file(full).unwrap();
+    let opened = looks_on_a_full_disk(&data, &kept);
+    assert!(opened.status().unwrap().space.reserve);
+    let records = opened.records(order(1)).unwrap();
+    assert_eq!(
+        records.len(),
+        kept.len() + 2,
+        "what was refused is not there"
+    );
+}
+
+#[test]
+fn a_full_disk_does_not_keep_the_lock_shut() {
+    let Some(disk) = SmallDisk::of(8) else { return };
+    let data = disk.0.path().join("data");
+    let first = handheld(&data, Settings::default());
+    let set = first.set_pin(None, "135790").unwrap();
+    assert_eq!(set, Unlocked::Open);
+    drop(first);
+    disk.fill();
+    let clock = Arc::new(TestClock::default());
+    let random = Arc::new(TestRandom(AtomicU64::new(1 << 42)));
+    let opened = Handheld::open_configured(&data, clock, random, Settings::default()).unwrap();
+    assert_eq!(opened.unlock("135790").unwrap(), Unlocked::Open);
+    opened.show(order(1)).unwrap();
 }

@@ -57,39 +57,41 @@ pub(crate) struct Reopen {
 
 /// The identity, if the handheld is enrolled.
 pub(crate) fn get(db: &Connection) -> Result<Option<Identity>, Error> {
-    let row = db
-        .query_row(
-            "SELECT journal, public_key, person, person_name, server_url, server_key, epoch,
+    Ok(read(db)?)
+}
+
+fn read(db: &Connection) -> rusqlite::Result<Option<Identity>> {
+    db.query_row(
+        "SELECT journal, public_key, person, person_name, server_url, server_key, epoch,
                     probe, ask_photos, reopen_common, reopen_link, reopen_key
              FROM identity",
-            [],
-            |row| {
-                let common: Option<i64> = row.get(9)?;
-                let reopen = match common {
-                    None => None,
-                    Some(common) => Some(Reopen {
-                        common: Seq(u64::try_from(common)
-                            .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(9, common))?),
-                        link: get_digest(row, 10)?,
-                        public_key: row.get(11)?,
-                    }),
-                };
-                Ok(Identity {
-                    journal: get_id(row, 0)?,
-                    public_key: row.get(1)?,
-                    person: get_id(row, 2)?,
-                    person_name: row.get(3)?,
-                    server_url: row.get(4)?,
-                    server_key: row.get(5)?,
-                    epoch: get_id(row, 6)?,
-                    probe: row.get(7)?,
-                    ask_photos: row.get(8)?,
-                    reopen,
-                })
-            },
-        )
-        .optional()?;
-    Ok(row)
+        [],
+        |row| {
+            let common: Option<i64> = row.get(9)?;
+            let reopen = match common {
+                None => None,
+                Some(common) => Some(Reopen {
+                    common: Seq(u64::try_from(common)
+                        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(9, common))?),
+                    link: get_digest(row, 10)?,
+                    public_key: row.get(11)?,
+                }),
+            };
+            Ok(Identity {
+                journal: get_id(row, 0)?,
+                public_key: row.get(1)?,
+                person: get_id(row, 2)?,
+                person_name: row.get(3)?,
+                server_url: row.get(4)?,
+                server_key: row.get(5)?,
+                epoch: get_id(row, 6)?,
+                probe: row.get(7)?,
+                ask_photos: row.get(8)?,
+                reopen,
+            })
+        },
+    )
+    .optional()
 }
 
 /// The identity.
@@ -138,16 +140,18 @@ pub(crate) struct Said {
 
 /// The last server time heard.
 pub(crate) fn anchor(db: &Connection) -> Result<Option<ServerAnchor>, Error> {
-    let row = db
-        .query_row("SELECT server_time, boot, uptime FROM anchor", [], |row| {
-            Ok(ServerAnchor {
-                server_time: UnixMillis(row.get(0)?),
-                boot: BootId(row.get(1)?),
-                uptime: Millis(row.get(2)?),
-            })
+    Ok(read_anchor(db)?)
+}
+
+fn read_anchor(db: &Connection) -> rusqlite::Result<Option<ServerAnchor>> {
+    db.query_row("SELECT server_time, boot, uptime FROM anchor", [], |row| {
+        Ok(ServerAnchor {
+            server_time: UnixMillis(row.get(0)?),
+            boot: BootId(row.get(1)?),
+            uptime: Millis(row.get(2)?),
         })
-        .optional()?;
-    Ok(row)
+    })
+    .optional()
 }
 
 /// Remembers a server time.
@@ -157,4 +161,41 @@ pub(crate) fn set_anchor(db: &Connection, anchor: &ServerAnchor) -> Result<(), E
         params![anchor.server_time.0, anchor.boot.0, anchor.uptime.0],
     )?;
     Ok(())
+}
+
+/// Whether identity and server time can be read as what they are: the check of SQLite does
+/// not look into values.
+pub(crate) fn is_sound(db: &Connection) -> Result<bool, Error> {
+    Ok(can_be_read(&read(db))? && can_be_read(&read_anchor(db))?)
+}
+
+/// Removes what cannot be read, a fork under way before the whole identity: the server tells
+/// of it again. Whether there is an identity after it.
+pub(crate) fn make_sound(db: &Connection) -> Result<bool, Error> {
+    if !can_be_read(&read(db))? {
+        let fork = "UPDATE identity
+                    SET reopen_common = NULL, reopen_link = NULL, reopen_key = NULL";
+        db.execute(fork, [])?;
+        if !can_be_read(&read(db))? {
+            db.execute("DELETE FROM identity", [])?;
+        }
+    }
+    if !can_be_read(&read_anchor(db))? {
+        db.execute("DELETE FROM anchor", [])?;
+    }
+    Ok(get(db)?.is_some())
+}
+
+fn can_be_read<T>(read: &rusqlite::Result<T>) -> Result<bool, Error> {
+    use rusqlite::Error as Fault;
+    match read {
+        Ok(_) => Ok(true),
+        Err(
+            Fault::InvalidColumnType(..)
+            | Fault::FromSqlConversionFailure(..)
+            | Fault::IntegralValueOutOfRange(..)
+            | Fault::Utf8Error(..),
+        ) => Ok(false),
+        Err(fault) => Err(Error::Storage(fault.to_string())),
+    }
 }

@@ -4,8 +4,13 @@
 //! with `synchronous=FULL`. SQLCipher comes with an older one, which can corrupt a store in
 //! WAL mode: there it is a rollback journal with `synchronous=EXTRA`, the other of the two
 //! ways that lose nothing when power fails (RELIABILITY table 0.1).
+//!
+//! In WAL mode the first to open a store makes a file of 32 KiB for the index of the log,
+//! also when he only wants to read. On a full disk there is no room for it: then the store
+//! is opened with that index in memory ([`Sharing::Alone`]), for this process alone, so
+//! that what is there can still be seen (RELIABILITY, fault 9).
 
-use super::{Store, replace, schema};
+use super::{Store, identity, replace, schema};
 use crate::{error::Error, seal::Seal};
 use rusqlite::{Connection, OptionalExtension};
 use std::{
@@ -22,6 +27,15 @@ const BUSY: Duration = Duration::from_secs(10);
 /// How a file begins that is not encrypted.
 const PLAIN: &[u8] = b"SQLite format 3\0";
 
+/// Whether others may have the store open beside this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sharing {
+    /// They may.
+    Shared,
+    /// They find it busy, and nothing is written for sharing it.
+    Alone,
+}
+
 impl Store {
     /// Opens the file, or makes it; encrypted when there is a seal. A damaged file is set
     /// aside under another name, never deleted; what can be read of this device's own records
@@ -34,6 +48,15 @@ impl Store {
     /// A store of a newer program, no cipher where one is needed, or a disk that fails.
     pub(crate) fn open(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
         Self::open_through(path, seal, &mut || Ok(()))
+    }
+
+    /// The same for this process alone, without a word written for opening it, and without
+    /// replacing a damaged one.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and for a damaged store; other processes find it busy.
+    pub(crate) fn open_alone(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
+        Self::open_checked(path, seal, Sharing::Alone)
     }
 
     /// Goes on with replacing a damaged store where that was stopped.
@@ -54,7 +77,7 @@ impl Store {
         let source = if replace::is_emptied(path) {
             None
         } else {
-            match Self::open_checked(path, seal) {
+            match Self::open_checked(path, seal, Sharing::Shared) {
                 Err(fault)
                     if is_damage(&fault) || (seal.is_none() && lost_its_head(&fault, path)) =>
                 {
@@ -69,7 +92,7 @@ impl Store {
             }
         };
         replace::replace(path, seal, source.as_deref(), before)?;
-        Self::open_checked(path, seal)
+        Self::open_sound(path, seal)
     }
 
     /// A store in memory, in the place of one that is about to be removed.
@@ -79,8 +102,17 @@ impl Store {
         Ok(Self { db })
     }
 
-    pub(super) fn open_checked(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
+    /// Opens a sound store, with what is there of it checked.
+    pub(super) fn open_sound(path: &Path, seal: Option<&Seal>) -> Result<Self, Error> {
+        Self::open_checked(path, seal, Sharing::Shared)
+    }
+
+    fn open_checked(path: &Path, seal: Option<&Seal>, sharing: Sharing) -> Result<Self, Error> {
         let db = connect(path, seal)?;
+        if sharing == Sharing::Alone {
+            // Before anything of a log is looked at: later it would have its index already.
+            db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        }
         // Before anything else: a damaged file is set aside as it was found.
         let verdict = db.query_row("PRAGMA quick_check(1)", [], |row| {
             Ok(row.get_ref(0)?.as_bytes().map(<[u8]>::to_vec)?)
@@ -98,6 +130,10 @@ impl Store {
         prepare(&db)?;
         let mut store = Self { db };
         schema::migrate(&mut store.db)?;
+        if !identity::is_sound(&store.db)? {
+            let what = "whose handheld it is cannot be read";
+            return Err(Error::Storage(format!("{DAMAGED}: {what}")));
+        }
         Ok(store)
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn replace(
     let (number, aside) = free_name(path);
     let named = source.filter(|source| *source != path).unwrap_or(&aside);
     before()?;
-    let mut store = Store::open_checked(&building, seal)?;
+    let mut store = Store::open_sound(&building, seal)?;
     before()?;
     let damaged = source.and_then(|source| readable(source, seal));
     let saved = salvage(damaged.as_ref(), &mut store, |saved| finding(named, saved))?;

@@ -83,9 +83,11 @@ pub(super) fn salvage(
         put(db, "identity", &identity);
         put(db, "anchor", &anchor);
         put(db, "fact", &pin);
-        let identity = present_identity(db)?;
-        if identity::anchor(db).is_err() {
-            db.execute("DELETE FROM anchor", [])?;
+        let identity = identity::make_sound(db)?;
+        if let Some(mut present) = identity::get(db)? {
+            present.probe = true;
+            present.ask_photos = true;
+            identity::put(db, &present)?;
         }
         put_entries(db, &entries)?;
         put(db, "photo", &photos);
@@ -110,24 +112,6 @@ const UNSOUND_PHOTOS: &str = "
         OR (preview_digest IS NOT NULL AND length(preview_digest) <> 32)
         OR (preview_state IN ('queued', 'held')
             AND (preview_digest IS NULL OR preview_bytes IS NULL))";
-
-/// Whether it is known whose handheld this is; then the server is asked what it holds.
-fn present_identity(db: &Connection) -> Result<bool, Error> {
-    match identity::get(db) {
-        Ok(Some(mut identity)) => {
-            identity.probe = true;
-            identity.ask_photos = true;
-            identity::put(db, &identity)?;
-            Ok(true)
-        }
-        Ok(None) => Ok(false),
-        Err(error) => {
-            tracing::warn!(%error, "whose handheld it is cannot be read");
-            db.execute("DELETE FROM identity", [])?;
-            Ok(false)
-        }
-    }
-}
 
 /// The rows of a table as far as they can be read, from both ends; `key` columns name one.
 #[derive(Default)]
@@ -219,12 +203,6 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
         journal: get_id(row, 0)?,
         seq: get_seq(row, 1)?,
     };
-    // What is said about an entry may be damaged while the entry is not. One of which nothing
-    // is known waits: the server knows it again if it holds it.
-    let state = match row.get(5)? {
-        Value::Text(state) if ["held", "superseded"].contains(&state.as_str()) => state,
-        _ => "queued".to_owned(),
-    };
     let parked = match row.get(6)? {
         Value::Text(code) => Value::Text(code),
         _ => Value::Null,
@@ -234,6 +212,13 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
         Ok::<_, rusqlite::Error>(Some(value).filter(|value| matches!(value, Value::Integer(_))))
     };
     let (recorded_at, held_at) = (at(7)?, at(8)?);
+    // What is said about an entry may be damaged while the entry is not. One of which nothing
+    // is known waits: the server knows it again if it holds it.
+    let state = match row.get(5)? {
+        Value::Text(state) if ["queued", "held", "superseded"].contains(&state.as_str()) => state,
+        _ if held_at.is_some() => "held".to_owned(),
+        _ => "queued".to_owned(),
+    };
     Ok(Kept {
         entry: Stored {
             id,

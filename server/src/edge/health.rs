@@ -3,7 +3,10 @@
 use super::{Problem, ProblemDocument};
 use crate::app::App;
 use actix_web::{get, web};
-use gridcrew_sync_protocol::{ids::Epoch, time::UnixMillis};
+use gridcrew_sync_protocol::{
+    ids::Epoch,
+    time::{Millis, UnixMillis},
+};
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,6 +20,8 @@ pub struct Health {
     epoch: Epoch,
     /// The server's time.
     server_time: UnixMillis,
+    /// How far the machine's clock is behind that, milliseconds: not 0 when it was put back.
+    clock_behind: Millis,
 }
 
 /// Says that the server and its database answer.
@@ -40,5 +45,6 @@ pub async fn health(app: web::Data<App>) -> Result<web::Json<Health>, Problem> {
         version: env!("CARGO_PKG_VERSION"),
         epoch: app.epoch(),
         server_time: app.now(),
+        clock_behind: app.clock.behind(),
     }))
 }

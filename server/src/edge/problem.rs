@@ -119,9 +119,12 @@ impl ResponseError for Problem {
 
 /// SQLite's and PostgreSQL's codes for "the disk is full".
 const DISK_FULL: [&str; 3] = ["13", "53100", "3338"];
-/// Their codes for "busy, locked, shutting down, too many connections, try again".
-const TRY_AGAIN: [&str; 12] = [
-    "5", "6", "261", "517", "40001", "40P01", "53300", "55P03", "57P01", "57P02", "57P03", "57014",
+/// Their codes for "busy, locked, shutting down, too many connections, only for reading now,
+/// try again".
+const TRY_AGAIN: [&str; 23] = [
+    "5", "6", "8", "261", "517", "08000", "08001", "08003", "08004", "08006", "25006", "25P03",
+    "40001", "40P01", "53000", "53200", "53300", "53400", "55P03", "57014", "57P01", "57P02",
+    "57P03",
 ];
 
 impl From<DbErr> for Problem {

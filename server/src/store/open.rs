@@ -21,6 +21,9 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 const LONG_READS: usize = 1;
 /// How long a statement may wait for another writer.
 const BUSY: Duration = Duration::from_secs(15);
+/// How long to wait for a connection to PostgreSQL. While it comes back after a crash it is
+/// asked again after at most a fifth of this.
+const CONNECT: Duration = Duration::from_secs(10);
 /// The first SQLite without the WAL-reset corruption (RELIABILITY F2).
 const LEAST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
@@ -132,7 +135,7 @@ async fn connect_postgres(url: &str) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(BUSY)
+        .acquire_timeout(CONNECT)
         .sqlx_logging(false)
         .map_sqlx_postgres_opts(|postgres| {
             postgres.options([

@@ -51,3 +51,45 @@ impl Store {
         task.await.map_err(Problem::internal)?
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{edge::Problem, people::fixture::Fixture};
+    use gridcrew_sync_protocol::code::Code;
+    use sea_orm::ConnectionTrait;
+
+    const MAKE: &str = "INSERT INTO server_clock (life, latest) VALUES (77, 1)";
+
+    async fn panics(fixture: Fixture) {
+        let store = &fixture.app.store;
+        for _ in 0..20 {
+            let panicked = store.write(|tx| {
+                Box::pin(async move {
+                    tx.execute_unprepared(MAKE).await?;
+                    if tx.support_returning() {
+                        panic!("injected");
+                    }
+                    Ok::<_, Problem>(())
+                })
+            });
+            assert_eq!(panicked.await.unwrap_err().code, Code::Internal);
+        }
+        // Each of them would meet the row of the one before.
+        let made = store.write(|tx| {
+            Box::pin(async move { Ok(tx.execute_unprepared(MAKE).await?.rows_affected()) })
+        });
+        assert_eq!(made.await.unwrap(), 1);
+    }
+
+    #[actix_web::test]
+    async fn what_panics_is_rolled_back_and_the_next_write_goes_on() {
+        panics(Fixture::new().await).await;
+    }
+
+    #[actix_web::test]
+    async fn the_same_on_postgres() {
+        if let Some(fixture) = Fixture::on_postgres().await {
+            panics(fixture).await;
+        }
+    }
+}

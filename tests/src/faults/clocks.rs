@@ -5,7 +5,6 @@ use super::{ground::Ground, ledger::mark_of, tally::Tally};
 use crate::{Fallible, raw::RawHandheld, township::Township};
 use gridcrew_sync_protocol::{
     journal::Entry,
-    push::PushOutcome,
     time::{Millis, UnixMillis},
 };
 use std::path::{Path, PathBuf};
@@ -43,6 +42,22 @@ impl Faketime {
         [
             ("LD_PRELOAD", self.0.display().to_string().as_str()),
             ("FAKETIME", jump),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+    }
+
+    /// The variables that make a program's wall clock be off by what a file says at the time.
+    #[must_use]
+    pub fn by_dial(&self, dial: &Path) -> Vec<(String, String)> {
+        [
+            ("LD_PRELOAD", self.0.display().to_string().as_str()),
+            (
+                "FAKETIME_TIMESTAMP_FILE",
+                dial.display().to_string().as_str(),
+            ),
+            ("FAKETIME_NO_CACHE", "1"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -123,57 +138,124 @@ async fn wall_now(books: &crate::books::Books) -> Fallible<i64> {
         .await
 }
 
-/// The server's clock jumps by days, each time with a restart: handhelds that were signed in
-/// before still bring everything, receipts are still signed, tokens still end, and nobody
-/// is locked out for ever.
+/// The server's clock jumps by days. Ahead, no program can know: it starts, tokens still
+/// end, receipts go on. Behind what its database was told, it does not start until somebody
+/// says that the clock is right; put back while it runs, its time goes on and it says so.
+/// Handhelds that were signed in before bring everything in the end.
 ///
 /// # Errors
 /// When the sweep itself cannot go on.
 pub async fn server(ground: &mut Ground, faketime: &Faketime) -> Fallible<Tally> {
     let mut tally = Tally::of("clock-server");
-    let owner = ground.scene.owner(ground.order).await?;
-    let mut last = UnixMillis(0);
-    for jump in ["+2d", "+0d", "-2d", "+0d"] {
-        ground.scene.server.kill().await?;
-        ground.scene.server.set_environment(faketime.off_by(jump));
-        tally.points += 1;
-        if let Err(failure) = ground.scene.server.start().await {
-            tally.wrong(format!("{jump}: does not start: {failure}"));
-            continue;
+    let dial = ground.scene.folder.path().join("dial");
+    ground.scene.server.kill().await?;
+    std::fs::write(&dial, "+0d")?;
+    let clock = faketime.by_dial(&dial);
+    ground.scene.server.set_environment(clock);
+    let mut turns = Turns {
+        ground,
+        tally: &mut tally,
+        dial: &dial,
+        last: UnixMillis(0),
+    };
+    turns.starts("+2d").await?;
+    turns.works("+2d").await?;
+    turns.ground.scene.server.kill().await?;
+    turns.is_refused("+0d").await?;
+    turns
+        .ground
+        .scene
+        .server
+        .run(&["clock", "--accept"])
+        .await?;
+    turns.last = UnixMillis(0);
+    turns.starts("+0d").await?;
+    turns.works("+0d, accepted").await?;
+    turns.ground.scene.server.kill().await?;
+    turns.is_refused("-2d").await?;
+    turns.starts("+0d").await?;
+    for jump in ["-2d", "-400d", "+0d"] {
+        std::fs::write(&dial, jump)?;
+        turns.tally.points += 1;
+        turns.tally.hits += 1;
+        let health = turns.ground.scene.township.staff.get("/health").await?;
+        let behind = health.done()?["clock_behind"].as_i64().unwrap_or_default();
+        if (behind > DAY_MS) != (jump != "+0d") {
+            let what = format!("{jump} while it runs: {behind} ms behind, it says");
+            turns.tally.wrong(what);
         }
-        tally.hits += 1;
-        let url = ground.scene.server.url()?;
-        let township: Township = ground.scene.township.signed_in_anew(&url).await?;
-        ground.scene.township.staff = township.staff;
-        for photo in [false, true] {
-            let ran = if photo {
-                ground.step(None).await?
-            } else {
-                ground.note(None).await?
-            };
-            tally.confirm(ran.saved().is_some());
-        }
-        if let Err(failure) = ground.heal().await {
-            tally.wrong(format!("{jump}: {failure}"));
-        }
-        let mut hand = RawHandheld::enrol(&ground.scene.township, owner).await?;
-        let batch = hand.batch(&[hand.opening()]);
-        match hand.outcome(&batch).await? {
-            PushOutcome::Held { receipt, .. } => {
-                if receipt.server_time < last {
-                    // Told, not refused: the server cannot know which clock is right.
-                    tally.refused += 1;
-                }
-                last = receipt.server_time;
-                hand.went_on(&batch);
-            }
-            other => tally.wrong(format!("{jump}: not held: {other:?}")),
-        }
-        let lives = hand.tokens.expires_at.since(last);
-        if lives > Millis(TOKEN_MS) {
-            tally.wrong(format!("{jump}: a token lives {} ms", lives.0));
-        }
+        turns.works(&format!("{jump} while it runs")).await?;
     }
     ground.judge(&mut tally).await?;
     Ok(tally)
+}
+
+/// A server whose clock is turned.
+struct Turns<'a> {
+    ground: &'a mut Ground,
+    tally: &'a mut Tally,
+    dial: &'a Path,
+    /// The time of the last receipt.
+    last: UnixMillis,
+}
+
+impl Turns<'_> {
+    async fn starts(&mut self, jump: &str) -> Fallible<()> {
+        std::fs::write(self.dial, jump)?;
+        self.tally.points += 1;
+        self.tally.hits += 1;
+        self.ground.scene.server.start().await
+    }
+
+    async fn is_refused(&mut self, jump: &str) -> Fallible<()> {
+        std::fs::write(self.dial, jump)?;
+        self.tally.points += 1;
+        self.tally.hits += 1;
+        if self.ground.scene.server.start().await.is_ok() {
+            self.tally.wrong(format!("{jump}: it started"));
+            return self.ground.scene.server.kill().await;
+        }
+        let log = self.ground.scene.server.data().join("server.log");
+        let said = std::fs::read_to_string(log)?;
+        let last = said.lines().last().unwrap_or_default();
+        if last.contains("gridcrew clock --accept") {
+            self.tally.refused += 1;
+        } else {
+            self.tally.wrong(format!("{jump}: ended with: {last}"));
+        }
+        Ok(())
+    }
+
+    /// Handhelds bring what they have, receipts do not go back, tokens end.
+    async fn works(&mut self, what: &str) -> Fallible<()> {
+        let url = self.ground.scene.server.url()?;
+        let township: Township = self.ground.scene.township.signed_in_anew(&url).await?;
+        self.ground.scene.township.staff = township.staff;
+        for photo in [false, true] {
+            let ran = if photo {
+                self.ground.step(None).await?
+            } else {
+                self.ground.note(None).await?
+            };
+            self.tally.confirm(ran.saved().is_some());
+        }
+        if let Err(failure) = self.ground.heal().await {
+            self.tally.wrong(format!("{what}: {failure}"));
+        }
+        let owner = self.ground.scene.owner(self.ground.order).await?;
+        let mut hand = RawHandheld::enrol(&self.ground.scene.township, owner).await?;
+        let receipt = hand.push_on(&[hand.opening()]).await?;
+        if receipt.server_time < self.last {
+            let back = self.last.since(receipt.server_time);
+            self.tally
+                .wrong(format!("{what}: a receipt goes back by {} ms", back.0));
+        }
+        self.last = receipt.server_time;
+        let lives = hand.tokens.expires_at.since(self.last);
+        if lives > Millis(TOKEN_MS) {
+            self.tally
+                .wrong(format!("{what}: a token lives {} ms", lives.0));
+        }
+        Ok(())
+    }
 }

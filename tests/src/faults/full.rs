@@ -34,8 +34,9 @@ async fn fill_handheld(ground: &mut Ground, disk: &Disk, tally: &mut Tally) -> F
     let ballast = disk.folder().join("ballast");
     // Less and less room, down to none, so that every write is met by the end of it.
     for room_kib in [256u64, 128, 64, 48, 32, 24, 16, 12, 8, 4, 0, 0] {
-        fill(&ballast, disk.folder(), room_kib * 1024)?;
         for photo in [false, true, false, true] {
+            // Also what was given up of the space kept back is taken.
+            fill(&ballast, disk.folder(), room_kib * 1024)?;
             let ran = if photo {
                 ground.step(None).await?
             } else {
@@ -54,6 +55,11 @@ async fn fill_handheld(ground: &mut Ground, disk: &Disk, tally: &mut Tally) -> F
                 tally.wrong(format!("{room_kib} KiB left: {wrong}"));
             }
         }
+        // Whatever was refused, what is there can be looked at.
+        let read = ground.cli.run(&["list"]).await?;
+        if !read.done() {
+            tally.wrong(format!("{room_kib} KiB left, to read: {}", read.err.trim()));
+        }
         std::fs::remove_file(&ballast)?;
         ground.look_at_handheld(tally)?;
     }
@@ -61,7 +67,7 @@ async fn fill_handheld(ground: &mut Ground, disk: &Disk, tally: &mut Tally) -> F
 }
 
 /// Fills a file until only so many bytes are free.
-fn fill(ballast: &Path, disk: &Path, room: u64) -> Fallible<()> {
+pub(super) fn fill(ballast: &Path, disk: &Path, room: u64) -> Fallible<()> {
     use std::io::Write;
     let free = || -> Fallible<u64> {
         let stat = rustix::fs::statvfs(disk)?;

@@ -23,6 +23,9 @@ pub struct Attempt {
     pub refused: bool,
     /// K2: a receipt said so.
     pub received: bool,
+    /// The handheld said that everything is with the server: it may give up the photo's
+    /// file where space is short.
+    pub synced: bool,
 }
 
 /// All attempts, by their mark.
@@ -66,6 +69,13 @@ impl Ledger {
     pub fn refused(&mut self, mark: &str) {
         if let Some(attempt) = self.attempts.get_mut(mark) {
             attempt.refused = true;
+        }
+    }
+
+    /// Notes that the handheld said of everything that it is with the server.
+    pub fn synced(&mut self) {
+        for attempt in self.attempts.values_mut() {
+            attempt.synced = attempt.saved.is_some();
         }
     }
 

@@ -97,7 +97,11 @@ fn after_a_kill(ground: &Ground, mark: &str) -> Fallible<bool> {
         .any(|sourced| mark_of(&sourced.record.event).as_deref() == Some(mark)))
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Fallible<()> {
+/// Copies a handheld's folder as it is.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub fn copy_folder(from: &Path, to: &Path) -> Fallible<()> {
     for file in files_of(from)? {
         // The index of the log is shared memory: it ends with the last process.
         if file.to_string_lossy().ends_with("-shm") {

@@ -22,8 +22,11 @@ use tokio::{
     time::timeout,
 };
 
-/// How long `strace` may take to take hold of a process or to let go of it.
+/// How long `strace` may take to take hold of a process.
 const HOLD_WITHIN: Duration = Duration::from_secs(20);
+
+/// How long it may take to let go of it.
+const LET_GO_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is done to a program at a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,9 +211,11 @@ impl Attached {
                 return Err(std::io::Error::from(error).into());
             }
         }
-        timeout(HOLD_WITHIN, self.child.wait())
-            .await
-            .map_err(|_| Failure::new("strace did not let go"))??;
-        self.injection.happened(&self.log)
+        // It may wait for ever for the last thread of a process that it killed.
+        let ended = timeout(LET_GO_WITHIN, self.child.wait()).await;
+        if ended.is_err() {
+            self.child.kill().await?;
+        }
+        Ok(self.injection.happened(&self.log)? || ended.is_err())
     }
 }

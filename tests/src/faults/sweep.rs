@@ -44,6 +44,13 @@ impl Extent {
         within: None,
     };
 
+    /// The same, and at most every `stride`th call.
+    #[must_use]
+    pub fn at_least(self, stride: u32) -> Self {
+        let stride = self.stride.max(stride);
+        Self { stride, ..self }
+    }
+
     /// A part: every `stride`th call, and no more after so long; the first in any case.
     #[must_use]
     pub fn part(stride: u32, within: Duration) -> Self {

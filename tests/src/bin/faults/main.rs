@@ -11,9 +11,12 @@ use gridcrew_tests::{
     faults::{
         center,
         clocks::{self, Faketime},
-        field, full,
+        cluster::{Cluster, End},
+        cuts, damage, database, field, full,
         ground::Ground,
-        open, power,
+        lossy, open, power,
+        slow::{self, SOCKETS, Slow},
+        starts,
         strace::{Fault, Strace},
         sweep::Extent,
         tally::Tally,
@@ -32,6 +35,9 @@ struct Arguments {
     /// A part of each sweep only.
     #[arg(long)]
     bounded: bool,
+    /// Only what is done in a network of its own, which this process has.
+    #[arg(long, hide = true)]
+    lossy: bool,
 }
 
 impl Arguments {
@@ -48,6 +54,8 @@ impl Arguments {
     }
 }
 
+/// Every how manieth call of a migration on PostgreSQL is tried.
+const MIGRATION_STRIDE: u32 = 9;
 /// What is done at every call.
 const FAULTS: [Fault; 3] = [Fault::Kill, Fault::Error("EIO"), Fault::Error("ENOSPC")];
 
@@ -71,23 +79,29 @@ fn failed(failure: &Failure) -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Fallible<bool> {
     let mut tallies = Vec::new();
+    if arguments.lossy {
+        say(lossy::links(&mut ground().await?, 24).await?, &mut tallies);
+        return Ok(tallies.iter().all(Tally::is_clean));
+    }
     let strace = Strace::find().await?;
     match &strace {
         Some(strace) => {
             handheld(arguments, strace, &mut tallies).await?;
-            server(arguments, strace, &mut tallies).await?;
+            server(arguments, strace, None, &mut tallies).await?;
         }
         None => println!("SKIPPED: faults at system calls: strace is not here or may not trace"),
     }
+    databases(arguments, strace.as_ref(), &mut tallies).await?;
     disks(arguments, strace.as_ref(), &mut tallies).await?;
     match Faketime::find() {
         Some(faketime) => clocks(arguments, &faketime, &mut tallies).await?,
         None => println!("SKIPPED: clocks that jump: libfaketime is not here"),
     }
     wires(arguments, &mut tallies).await?;
+    let lossy = bad_links(arguments).await?;
     let wrong = tallies.iter().filter(|tally| !tally.is_clean()).count();
     println!("{} sweeps, {wrong} of them wrong", tallies.len());
-    Ok(wrong == 0)
+    Ok(wrong == 0 && lossy)
 }
 
 /// A fresh ground on SQLite.
@@ -130,28 +144,99 @@ async fn handheld(
     Ok(())
 }
 
-async fn server(arguments: &Arguments, strace: &Strace, tallies: &mut Vec<Tally>) -> Fallible<()> {
+/// The server on SQLite, or on a database of the cluster.
+async fn server(
+    arguments: &Arguments,
+    strace: &Strace,
+    cluster: Option<&Cluster>,
+    tallies: &mut Vec<Tally>,
+) -> Fallible<()> {
     let extent = arguments.extent();
+    let wants = |name: String| match cluster {
+        Some(_) => arguments.wants(&format!("{name}-postgres")),
+        None => arguments.wants(&name),
+    };
+    let ground = async || match cluster {
+        Some(cluster) => database::ground(cluster).await,
+        None => ground().await,
+    };
     for fault in FAULTS {
         for deed in [center::Deed::Push, center::Deed::Upload] {
-            if arguments.wants(&center::name(deed, fault)) {
+            if wants(center::name(deed, fault)) {
                 let mut ground = ground().await?;
                 let tally = center::sweep(&mut ground, strace, deed, fault, extent);
                 say(tally.await?, tallies);
             }
         }
         let is_error = fault != Fault::Kill;
-        if is_error && arguments.wants(&format!("server-chunk-{}", field::name_of(fault))) {
+        let chunk = format!("server-chunk-{}", field::name_of(fault));
+        if is_error && cluster.is_none() && wants(chunk) {
             let mut ground = ground().await?;
             let tally = center::sweep_chunks(&mut ground, strace, fault, extent);
             say(tally.await?, tallies);
         }
         for (what, empty) in [("migrate", true), ("start", false)] {
-            if arguments.wants(&format!("server-{what}-{}", field::name_of(fault))) {
+            let extent = match cluster {
+                // Hundreds of statements, each with a new database.
+                Some(_) if empty => extent.at_least(MIGRATION_STRIDE),
+                _ => extent,
+            };
+            if wants(format!("server-{what}-{}", field::name_of(fault))) {
                 let mut ground = ground().await?;
-                let tally = center::sweep_start(&mut ground, strace, fault, empty, extent);
+                let tally = starts::sweep(&mut ground, strace, fault, empty, extent, cluster);
                 say(tally.await?, tallies);
             }
+        }
+    }
+    Ok(())
+}
+
+/// PostgreSQL under the server: the same sweeps, and faults of its own.
+async fn databases(
+    arguments: &Arguments,
+    strace: Option<&Strace>,
+    tallies: &mut Vec<Tally>,
+) -> Fallible<()> {
+    let concerns = |only: &String| {
+        ["server", "database"]
+            .iter()
+            .any(|kind| only.starts_with(kind))
+    };
+    if !arguments.only.is_empty() && !arguments.only.iter().any(concerns) {
+        return Ok(());
+    }
+    let cluster = match Cluster::start(None).await? {
+        Ok(cluster) => cluster,
+        Err(why) => {
+            println!("SKIPPED: faults of PostgreSQL: {why}");
+            return Ok(());
+        }
+    };
+    if let Some(strace) = strace {
+        server(arguments, strace, Some(&cluster), tallies).await?;
+    }
+    let times = if arguments.bounded { 2 } else { 50 };
+    for (how, name) in [
+        (End::Fast, "fast"),
+        (End::Immediate, "immediate"),
+        (End::KillOne, "kill-one"),
+        (End::KillAll, "kill-all"),
+    ] {
+        if arguments.wants(&format!("database-{name}")) {
+            say(database::ends(&cluster, how, times).await?, tallies);
+        }
+    }
+    if arguments.wants("database-two-servers") {
+        let times = if arguments.bounded { 20 } else { 2_000 };
+        say(database::two_servers(&cluster, times).await?, tallies);
+    }
+    if arguments.wants("database-refuses") {
+        say(database::refuses(&cluster).await?, tallies);
+    }
+    if arguments.wants("database-full") {
+        match database::full().await? {
+            Ok(tally) => say(tally, tallies),
+            Err(why) => println!("SKIPPED: PostgreSQL on a full disk: {why}"),
         }
     }
     Ok(())
@@ -210,6 +295,20 @@ async fn clocks(
     Ok(())
 }
 
+/// Links that lose packets, in a network of its own; whether all was well.
+async fn bad_links(arguments: &Arguments) -> Fallible<bool> {
+    if arguments.bounded || !arguments.wants("wire-lossy") {
+        return Ok(true);
+    }
+    match lossy::apart("--lossy").await? {
+        Some(ended) => Ok(ended.success()),
+        None => {
+            println!("SKIPPED: bad links: no network of its own, or no nft and tc");
+            Ok(true)
+        }
+    }
+}
+
 async fn wires(arguments: &Arguments, tallies: &mut Vec<Tally>) -> Fallible<()> {
     let part = |all: u32, bounded: u32| if arguments.bounded { bounded } else { all };
     if arguments.wants("wire-truncated-receipt") {
@@ -222,10 +321,44 @@ async fn wires(arguments: &Arguments, tallies: &mut Vec<Tally>) -> Fallible<()> 
     if arguments.wants("wire-captive-portal") {
         say(wire::captive_portals(&mut ground().await?).await?, tallies);
     }
+    if arguments.wants("wire-intercepted") {
+        say(cuts::intercepted(&ground().await?).await?, tallies);
+    }
     if arguments.wants("wire-restart-during-upload") {
         let times = part(200, 10);
         say(
             wire::restarts_during_upload(&mut ground().await?, times).await?,
+            tallies,
+        );
+    }
+    if arguments.wants("damage-store") {
+        let times = part(1_000, 40);
+        say(damage::pages(&mut ground().await?, times).await?, tallies);
+    }
+    if arguments.wants("memory-server") {
+        say(damage::memory(&mut ground().await?).await?, tallies);
+    }
+    if arguments.wants("wire-cut-chunk") {
+        let cuts = part(10_000, 200);
+        say(cuts::cut_chunks(&mut ground().await?, cuts).await?, tallies);
+    }
+    for (slow, name) in [
+        (Slow::Head, "slow-head"),
+        (Slow::Body, "slow-body"),
+        (Slow::Reader, "slow-reader"),
+    ] {
+        if arguments.wants(name) {
+            let sockets = part(SOCKETS, 100);
+            say(
+                slow::clients(&mut ground().await?, slow, sockets).await?,
+                tallies,
+            );
+        }
+    }
+    if arguments.wants("wire-all-return") {
+        let each = part(50, 5);
+        say(
+            slow::all_return(&mut ground().await?, 200, each).await?,
             tallies,
         );
     }
