@@ -93,6 +93,12 @@ fn explained(code: Code) -> Option<[&'static str; 4]> {
             "请先同步；若工单仍不出现，请联系供电所核对工单号",
             "Sync first; if the order does not appear, ask the station about it",
         ],
+        Code::RecordBadSlot => [
+            "照片的位置名称不可用，未计入",
+            "A photo was recorded for a place that cannot be, so the record does not count",
+            "记录和照片已作为证据留存；请更新应用后重做该步骤",
+            "Record and photo are kept as evidence; update the app and do the step again",
+        ],
         Code::RecordNeverAssigned => [
             "这张工单从未派给您",
             "The order was never given to you",
