@@ -4,7 +4,7 @@ use super::{
     disk::{Blow, Disk, Remains},
     fault::Fault,
     hardware::{Dice, Hardware},
-    seat::{Asked, Death, Did, Seat},
+    seat::{Death, Did, Seat},
     world::World,
 };
 use crate::{Failure, Fallible};
@@ -93,6 +93,7 @@ impl World {
         self.astray(asked);
         let files = Remains::of(&self.seats[seat].folder)?;
         self.copies.insert(seat, files);
+        self.ledger.copied(seat);
         let name = self.name(seat);
         self.tell(format!("Somebody copies the data of {name}."));
         Ok(())
@@ -102,14 +103,12 @@ impl World {
         let Some(files) = self.copies.get(&seat).cloned() else {
             return Ok(());
         };
-        let before = self.existing()?;
         let asked = self.seats[seat].close();
         self.astray(asked);
         files.put(&self.seats[seat].folder)?;
-        self.estranged = true;
-        self.copied = true;
-        let after = self.existing()?;
-        self.ledger.excuse(&before, &after);
+        self.estrange(seat);
+        let held = self.held()?;
+        self.ledger.set_back(seat, &held);
         self.happened(Fault::SetBack);
         let name = self.name(seat);
         self.tell(format!("{name} is set back to the copy."));
@@ -132,8 +131,9 @@ impl World {
         let dice = Dice::of((self.era << 8) + number as u64);
         let new = self::seat((number, person), (device, hardware), dice, root);
         self.seats.push(new);
-        self.estranged = true;
-        self.copied = true;
+        self.seats[number].family = self.seats[seat].family;
+        self.ledger.cloned(seat, number);
+        self.estrange(seat);
         self.happened(Fault::Cloned);
         let (name, new) = (self.name(seat), self.name(number));
         self.tell(format!("{name} is cloned: {new} goes on beside it."));
@@ -197,6 +197,7 @@ pub(super) fn seat(
 ) -> Seat {
     Seat {
         number,
+        family: number,
         person,
         device,
         disk: Rc::new(Disk::under(&folder)),
@@ -207,7 +208,9 @@ pub(super) fn seat(
         sync: None,
         ended: None,
         die_at: None,
+        estranged: false,
         shut_out: false,
+        displaced: false,
         cached: Vec::new(),
         broken: Vec::new(),
     }

@@ -57,7 +57,7 @@ impl World {
         };
         match did {
             Did::Done(()) => {
-                self.ledger.lines.insert(mark, line(true));
+                self.ledger.recorded(mark, seat, line(true));
                 self.tell(format!("On {name}: {what}."));
                 let event = Event::Recorded;
                 self.tell_engine(seat, event)?;
@@ -65,7 +65,7 @@ impl World {
             }
             Did::Died => {
                 // The person was told nothing: it may be there or not.
-                self.ledger.lines.insert(mark, line(false));
+                self.ledger.recorded(mark, seat, line(false));
                 self.tell(format!(
                     "On {name}: {what}; it is not known whether that was saved."
                 ));

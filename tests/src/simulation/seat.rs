@@ -113,6 +113,8 @@ pub enum Death {
 /// An installation.
 pub struct Seat {
     pub number: usize,
+    /// The installation that it is a copy of, or itself.
+    pub family: usize,
     pub person: PersonId,
     /// Which device it is on.
     pub device: usize,
@@ -128,8 +130,12 @@ pub struct Seat {
     pub die_at: Option<(u32, bool)>,
     /// For each lane an answer that a cache keeps, and since when, in true time.
     pub cached: Vec<(Lane, Reply, i64)>,
+    /// Something was done after which a person may have to let it in again.
+    pub estranged: bool,
     /// The server let it in no more: it was revoked for good.
     pub shut_out: bool,
+    /// Its copy was let in after it, which ended its session.
+    pub displaced: bool,
     /// Rules that the engine broke.
     pub broken: Vec<String>,
 }

@@ -75,7 +75,12 @@ impl World {
             return Ok(true);
         }
         if self.needs_a_person(seat) {
-            ensure(self.may_be_shut_out(), || {
+            // Its copy with the same journal is in, and it has nothing to say that would part
+            // them: letting it in would put the other out.
+            if self.seats[seat].displaced && self.waiting(seat)? == 0 {
+                return Ok(true);
+            }
+            ensure(self.may_be_shut_out(seat), || {
                 let ended = &self.seats[seat].ended;
                 format!("{} is shut out without cause: {ended:?}", self.name(seat))
             })?;
@@ -86,6 +91,10 @@ impl World {
                 self.tell(format!("{name} was revoked and is let in no more."));
                 return Ok(false);
             }
+            // Its copies' sessions end with that, and its own begins.
+            self.estrange(seat);
+            self.displace(seat)?;
+            self.seats[seat].estranged = false;
             self.tell(format!("{name} is enrolled anew."));
         }
         let before = self.waiting(seat)?;
@@ -106,11 +115,22 @@ impl World {
         Ok(done && before == 0)
     }
 
+    /// A handheld was let in: whoever writes the same journal is out.
+    fn displace(&mut self, seat: usize) -> Fallible<()> {
+        let journal = self.account(seat)?.journal;
+        for other in 0..self.seats.len() {
+            let same = self.seats[other].family == self.seats[seat].family
+                && self.account(other)?.journal == journal;
+            self.seats[other].displaced = same && other != seat;
+        }
+        Ok(())
+    }
+
     /// Something gave cause to end a session.
-    fn may_be_shut_out(&self) -> bool {
+    fn may_be_shut_out(&self, seat: usize) -> bool {
         let passed = self.time.millis() - self.began;
         let away = self.server.longest_absence();
-        self.estranged || away.is_some_and(|longest| passed > longest.0)
+        self.seats[seat].estranged || away.is_some_and(|longest| passed > longest.0)
     }
 
     fn needs_a_person(&self, seat: usize) -> bool {
@@ -194,10 +214,10 @@ impl World {
         for (mark, line) in &self.ledger.lines {
             let copies = held.get(mark).map_or(0, Vec::len);
             let what = &line.what;
-            ensure(copies <= 1 || self.twice_excused(), || {
+            ensure(copies <= self.ledger.most_copies(*mark), || {
                 format!("a record is doubled: {what} is held {copies} times")
             })?;
-            let perished = self.ledger.perished.contains(mark);
+            let perished = self.ledger.has_perished(*mark);
             let excused = !line.told || perished || elsewhere.marks.contains(mark);
             ensure(copies >= 1 || excused, || {
                 format!("a record is lost: {what}")
@@ -239,9 +259,9 @@ impl World {
 
     fn check_photos(&self, line: &Line, elsewhere: &Existing) -> Fallible<()> {
         let what = &line.what;
-        let perished = &self.ledger.perished_photos;
         for photo in &line.photos {
-            if perished.contains(photo) || elsewhere.photos.contains(photo) {
+            let perished = self.ledger.photo_may_have_perished(*photo);
+            if perished || elsewhere.photos.contains(photo) {
                 continue;
             }
             ensure(self.server.has(*photo, MediaKind::Original)?, || {
@@ -252,12 +272,6 @@ impl World {
             })?;
         }
         Ok(())
-    }
-
-    /// Two devices with the same past, and a server that was restored to before it knew of
-    /// either: each brings everything, into a journal of its own.
-    fn twice_excused(&self) -> bool {
-        self.copied && self.server.restores() > 0
     }
 
     /// A time that is said to be sure is near the true one.
@@ -293,7 +307,8 @@ impl World {
             )?;
             *last = (entry.id.seq, entry.link);
         }
-        if self.seats[seat].shut_out {
+        let out = self.seats[seat].displaced && self.needs_a_person(seat);
+        if self.seats[seat].shut_out || (out && waiting(&account) == 0) {
             return Ok(());
         }
         ensure(waiting(&account) == 0, || {

@@ -4,7 +4,7 @@
 use super::{
     chance::Chance,
     devices,
-    disk::{Blow, Remains},
+    disk::Remains,
     fault::{Fault, Faults},
     hardware::{Dice, Hardware, TrueTime},
     ledger::{Existing, Ledger, mark_of},
@@ -36,10 +36,8 @@ pub struct World {
     pub story: Vec<String>,
     /// Copies of requests that may yet arrive.
     pub strays: Vec<Asked>,
-    /// Something was done after which a person has to let a handheld in again.
-    pub estranged: bool,
-    /// A device was copied: two may go on in one journal.
-    pub copied: bool,
+    /// What each handheld could renew its session with when the server was backed up.
+    renewable: Vec<String>,
     pub chance: Chance,
     trace: Sha256,
     pub(super) copies: BTreeMap<usize, Remains>,
@@ -74,8 +72,7 @@ impl World {
             faults: Faults::default(),
             story: Vec::new(),
             strays: Vec::new(),
-            estranged: false,
-            copied: false,
+            renewable: Vec::new(),
             chance: Chance::of(seed ^ 0x5eed),
             trace: Sha256::new(),
             copies: BTreeMap::new(),
@@ -195,6 +192,7 @@ impl World {
             Step::Thin(seat) => self.thin(self.some(*seat))?,
             Step::Backup => {
                 self.server.back_up()?;
+                self.renewable = self.sessions()?;
                 self.tell("The server is backed up.".to_owned());
             }
             Step::Restore => self.restore()?,
@@ -208,7 +206,7 @@ impl World {
             Step::Revoke(seat) => {
                 let journal = self.journal_of(self.some(*seat))?;
                 self.server.revoke(journal)?;
-                self.estranged = true;
+                self.estrange(self.some(*seat));
                 self.happened(Fault::Revoked);
                 let name = self.name(self.some(*seat));
                 self.tell(format!("{name} is revoked."));
@@ -398,36 +396,58 @@ impl World {
     }
 
     fn restore(&mut self) -> Fallible<()> {
-        let before = self.existing()?;
         let noticing = self.chance.one_in(2);
         self.server.restore(noticing)?;
-        self.estranged = true;
-        let after = self.existing()?;
-        self.ledger.excuse(&before, &after);
+        // Who renewed his session since the backup, or was enrolled since, is unknown.
+        let now = self.sessions()?;
+        for seat in 0..self.seats.len() {
+            if self.renewable.get(seat) != now.get(seat) {
+                self.estrange(seat);
+            }
+        }
+        let held = self.held()?;
+        self.ledger.restored(&held, self.time.millis());
         self.happened(Fault::ServerRestored);
         self.tell("The server is restored from its backup.".to_owned());
         Ok(())
     }
 
-    /// Everything that exists on a handheld or at the server.
+    /// What each handheld can renew its session with.
+    fn sessions(&mut self) -> Fallible<Vec<String>> {
+        (0..self.seats.len())
+            .map(|seat| {
+                self.open(seat)?;
+                let handheld = self.seats[seat].handheld.as_ref();
+                let driver = handheld.map(Driver::of);
+                let token = driver.map(|driver| driver.credentials().refresh_token);
+                Ok(token.unwrap_or_default())
+            })
+            .collect()
+    }
+
+    /// Something was done to a handheld after which a person may have to let it in again, and
+    /// all that have a session with it.
+    pub(super) fn estrange(&mut self, seat: usize) {
+        let family = self.seats[seat].family;
+        for other in &mut self.seats {
+            other.estranged |= other.family == family;
+        }
+    }
+
+    /// Everything that the server holds, as part of orders or apart.
     ///
     /// # Errors
-    /// When a handheld cannot be read.
-    pub(super) fn existing(&mut self) -> Fallible<Existing> {
-        let mut existing = Existing::default();
+    /// When it cannot be read.
+    pub(super) fn held(&self) -> Fallible<Existing> {
+        let mut held = Existing::default();
         for (bytes, _) in self.server.journals()?.values().flatten() {
-            existing.marks.extend(mark_of(bytes));
+            held.marks.extend(mark_of(bytes));
         }
         for bytes in self.server.apart()? {
-            existing.marks.extend(mark_of(&bytes));
+            held.marks.extend(mark_of(&bytes));
         }
-        existing.photos.extend(self.server.photos()?);
-        for seat in 0..self.seats.len() {
-            let on_it = self.on(seat)?;
-            existing.marks.extend(on_it.marks);
-            existing.photos.extend(on_it.photos);
-        }
-        Ok(existing)
+        held.photos.extend(self.server.photos()?);
+        Ok(held)
     }
 
     /// Everything that exists on a handheld.

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// What sets the server's random bytes at its founding apart.
-const DICE: u64 = 0xf0;
+const DICE: u64 = 0xfe << 48;
 /// The south-west corner of the territory, and its side: degrees.
 const CORNER: [f64; 2] = [116.0, 33.0];
 const SIDE: f64 = 0.03;

@@ -53,7 +53,7 @@ use std::{
 use wire::Sent;
 
 /// What sets the server's random bytes in a schedule apart from those of devices.
-const DICE: u64 = 0xff00;
+const DICE: u64 = 0xff << 48;
 /// How long the height of the database may be unmarked.
 const MARKED_AFTER: i64 = 5_000;
 
@@ -99,7 +99,8 @@ impl Real {
         let mut server = Self {
             root: root.to_owned(),
             time: time.clone(),
-            dice: Arc::new(Dice::of(DICE)),
+            // Others than those with which it was founded.
+            dice: Arc::new(Dice::of(DICE + time.millis().unsigned_abs())),
             life: None,
             lives: 0,
             started: time.now(),
