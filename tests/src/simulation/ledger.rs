@@ -195,3 +195,67 @@ pub fn mark_of(entry: &[u8]) -> Option<Mark> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(at: i64, photos: &[Digest]) -> Line {
+        Line {
+            what: String::new(),
+            told: true,
+            at,
+            photos: photos.to_vec(),
+        }
+    }
+
+    fn held(marks: &[Mark]) -> Existing {
+        Existing {
+            marks: marks.iter().copied().collect(),
+            photos: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn a_record_perishes_with_the_only_device_that_had_it_and_not_with_the_server() {
+        let mut ledger = Ledger::default();
+        ledger.recorded(1, 0, line(0, &[]));
+        ledger.copied(0);
+        ledger.recorded(2, 0, line(0, &[]));
+        ledger.recorded(3, 0, line(0, &[]));
+        ledger.recorded(4, 0, line(0, &[]));
+        ledger.cloned(0, 5);
+        ledger.recorded(6, 0, line(0, &[]));
+        ledger.restored(&held(&[]), 0);
+        assert!(!ledger.has_perished(6), "the device has it");
+        ledger.set_back(0, &held(&[3]));
+        for (mark, perished) in [(1, false), (2, false), (3, false), (4, false), (6, true)] {
+            assert_eq!(ledger.has_perished(mark), perished, "{mark}");
+        }
+        // The copy has 2 to 4; 3 is with the server until that is restored, too.
+        ledger.restored(&held(&[]), 0);
+        assert!(!ledger.has_perished(3));
+    }
+
+    #[test]
+    fn a_photo_may_be_gone_from_a_device_only_after_thirty_days() {
+        let photo = Digest::of(b"photo");
+        let mut ledger = Ledger::default();
+        ledger.recorded(1, 0, line(0, &[photo]));
+        ledger.restored(&held(&[1]), KEPT);
+        assert!(!ledger.photo_may_have_perished(photo));
+        ledger.restored(&held(&[1]), KEPT + 1);
+        assert!(ledger.photo_may_have_perished(photo));
+    }
+
+    #[test]
+    fn a_record_may_be_held_twice_only_by_copies_that_a_restored_server_did_not_know() {
+        let mut ledger = Ledger::default();
+        ledger.recorded(1, 0, line(0, &[]));
+        ledger.cloned(0, 1);
+        ledger.recorded(2, 0, line(0, &[]));
+        assert_eq!(ledger.most_copies(1), 1);
+        ledger.restored(&held(&[]), 0);
+        assert_eq!((ledger.most_copies(1), ledger.most_copies(2)), (2, 1));
+    }
+}

@@ -3,7 +3,7 @@
 use super::{
     fault::Fault,
     seat::Asked,
-    server::{Asking, Killed},
+    server::{Asking, Killed, When},
     step::Fate,
     world::World,
 };
@@ -248,8 +248,17 @@ impl World {
                 (Some(Fault::Maintenance), told, reply)
             }
             Fate::KilledBefore => {
-                let (fault, when) = self.kill_server(asked)?;
-                let told = format!("The server is killed {when} {what} of {name}");
+                // Small numbers are as likely as large ones: most requests have few statements.
+                let most = 1 << self.chance.below(7);
+                let when = When::Moment(self.chance.below(most));
+                let (fault, killed) = self.kill_server(asked, when)?;
+                let told = format!("The server is killed {killed} {what} of {name}");
+                (Some(fault), told, broken("connection reset"))
+            }
+            Fate::KilledAfter if self.chance.one_in(2) => {
+                let when = When::Commit(self.chance.below(2));
+                let (fault, killed) = self.kill_server(asked, when)?;
+                let told = format!("The server is killed {killed} {what} of {name}");
                 (Some(fault), told, broken("connection reset"))
             }
             Fate::KilledAfter => {
@@ -274,11 +283,8 @@ impl World {
     }
 
     /// Kills the server while it answers; gives what that was.
-    fn kill_server(&mut self, asked: &Asked) -> Fallible<(Fault, &'static str)> {
-        // Small numbers are as likely as large ones: most requests have few statements.
-        let most = 1 << self.chance.below(7);
-        let moment = self.chance.below(most);
-        Ok(match self.server.answer_and_die(asked.asking(), moment)? {
+    fn kill_server(&mut self, asked: &Asked, when: When) -> Fallible<(Fault, &'static str)> {
+        Ok(match self.server.answer_and_die(asked.asking(), when)? {
             Killed::Before => (Fault::ServerKilledBefore, "before it can save"),
             Killed::Inside => (Fault::ServerKilledInside, "at a statement of"),
             Killed::Committed => (Fault::ServerKilledCommitted, "after a commit of"),

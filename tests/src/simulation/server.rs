@@ -39,6 +39,16 @@ pub struct Asking<'a> {
     pub piece: &'a [u8],
 }
 
+/// When a server is to be killed that answers a request: counted are the moments at which it
+/// could be, from 0 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At this moment of all: before it begins, at a statement, before or after a commit.
+    Moment(u64),
+    /// Right after this commit.
+    Commit(u64),
+}
+
 /// When a server was killed that was to answer a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Killed {
@@ -85,12 +95,12 @@ pub trait Server {
     /// When the request cannot be what a handheld sends, or the server breaks.
     fn answer(&mut self, asking: Asking<'_>) -> Fallible<HttpReply>;
 
-    /// Is to answer a request and is killed at the `moment`th moment at which it could be,
-    /// or, when there are not so many, with the answer made. Starts again.
+    /// Is to answer a request and is killed then, or, when there are not so many moments,
+    /// with the answer made. Starts again.
     ///
     /// # Errors
     /// When it does not start again.
-    fn answer_and_die(&mut self, asking: Asking<'_>, moment: u64) -> Fallible<Killed>;
+    fn answer_and_die(&mut self, asking: Asking<'_>, when: When) -> Fallible<Killed>;
 
     /// Is killed between requests, and once more while it starts, at the `again`th moment.
     /// Whether the latter happened.

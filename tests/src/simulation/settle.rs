@@ -77,7 +77,7 @@ impl World {
         if self.needs_a_person(seat) {
             // Its copy with the same journal is in, and it has nothing to say that would part
             // them: letting it in would put the other out.
-            if self.seats[seat].displaced && self.waiting(seat)? == 0 {
+            if self.seats[seat].displaced && self.is_all_told(seat)? {
                 return Ok(true);
             }
             ensure(self.may_be_shut_out(seat), || {
@@ -113,6 +113,21 @@ impl World {
             Some((Ended::Done, None | Some(Problem::Continued)))
         );
         Ok(done && before == 0)
+    }
+
+    /// Whether the server has everything that is on a handheld: that nothing waits is only what
+    /// the handheld thinks, which may not have heard that the server was restored.
+    fn is_all_told(&mut self, seat: usize) -> Fallible<bool> {
+        let (on_it, held) = (self.on(seat)?, self.held()?);
+        let lines = on_it
+            .marks
+            .iter()
+            .filter_map(|mark| self.ledger.lines.get(mark));
+        let mut photos = lines.flat_map(|line| &line.photos);
+        let photos_held = photos.all(|photo| {
+            held.photos.contains(photo) || self.ledger.photo_may_have_perished(*photo)
+        });
+        Ok(photos_held && on_it.marks.is_subset(&held.marks) && self.waiting(seat)? == 0)
     }
 
     /// A handheld was let in: whoever writes the same journal is out.
@@ -308,7 +323,7 @@ impl World {
             *last = (entry.id.seq, entry.link);
         }
         let out = self.seats[seat].displaced && self.needs_a_person(seat);
-        if self.seats[seat].shut_out || (out && waiting(&account) == 0) {
+        if self.seats[seat].shut_out || (out && self.is_all_told(seat)?) {
             return Ok(());
         }
         ensure(waiting(&account) == 0, || {

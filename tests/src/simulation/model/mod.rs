@@ -18,7 +18,7 @@ use super::{
     faults_seen::Seen,
     hardware::TrueTime,
     scene::{self, Cast},
-    server::{Asking, Entries, Founded, Killed, Scope, Server},
+    server::{Asking, Entries, Founded, Killed, Scope, Server, When},
 };
 use crate::Fallible;
 use ed25519_dalek::SigningKey;
@@ -196,8 +196,14 @@ impl Server for Model {
     }
 
     /// Its transactions are whole or not at all, so there is nothing between.
-    fn answer_and_die(&mut self, _: Asking<'_>, _: u64) -> Fallible<Killed> {
-        Ok(Killed::Before)
+    fn answer_and_die(&mut self, asking: Asking<'_>, when: When) -> Fallible<Killed> {
+        match when {
+            When::Moment(_) => Ok(Killed::Before),
+            When::Commit(_) => {
+                self.answer(asking)?;
+                Ok(Killed::After)
+            }
+        }
     }
 
     fn die(&mut self, _: Option<u64>) -> Fallible<bool> {

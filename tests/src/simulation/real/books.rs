@@ -56,6 +56,17 @@ fn quoted(id: Uuid) -> String {
 }
 
 impl Real {
+    pub(super) fn present_owners(&self) -> Fallible<BTreeMap<OrderId, Vec<PersonId>>> {
+        let sql = "SELECT id, owner_person FROM service_order WHERE owner_person IS NOT NULL";
+        let rows = self.life()?.rows(sql)?;
+        rows.iter()
+            .map(|row| {
+                let owner = PersonId(get(row, "owner_person")?);
+                Ok((OrderId(get(row, "id")?), vec![owner]))
+            })
+            .collect()
+    }
+
     pub(super) fn journals_held(&self) -> Fallible<BTreeMap<JournalId, Entries>> {
         let sql = "SELECT journal_id, seq, bytes, link FROM entry ORDER BY journal_id, seq";
         let mut journals: BTreeMap<JournalId, Entries> = BTreeMap::new();

@@ -11,6 +11,7 @@ use crate::{
     simulation::{
         disk::{Died, Remains},
         hardware::{Dice, TrueTime},
+        server::When,
     },
 };
 use actix_web::{dev::Service, test::init_service, web::ServiceConfig};
@@ -41,8 +42,8 @@ enum Lot {
     /// It lives.
     #[default]
     Lives,
-    /// It dies after so many more moments.
-    Dies(u64),
+    /// It dies after so many more moments, or commits.
+    Dies(When),
     /// It died.
     Dead(Moment, io::Result<Remains>),
 }
@@ -63,7 +64,8 @@ impl Doom {
         let mut lot = self.lot();
         match &mut *lot {
             Lot::Lives => return,
-            Lot::Dies(left) if *left > 0 => {
+            Lot::Dies(When::Commit(_)) if moment != Moment::Committed => return,
+            Lot::Dies(When::Moment(left) | When::Commit(left)) if *left > 0 => {
                 *left -= 1;
                 return;
             }
@@ -153,13 +155,13 @@ impl Life {
         })
     }
 
-    /// Makes the process ready to be asked; it dies at the `moment`th moment of that.
+    /// Makes the process ready to be asked; it dies of that `when` it is said to.
     ///
     /// # Errors
     /// When it does not start.
-    pub fn make_ready(&mut self, moment: Option<u64>) -> Fallible<Came<()>> {
+    pub fn make_ready(&mut self, when: Option<When>) -> Fallible<Came<()>> {
         let app = self.app()?.clone();
-        let readied = self.work(moment, async { Ok(serve::make_ready(&app).await?) })?;
+        let readied = self.work(when, async { Ok(serve::make_ready(&app).await?) })?;
         if let Came::Died(..) = readied {
             return Ok(readied);
         }
@@ -200,26 +202,26 @@ impl Life {
             .ok_or_else(|| Failure::new("a dead server"))
     }
 
-    /// Answers a request; dies at the `moment`th moment of that.
+    /// Answers a request; dies of that `when` it is said to.
     ///
     /// # Errors
     /// When the server breaks.
-    pub fn answer(&self, sent: Sent, moment: Option<u64>) -> Fallible<Came<HttpReply>> {
+    pub fn answer(&self, sent: Sent, when: Option<When>) -> Fallible<Came<HttpReply>> {
         let call = self.call.as_ref();
         let call = call.ok_or_else(|| Failure::new("a server that is not ready"))?;
-        self.work(moment, call(sent))
+        self.work(when, call(sent))
     }
 
-    /// Does work in the process; it dies at the `moment`th moment of that.
+    /// Does work in the process; it dies of that `when` it is said to.
     ///
     /// # Errors
     /// As `work`.
     pub fn work<T>(
         &self,
-        moment: Option<u64>,
+        when: Option<When>,
         work: impl Future<Output = Fallible<T>>,
     ) -> Fallible<Came<T>> {
-        *self.doom.lot() = moment.map_or(Lot::Lives, Lot::Dies);
+        *self.doom.lot() = when.map_or(Lot::Lives, Lot::Dies);
         let tasks = self.tasks.as_ref();
         let tasks = tasks.ok_or_else(|| Failure::new("a dead server"))?;
         let came = catch_unwind(AssertUnwindSafe(|| {

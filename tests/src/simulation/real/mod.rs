@@ -20,7 +20,7 @@ use super::{
     faults_seen::Seen,
     hardware::{Dice, TrueTime},
     scene::Cast,
-    server::{self, Asking, Entries, Killed, Scope, Server},
+    server::{self, Asking, Entries, Killed, Scope, Server, When},
 };
 use crate::{Failure, Fallible, township::text_of};
 use gridcrew_mobile_core::engine::{HttpReply, Request};
@@ -114,6 +114,7 @@ impl Real {
             holders: holders.map(|(cell, a)| (*cell, vec![*a])).collect(),
         };
         server.revive(founded.files.clone(), None)?;
+        server.owners = server.present_owners()?;
         Ok(server)
     }
 
@@ -133,7 +134,7 @@ impl Real {
         files.put(&self.folder())?;
         self.started = self.time.now();
         let mut life = Life::begin(&self.folder(), &self.time, &self.dice)?;
-        if let Came::Died(_, files) = life.make_ready(again)? {
+        if let Came::Died(_, files) = life.make_ready(again.map(When::Moment))? {
             drop(life);
             self.revive(files, None)?;
             return Ok(true);
@@ -235,12 +236,17 @@ impl Server for Real {
         Ok(reply)
     }
 
-    fn answer_and_die(&mut self, asking: Asking<'_>, moment: u64) -> Fallible<Killed> {
-        if moment == 0 {
-            self.die(None)?;
-            return Ok(Killed::Before);
-        }
-        match self.life()?.answer(Sent::of(asking)?, Some(moment - 1))? {
+    fn answer_and_die(&mut self, asking: Asking<'_>, when: When) -> Fallible<Killed> {
+        // The first moment is before it begins.
+        let when = match when {
+            When::Moment(0) => {
+                self.die(None)?;
+                return Ok(Killed::Before);
+            }
+            When::Moment(moment) => When::Moment(moment - 1),
+            When::Commit(_) => when,
+        };
+        match self.life()?.answer(Sent::of(asking)?, Some(when))? {
             Came::Done(reply) => {
                 self.look_at(asking.request, &reply);
                 self.die(None)?;
