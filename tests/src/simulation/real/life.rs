@@ -161,7 +161,10 @@ impl Life {
     /// When it does not start.
     pub fn make_ready(&mut self, when: Option<When>) -> Fallible<Came<()>> {
         let app = self.app()?.clone();
-        let readied = self.work(when, async { Ok(serve::make_ready(&app).await?) })?;
+        let readied = self.work(when, async {
+            serve::make_ready(&app).await?;
+            Ok(())
+        })?;
         if let Came::Died(..) = readied {
             return Ok(readied);
         }
