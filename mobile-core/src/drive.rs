@@ -85,6 +85,23 @@ pub struct Account {
     pub photos: Vec<PhotoLine>,
 }
 
+/// How many versions the store's schema has had; they count from 1.
+#[cfg(feature = "simulated")]
+#[must_use]
+pub fn store_versions() -> u32 {
+    crate::store::schema::aged::versions()
+}
+
+/// Makes the store in the data folder `root`, which no process has open, what a program of
+/// an older version would have left there. Opening it brings it to the newest again.
+///
+/// # Errors
+/// No such version, or a disk that fails.
+#[cfg(feature = "simulated")]
+pub fn age_store(root: &std::path::Path, version: u32) -> Result<(), Error> {
+    crate::store::schema::aged::age(&root.join("handheld.db"), version)
+}
+
 /// A handheld's sync, to be carried out step by step.
 #[derive(Clone)]
 pub struct Driver {

@@ -31,6 +31,20 @@ pub(crate) fn mark_sent(store: &mut Store, found: &Loaded) -> Result<(), Error> 
     }
 }
 
+/// Removes what the server has, but for the beginning of each journal and what promises
+/// photos.
+pub(crate) fn forget_held(db: &Connection) -> Result<(), Error> {
+    if on(Bug::HeldForgotten) {
+        db.execute(
+            "DELETE FROM journal_entry WHERE state = 'held' AND seq > 1 AND NOT EXISTS
+                 (SELECT 1 FROM photo_use WHERE photo_use.journal = journal_entry.journal
+                      AND photo_use.seq = journal_entry.seq)",
+            [],
+        )?;
+    }
+    Ok(())
+}
+
 /// Writes what waits once more.
 pub(crate) fn write_again(store: &mut Store) -> Result<(), Error> {
     if !on(Bug::RetryWithNewId) {

@@ -9,7 +9,7 @@ pub mod mark;
 
 use gridcrew_sync_protocol::time::{Millis, UnixMillis};
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 use uuid::Uuid;
@@ -26,6 +26,16 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     /// How far the machine's clock is behind what this one tells; 0 when it is not.
     fn behind(&self) -> Millis {
         Millis(0)
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> UnixMillis {
+        self.as_ref().now()
+    }
+
+    fn behind(&self) -> Millis {
+        self.as_ref().behind()
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     clock::{
-        Clock, SteadyClock, SystemClock, SystemRandomness,
+        Clock, Randomness, SteadyClock, SystemClock, SystemRandomness,
         mark::{self, Marker},
     },
     config::Config,
@@ -72,15 +72,26 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`]
 pub async fn open(config: Config) -> Result<App, StartError> {
+    open_with(config, Arc::new(SystemClock), Arc::new(SystemRandomness)).await
+}
+
+/// [`open`] by another clock and with other chance than the machine's.
+///
+/// # Errors
+/// [`StartError`]
+pub async fn open_with(
+    config: Config,
+    machine: Arc<dyn Clock>,
+    randomness: Arc<dyn Randomness>,
+) -> Result<App, StartError> {
     make_private(&config.data)?;
-    let randomness = Arc::new(SystemRandomness);
     let store = Store::open(&config.database_url()).await?;
     let signed_with = epoch::signed_with(&store).await?;
     let known = signed_with.as_deref();
     let keys = ServerKeys::open(&config.data, randomness.as_ref(), known)?;
     let keys = Arc::new(keys);
-    let least = mark::check(mark::latest(&store).await?, SystemClock.now())?;
-    let clock = Arc::new(SteadyClock::from(SystemClock, least));
+    let least = mark::check(mark::latest(&store).await?, machine.now())?;
+    let clock = Arc::new(SteadyClock::from(machine, least));
     let templates = Arc::new(Templates::load(&store).await?);
     let photos = Arc::new(PhotoFolder::open(&config.data)?);
     let app = App {
@@ -167,11 +178,7 @@ impl Running {
 /// [`StartError`]
 pub async fn start(app: App) -> Result<Running, StartError> {
     let lock = lock_data(&app)?;
-    watch_height(&app).await?;
-    let marker = Marker::default();
-    marker.mark(&app).await?;
-    media::recover(&app).await?;
-    scratch::sweep(&app).await?;
+    let marker = make_ready(&app).await?;
     let (workers, listen) = (app.config.workers, app.config.listen);
     let document = http::api_document();
     let beside = app.clone();
@@ -208,6 +215,20 @@ fn end_when_stuck(connection: &dyn Any) {
     if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(STUCK_AFTER)) {
         tracing::warn!(%error, "a client that does not read cannot be given up");
     }
+}
+
+/// What a start does before the first request: notices that the database was restored, and
+/// finishes what a process that died had begun. Gives what marks the time from then on.
+///
+/// # Errors
+/// A problem of the database or of the disk.
+pub async fn make_ready(app: &App) -> Result<Marker, Problem> {
+    watch_height(app).await?;
+    let marker = Marker::default();
+    marker.mark(app).await?;
+    media::recover(app).await?;
+    scratch::sweep(app).await?;
+    Ok(marker)
 }
 
 /// On SQLite, one process serves a data folder.
@@ -272,8 +293,11 @@ where
 }
 
 /// Begins a new epoch when the database was restored, and takes over one that another
-/// process began.
-async fn watch_height(app: &App) -> Result<(), Problem> {
+/// process began. Called at start and every few seconds.
+///
+/// # Errors
+/// A problem of the database or of the data folder.
+pub async fn watch_height(app: &App) -> Result<(), Problem> {
     epoch::check_height(app).await?;
     app.epoch
         .store(Arc::new(epoch::current_or_first(app).await?));

@@ -49,6 +49,10 @@ bugs! {
     PhotoHeldWhenSent = "photo counts as held when it is sent";
     /// Old photos are removed whether or not the server has them.
     ThinUnheld = "photo deleted before the receipt";
+    /// Photos are removed as soon as the server has them.
+    ThinAtOnce = "photos removed at once when they are held";
+    /// Entries are removed as soon as the server has them.
+    HeldForgotten = "entries removed when they are acknowledged";
     /// The wall clock alone is trusted.
     WallClock = "wall clock used for order";
     /// A server time counts on after a reboot.

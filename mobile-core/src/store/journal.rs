@@ -220,6 +220,8 @@ pub(crate) fn mark_held(
          WHERE journal = ?1 AND seq <= ?2 AND state = 'queued'",
         params![journal.0.as_bytes(), column(seq)?, now.0],
     )?;
+    #[cfg(feature = "planted")]
+    crate::planted::forget_held(db)?;
     Ok(changed as u64)
 }
 

@@ -457,6 +457,8 @@ pub(crate) fn to_thin(
                AND (?1 IS NULL OR original_held_at <= ?1) AND thinned_at IS NULL
          ORDER BY original_held_at";
     #[cfg(feature = "planted")]
+    let before = before.filter(|_| !crate::planted::on(crate::planted::Bug::ThinAtOnce));
+    #[cfg(feature = "planted")]
     let sql = if crate::planted::on(crate::planted::Bug::ThinUnheld) {
         "SELECT digest, bytes FROM photo
          WHERE (?1 IS NULL OR added_at <= ?1) AND thinned_at IS NULL"

@@ -2,6 +2,8 @@
 //!
 //! A version that has been released is never changed: the next change is a new version.
 
+#[cfg(feature = "simulated")]
+pub(crate) mod aged;
 mod answers;
 
 use crate::error::Error;

@@ -8,13 +8,15 @@
 
 mod open;
 mod snapshot;
+#[cfg(feature = "simulated")]
+pub mod watch;
 mod write;
 
 pub use open::OpenError;
 
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr};
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as signal};
 
 /// The open database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -24,9 +26,12 @@ pub struct Store {
     /// For writing; on SQLite a single connection.
     writer: DatabaseConnection,
     /// How many writes this process has committed.
-    commits: Arc<watch::Sender<u64>>,
+    commits: Arc<signal::Sender<u64>>,
     /// Who reads for long, see [`Store::try_long_read`].
     long_reads: Arc<Semaphore>,
+    /// Who is told what is about to be written, see [`watch`].
+    #[cfg(feature = "simulated")]
+    watcher: Option<self::watch::Watcher>,
 }
 
 impl Store {
@@ -53,7 +58,7 @@ impl Store {
 
     /// Counts the writes that this process commits: wakes who waits for a change.
     #[must_use]
-    pub fn commits(&self) -> watch::Receiver<u64> {
+    pub fn commits(&self) -> signal::Receiver<u64> {
         self.commits.subscribe()
     }
 

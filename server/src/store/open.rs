@@ -58,6 +58,8 @@ impl Store {
                 writer,
                 commits: Arc::default(),
                 long_reads: Arc::new(Semaphore::new(LONG_READS)),
+                #[cfg(feature = "simulated")]
+                watcher: None,
             }
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let connection = connect_postgres(url).await?;
@@ -66,6 +68,8 @@ impl Store {
                 writer: connection,
                 commits: Arc::default(),
                 long_reads: Arc::new(Semaphore::new(LONG_READS)),
+                #[cfg(feature = "simulated")]
+                watcher: None,
             }
         } else {
             let scheme = url.split(':').next().unwrap_or_default();

@@ -26,6 +26,8 @@ impl Store {
     {
         let writer = self.writer.clone();
         let commits = Arc::clone(&self.commits);
+        #[cfg(feature = "simulated")]
+        let watcher = self.watcher.clone();
         let task = tokio::spawn(async move {
             let options = TransactionOptions {
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -34,7 +36,11 @@ impl Store {
             let transaction = writer.begin_with_options(options).await?;
             match work(&transaction).await {
                 Ok(value) => {
+                    #[cfg(feature = "simulated")]
+                    super::watch::tell(watcher.as_ref(), super::watch::Moment::Commit);
                     transaction.commit().await?;
+                    #[cfg(feature = "simulated")]
+                    super::watch::tell(watcher.as_ref(), super::watch::Moment::Committed);
                     commits.send_modify(|count| *count = count.wrapping_add(1));
                     Ok(value)
                 }

@@ -22,7 +22,7 @@
 
 use crate::trace::feed_log::Subject;
 use gridcrew_sync_protocol::{
-    ids::{CellId, CustomerId, Epoch, OrderId, OrgId},
+    ids::{CellId, CustomerId, Epoch, JournalId, OrderId, OrgId},
     journal::EntryId,
     time::{Millis, UnixMillis},
 };
@@ -49,6 +49,9 @@ pub struct Told {
     /// The station whose changes it was told.
     #[serde(rename = "s")]
     pub station: OrgId,
+    /// The journal whose own entries it was not told; not known of cursors of before.
+    #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<JournalId>,
     /// How many editions of workflow templates and prompt cards.
     #[serde(rename = "t")]
     pub templates: usize,
@@ -119,6 +122,8 @@ pub struct Present {
     pub epoch: Epoch,
     /// The person's station.
     pub station: OrgId,
+    /// The journal of the handheld that asks.
+    pub journal: Option<JournalId>,
     /// The last change of the station.
     pub head: i64,
     /// The cells where the person is A or B.
@@ -132,8 +137,8 @@ pub struct Present {
 pub enum Beginning {
     /// The handheld was told nothing before.
     First,
-    /// What it was told is of another life, another station, never happened, or is too long
-    /// ago: it drops everything and is told anew.
+    /// What it was told is of another life, another station, without the entries of another
+    /// journal, never happened, or is too long ago: it drops everything and is told anew.
     StartOver,
     /// It goes on.
     GoOn {
@@ -151,15 +156,17 @@ impl Told {
             Some(told) => {
                 let same = told.epoch == present.epoch
                     && told.station == present.station
+                    && (told.journal.is_none() || told.journal == present.journal)
                     && told.position <= present.head
                     && present.head.saturating_sub(told.position) <= FURTHEST;
                 if same {
                     let new_templates = told.templates != present.templates;
-                    let templates = present.templates;
-                    return (
-                        Self { templates, ..told },
-                        Beginning::GoOn { new_templates },
-                    );
+                    let told = Self {
+                        templates: present.templates,
+                        journal: present.journal,
+                        ..told
+                    };
+                    return (told, Beginning::GoOn { new_templates });
                 }
                 Beginning::StartOver
             }
@@ -167,6 +174,7 @@ impl Told {
         let told = Self {
             epoch: present.epoch,
             station: present.station,
+            journal: present.journal,
             templates: present.templates,
             position: present.head,
             cells: present.cells.clone(),
@@ -305,7 +313,7 @@ pub fn gather(changes: &[Change]) -> Vec<Changed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gridcrew_sync_protocol::{ids::JournalId, journal::Seq};
+    use gridcrew_sync_protocol::journal::Seq;
     use uuid::Uuid;
 
     fn order(n: u128) -> Subject {
@@ -320,6 +328,7 @@ mod tests {
         Present {
             epoch: Epoch(Uuid::from_u128(1)),
             station: OrgId(Uuid::from_u128(2)),
+            journal: Some(JournalId(Uuid::from_u128(7))),
             head: 10,
             cells: cells(&[1, 2]),
             templates: 1,
@@ -346,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn another_epoch_another_station_a_future_and_a_far_position_start_over() {
+    fn another_epoch_station_or_journal_a_future_and_a_far_position_start_over() {
         let (told, beginning) = Told::resume(None, &present());
         assert_eq!(beginning, Beginning::First);
         let go_on = Beginning::GoOn {
@@ -362,6 +371,11 @@ mod tests {
                 station: OrgId(Uuid::from_u128(9)),
                 ..present()
             },
+            // A copy of the handheld forked, and this one goes on by the session of both.
+            Present {
+                journal: Some(JournalId(Uuid::from_u128(9))),
+                ..present()
+            },
             Present {
                 head: 9,
                 ..present()
@@ -374,6 +388,18 @@ mod tests {
             let (_, beginning) = Told::resume(Some(told.clone()), &other);
             assert_eq!(beginning, Beginning::StartOver);
         }
+    }
+
+    #[test]
+    fn a_cursor_of_before_that_names_no_journal_goes_on() {
+        let (told, _) = Told::resume(None, &present());
+        let before = Told {
+            journal: None,
+            ..told
+        };
+        let (told, beginning) = Told::resume(Some(before), &present());
+        assert_eq!(told.journal, present().journal);
+        assert!(matches!(beginning, Beginning::GoOn { .. }));
     }
 
     #[test]

@@ -212,6 +212,7 @@ impl<'a> Reading<'a> {
         let present = Present {
             epoch: app.epoch(),
             station,
+            journal: caller.handheld,
             head: feed_head::Entity::find_by_id(station.0)
                 .one(db)
                 .await?

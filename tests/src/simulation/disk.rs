@@ -132,6 +132,20 @@ impl Remains {
         Ok(Self(files))
     }
 
+    /// Those of the files whose path is wanted.
+    #[must_use]
+    pub fn only(mut self, wanted: impl Fn(&Path) -> bool) -> Self {
+        self.0.retain(|path, _| wanted(path));
+        self
+    }
+
+    /// These files and those.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// Puts the files in the place of everything in `root`.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! What can go wrong, and how often it did.
 
+use super::server::Kind;
 use std::collections::BTreeMap;
 
 macro_rules! faults {
@@ -52,6 +53,12 @@ faults! {
     Maintenance = "maintenance";
     /// The server is killed before its transaction is durable.
     ServerKilledBefore = "server killed before its write";
+    /// The server is killed at a statement of the database, most often within a transaction.
+    ServerKilledInside = "server killed at a statement";
+    /// The server is killed after a commit, before it goes on.
+    ServerKilledCommitted = "server killed right after a commit";
+    /// The server is killed once more while it starts.
+    ServerKilledStarting = "server killed again while it starts";
     /// The server is killed after its transaction is durable.
     ServerKilledAfter = "server killed after its write";
     /// The server is restored from an older backup.
@@ -92,10 +99,26 @@ faults! {
     OrderBack = "order comes back";
     /// The program is exchanged while records wait.
     Upgraded = "program exchanged with a full queue";
+    /// The program is exchanged for one with a newer schema while records wait.
+    Migrated = "store of an older version opened with a full queue";
     /// Two people use one device at the same time.
     TwoPeople = "two people on one device";
     /// A record is made of an order that the server no longer knows.
     Parked = "record parked";
+}
+
+impl Fault {
+    /// Whether it can happen with this kind of server: the model's transactions are whole or
+    /// not at all.
+    #[must_use]
+    pub const fn can_happen(self, kind: Kind) -> bool {
+        match self {
+            Self::ServerKilledInside | Self::ServerKilledCommitted | Self::ServerKilledStarting => {
+                matches!(kind, Kind::Sqlite)
+            }
+            _ => true,
+        }
+    }
 }
 
 /// How often each happened.
@@ -121,10 +144,10 @@ impl Faults {
         }
     }
 
-    /// Those that never happened.
+    /// Those that never happened, of those that can with this kind of server.
     #[must_use]
-    pub fn missing(&self) -> Vec<Fault> {
-        let never = |fault: &&Fault| self.of(**fault) == 0;
+    pub fn missing(&self, kind: Kind) -> Vec<Fault> {
+        let never = |fault: &&Fault| self.of(**fault) == 0 && fault.can_happen(kind);
         Fault::ALL.iter().filter(never).copied().collect()
     }
 

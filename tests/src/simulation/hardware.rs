@@ -77,6 +77,12 @@ impl Hardware {
     }
 }
 
+impl gridcrew_server::clock::Clock for TrueTime {
+    fn now(&self) -> UnixMillis {
+        Self::now(self)
+    }
+}
+
 impl Clock for Hardware {
     fn now(&self) -> Moment {
         let mut boot = [0; 16];
@@ -105,6 +111,12 @@ impl Dice {
             name,
             count: AtomicU64::new(0),
         }
+    }
+}
+
+impl gridcrew_server::clock::Randomness for Dice {
+    fn fill(&self, out: &mut [u8]) {
+        Random::fill(self, out);
     }
 }
 

@@ -1,6 +1,12 @@
 //! What becomes of requests and answers between a handheld and the server.
 
-use super::{fault::Fault, seat::Asked, step::Fate, world::World};
+use super::{
+    fault::Fault,
+    seat::Asked,
+    server::{Asking, Killed, When},
+    step::Fate,
+    world::World,
+};
 use crate::Fallible;
 use gridcrew_mobile_core::engine::{Event, HttpReply, Reply};
 use gridcrew_sync_protocol::time::Millis;
@@ -78,8 +84,7 @@ impl World {
             "A late copy of {} reaches the server.",
             words(&asked)
         ));
-        self.server
-            .answer(&asked.request, &asked.credentials, &asked.piece)?;
+        self.server.answer(asked.asking())?;
         Ok(())
     }
 
@@ -242,13 +247,26 @@ impl World {
                 let told = format!("The server is in maintenance when {name} asks for {what}");
                 (Some(Fault::Maintenance), told, reply)
             }
-            Fate::KilledBefore => (
-                Some(Fault::ServerKilledBefore),
-                format!("The server is killed before it can save {what} of {name}"),
-                broken("connection reset"),
-            ),
+            Fate::KilledBefore => {
+                // Small numbers are as likely as large ones: most requests have few statements.
+                let most = 1 << self.chance.below(7);
+                let when = When::Moment(self.chance.below(most));
+                let (fault, killed) = self.kill_server(asked, when)?;
+                let told = format!("The server is killed {killed} {what} of {name}");
+                (Some(fault), told, broken("connection reset"))
+            }
+            Fate::KilledAfter if self.chance.one_in(2) => {
+                let when = When::Commit(self.chance.below(2));
+                let (fault, killed) = self.kill_server(asked, when)?;
+                let told = format!("The server is killed {killed} {what} of {name}");
+                (Some(fault), told, broken("connection reset"))
+            }
             Fate::KilledAfter => {
                 self.ask(seat, asked)?;
+                let again = self.chance.one_in(3).then(|| self.chance.below(8));
+                if self.server.die(again)? {
+                    self.faults.count(Fault::ServerKilledStarting);
+                }
                 let told = format!("The server is killed when it has saved {what} of {name}");
                 (
                     Some(Fault::ServerKilledAfter),
@@ -264,10 +282,18 @@ impl World {
         Ok((reply, false))
     }
 
+    /// Kills the server while it answers; gives what that was.
+    fn kill_server(&mut self, asked: &Asked, when: When) -> Fallible<(Fault, &'static str)> {
+        Ok(match self.server.answer_and_die(asked.asking(), when)? {
+            Killed::Before => (Fault::ServerKilledBefore, "before it can save"),
+            Killed::Inside => (Fault::ServerKilledInside, "at a statement of"),
+            Killed::Committed => (Fault::ServerKilledCommitted, "after a commit of"),
+            Killed::After => (Fault::ServerKilledAfter, "when it has saved"),
+        })
+    }
+
     fn ask(&mut self, seat: usize, asked: &Asked) -> Fallible<Reply> {
-        let reply = self
-            .server
-            .answer(&asked.request, &asked.credentials, &asked.piece)?;
+        let reply = self.server.answer(asked.asking())?;
         let reply = Reply::Http(reply);
         let since = self.time.millis();
         let cached = &mut self.seats[seat].cached;
@@ -278,6 +304,16 @@ impl World {
             cached.push((asked.lane, reply.clone(), since));
         }
         Ok(reply)
+    }
+}
+
+impl Asked {
+    fn asking(&self) -> Asking<'_> {
+        Asking {
+            request: &self.request,
+            credentials: &self.credentials,
+            piece: &self.piece,
+        }
     }
 }
 

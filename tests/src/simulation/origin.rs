@@ -1,8 +1,14 @@
 //! Where every schedule begins: a founded server, and handhelds that are enrolled and know
 //! their scope. Made once for a process, by the same code that the schedules run through.
 
-use super::{disk::Remains, hardware::TrueTime, model::Model, run::Scratch, scene, world::World};
-use crate::Fallible;
+use super::{
+    disk::Remains,
+    hardware::TrueTime,
+    run::Scratch,
+    server::{Founded, Kind},
+    world::World,
+};
+use crate::{Fallible, failure::ensure};
 use gridcrew_sync_protocol::ids::PersonId;
 use image::{ImageFormat, Rgb, RgbImage};
 use std::{fs, io::Cursor, path::PathBuf};
@@ -17,7 +23,7 @@ const LONG: usize = 300 * 1024;
 /// The beginning.
 pub struct Origin {
     /// The server.
-    pub(super) server: Model,
+    pub(super) server: Founded,
     /// Each installation: its device, its person and its data folder.
     pub(super) seats: Vec<(usize, PersonId, Remains)>,
     /// When it is, true time.
@@ -32,12 +38,15 @@ impl Origin {
     ///
     /// # Errors
     /// When a folder cannot be written, or a handheld not be enrolled.
-    pub fn found() -> Fallible<Self> {
+    pub fn found(kind: Kind) -> Fallible<Self> {
         let folder = Scratch::new()?;
         let time = TrueTime::default();
+        time.pass(1_000);
+        let server = Founded::new(kind, &time)?;
+        let people = server.cast().people;
         // Three people with a device each; on the first, a second person has a folder too.
         let seats = [(0, 0), (1, 1), (2, 2), (0, 1)]
-            .map(|(device, person)| (device, scene::person(person), Remains::default()));
+            .map(|(device, person)| (device, people[person], Remains::default()));
         let mut pictures = Vec::new();
         for number in 0..PICTURES {
             let path = folder.path().join(format!("picture-{number}.jpg"));
@@ -45,18 +54,17 @@ impl Origin {
             pictures.push(path);
         }
         let mut origin = Self {
-            server: Model::new(&time),
+            server,
             seats: seats.to_vec(),
-            time: 1_000,
+            time: time.millis(),
             pictures,
             _folder: Scratch::new()?,
         };
         let mut world = World::begin(&origin, folder.path(), 0)?;
         for seat in 0..world.seats.len() {
             world.open(seat)?;
-            world.codes += 1;
-            let code = format!("code {}", world.codes);
-            world.seats[seat].enrol(&mut world.server, &code)?;
+            let let_in = world.seats[seat].enrol(world.server.as_mut())?;
+            ensure(let_in, || "nobody is revoked yet".to_owned())?;
         }
         world.settle()?;
         for seat in &mut world.seats {
@@ -66,7 +74,7 @@ impl Origin {
             place.2 = Remains::of(&seat.folder)?;
         }
         origin.time = world.time.millis();
-        origin.server = world.server;
+        origin.server = world.server.as_founded()?;
         origin._folder = folder;
         Ok(origin)
     }

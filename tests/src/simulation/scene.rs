@@ -20,8 +20,12 @@ pub const ORDERS: u64 = 5;
 /// Customers of each cell.
 const CUSTOMERS: u64 = 2;
 
-const TEMPLATE: &str = r#"
-code = "fault_repair"
+/// The code of the workflow.
+pub const WORKFLOW: &str = "simulated";
+
+/// The workflow of every order, as it is published.
+pub const TEMPLATE: &str = r#"
+code = "simulated"
 version = 1
 publisher = "test"
 effective_from = 0
@@ -119,12 +123,6 @@ pub fn order(number: u64) -> OrderId {
     OrderId(id(3, number % ORDERS))
 }
 
-/// The number of an order, for telling of it.
-#[must_use]
-pub fn number_of(order: OrderId) -> u64 {
-    u64::try_from(order.0.as_u128() & 0xffff).unwrap_or(0)
-}
-
 /// Everybody.
 #[must_use]
 pub fn people() -> Vec<PersonId> {
@@ -132,13 +130,73 @@ pub fn people() -> Vec<PersonId> {
 }
 
 /// What people are called.
+pub const NAMES: [&str; PEOPLE as usize] = ["Wang", "Li", "Zhao"];
+
+/// The people, cells and orders of a server: their ids are the server's choice.
+#[derive(Clone, Copy, Debug)]
+pub struct Cast {
+    /// The people.
+    pub people: [PersonId; PEOPLE as usize],
+    /// The cells; the first is the first person's, and so on.
+    pub cells: [CellId; CELLS as usize],
+    /// The orders, from cell to cell.
+    pub orders: [OrderId; ORDERS as usize],
+}
+
+fn one_of<T: Copy, const MANY: usize>(all: &[T; MANY], number: u64) -> T {
+    all[usize::try_from(number).unwrap_or(0) % MANY]
+}
+
+fn place_of<T: PartialEq>(all: &[T], one: &T) -> usize {
+    all.iter().position(|other| other == one).unwrap_or(0)
+}
+
+impl Cast {
+    /// That of the model.
+    #[must_use]
+    pub fn modelled() -> Self {
+        Self {
+            people: std::array::from_fn(|number| person(number as u64)),
+            cells: std::array::from_fn(|number| cell(number as u64)),
+            orders: std::array::from_fn(|number| order(number as u64)),
+        }
+    }
+
+    /// A person.
+    #[must_use]
+    pub fn person(&self, number: u64) -> PersonId {
+        one_of(&self.people, number)
+    }
+
+    /// A cell.
+    #[must_use]
+    pub fn cell(&self, number: u64) -> CellId {
+        one_of(&self.cells, number)
+    }
+
+    /// An order.
+    #[must_use]
+    pub fn order(&self, number: u64) -> OrderId {
+        one_of(&self.orders, number)
+    }
+
+    /// What a person is called.
+    #[must_use]
+    pub fn name(&self, person: PersonId) -> &'static str {
+        NAMES[place_of(&self.people, &person)]
+    }
+
+    /// The number of an order, for telling of it.
+    #[must_use]
+    pub fn number_of(&self, order: OrderId) -> usize {
+        place_of(&self.orders, &order) + 1
+    }
+}
+
+/// What a person of the model is called.
 #[must_use]
 pub fn name(person: PersonId) -> &'static str {
-    match person.0.as_u128() & 0xff {
-        1 => "Wang",
-        2 => "Li",
-        _ => "Zhao",
-    }
+    Cast::modelled().name(person)
 }
 
 /// A customer of a cell.
@@ -184,7 +242,7 @@ pub fn details(order: OrderId) -> OrderDetails {
         phenomenon: "no power".into(),
         contact_name: "李".into(),
         contact_phone: "1".into(),
-        address: format!("村口 {}", number_of(order)),
+        address: format!("村口 {}", Cast::modelled().number_of(order)),
         account_no: None,
         salt: vec![0; 16],
     }
@@ -197,7 +255,7 @@ pub fn accepted(order: OrderId) -> Event {
         source: "95598".into(),
         outside_no: order.to_string(),
         template: TemplateRef {
-            code: "fault_repair".into(),
+            code: WORKFLOW.into(),
             version: 1,
         },
         area_class: AreaClass::Rural,

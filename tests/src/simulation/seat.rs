@@ -5,7 +5,7 @@ use super::{
     chance::Chance,
     disk::{Blow, Died, Disk},
     hardware::{Dice, Hardware},
-    model::Model,
+    server::Server,
 };
 use crate::{Failure, Fallible};
 use gridcrew_mobile_core::{
@@ -15,7 +15,7 @@ use gridcrew_mobile_core::{
     drive::{Credentials, Driver},
     engine::{Command, Engine, Event, Lane, Reply, Request},
 };
-use gridcrew_sync_protocol::{ids::PersonId, time::Millis};
+use gridcrew_sync_protocol::{code::Code, ids::PersonId, time::Millis};
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -35,6 +35,10 @@ impl FreeSpace for Roomy {
 
 /// Bytes of a question that may go beyond the budget: which photos are held, a new journal.
 const QUESTION: u64 = 4 * 1024;
+
+/// The longest that a sync waits for anything: an hour that the server may ask for, and a
+/// quarter of it by chance.
+const LONGEST_WAIT: i64 = 76 * 60_000;
 
 /// A request under way.
 #[derive(Clone, Debug)]
@@ -109,6 +113,8 @@ pub enum Death {
 /// An installation.
 pub struct Seat {
     pub number: usize,
+    /// The installation that it is a copy of, or itself.
+    pub family: usize,
     pub person: PersonId,
     /// Which device it is on.
     pub device: usize,
@@ -124,6 +130,12 @@ pub struct Seat {
     pub die_at: Option<(u32, bool)>,
     /// For each lane an answer that a cache keeps, and since when, in true time.
     pub cached: Vec<(Lane, Reply, i64)>,
+    /// Something was done after which a person may have to let it in again.
+    pub estranged: bool,
+    /// The server let it in no more: it was revoked for good.
+    pub shut_out: bool,
+    /// Its copy was let in after it, which ended its session.
+    pub displaced: bool,
     /// Rules that the engine broke.
     pub broken: Vec<String>,
 }
@@ -290,8 +302,7 @@ impl Seat {
                 if at.0 <= now {
                     return Err(Failure::new("a wake-up in the past"));
                 }
-                let longest = 76 * 60_000;
-                if at.0 - now > longest && sync.engine.deadline() != Some(at) {
+                if at.0 - now > LONGEST_WAIT && sync.engine.deadline() != Some(at) {
                     let minutes = (at.0 - now) / 60_000;
                     self.broken
                         .push(format!("the sync wants to wait for {minutes} minutes"));
@@ -299,7 +310,7 @@ impl Seat {
                 sync.wake = Some(at.0);
                 return Ok(Ok(None));
             }
-            Command::Finish { ended, problem } => return self.finish(sync, ended, problem),
+            Command::Finish { ended, problem } => return self.finish(sync, (ended, problem), now),
         };
         match did {
             Did::Done(event) => Ok(Ok(Some(event))),
@@ -372,10 +383,21 @@ impl Seat {
     fn finish(
         &mut self,
         sync: &mut Running,
-        ended: Ended,
-        problem: Option<Problem>,
+        (ended, problem): (Ended, Option<Problem>),
+        now: i64,
     ) -> Fallible<Result<Option<Event>, Death>> {
         let spent = sync.engine.spent();
+        if let (Ended::BudgetSpent, None, Some(seconds)) =
+            (ended, sync.budget.bytes, sync.budget.seconds)
+        {
+            let left = i64::from(seconds) * 1_000 - now;
+            if left > LONGEST_WAIT {
+                let minutes = left / 60_000;
+                self.broken.push(format!(
+                    "a sync ends as if its time were spent, {minutes} minutes early"
+                ));
+            }
+        }
         if let Some(most) = sync.budget.bytes
             && spent.sent > most + QUESTION
         {
@@ -396,27 +418,33 @@ impl Seat {
         }
     }
 
-    /// Enrols the handheld with a code of its person.
+    /// Enrols the handheld with a code of its person; whether the server lets it in, which
+    /// it does not when it was revoked for good.
     ///
     /// # Errors
-    /// When the server does not let it in.
-    pub fn enrol(&mut self, server: &mut Model, code: &str) -> Fallible<()> {
+    /// When the server does not let it in for another reason.
+    pub fn enrol(&mut self, server: &mut dyn Server) -> Fallible<bool> {
         self.sync = None;
         let person = self.person;
+        let code = server.code_for(person)?;
         let did = self.with(|handheld| {
-            Driver::of(handheld).enrol("http://server", code, "simulated", |request| {
-                match server.enrol(person, request) {
-                    Ok(Ok(reply)) => Ok(reply),
-                    Ok(Err(code)) => Err(Error::Refused {
-                        code,
-                        detail: String::new(),
-                    }),
-                    Err(failure) => Err(Error::Unreachable(failure.to_string())),
-                }
+            Driver::of(handheld).enrol("http://server", &code, "simulated", |request| match server
+                .enrol(person, request)
+            {
+                Ok(Ok(reply)) => Ok(reply),
+                Ok(Err(code)) => Err(Error::Refused {
+                    code,
+                    detail: String::new(),
+                }),
+                Err(failure) => Err(Error::Unreachable(failure.to_string())),
             })
         });
         match did {
-            Did::Done(_) => Ok(()),
+            Did::Done(_) => Ok(true),
+            Did::Refused(Error::Refused {
+                code: Code::AuthRevoked,
+                ..
+            }) => Ok(false),
             Did::Refused(error) => Err(Failure::new(format!("enrolment failed: {error}"))),
             Did::Died => Err(Failure::new("the process died while it enrolled")),
         }

@@ -2,8 +2,7 @@
 //! must come through within a bounded number of events; then everything is compared.
 
 use super::{
-    ledger::{Mark, link, mark_of},
-    scene,
+    ledger::{Existing, Line, Mark, link, mark_of},
     seat::Did,
     step::Fate,
     world::World,
@@ -12,6 +11,7 @@ use crate::{Failure, Fallible, failure::ensure};
 use gridcrew_mobile_core::{Budget, Ended, Handheld, Problem, drive::Account};
 use gridcrew_sync_protocol::{
     digest::Digest,
+    ids::OrderId,
     journal::{Entry, Seq},
     media::MediaKind,
     time::Sureness,
@@ -71,17 +71,31 @@ impl World {
 
     /// One sync through a link that is whole; whether nothing was left to do.
     fn whole_sync(&mut self, seat: usize) -> Fallible<bool> {
+        if self.seats[seat].shut_out {
+            return Ok(true);
+        }
         if self.needs_a_person(seat) {
-            ensure(self.estranged, || {
+            // Its copy with the same journal is in, and it has nothing to say that would part
+            // them: letting it in would put the other out.
+            if self.seats[seat].displaced && self.is_all_told(seat)? {
+                return Ok(true);
+            }
+            ensure(self.may_be_shut_out(seat), || {
                 let ended = &self.seats[seat].ended;
                 format!("{} is shut out without cause: {ended:?}", self.name(seat))
             })?;
-            self.codes += 1;
-            let code = format!("code {}", self.codes);
             let name = self.name(seat);
-            self.tell(format!("{name} is enrolled anew."));
             let Self { seats, server, .. } = self;
-            seats[seat].enrol(server, &code)?;
+            if !seats[seat].enrol(server.as_mut())? {
+                seats[seat].shut_out = true;
+                self.tell(format!("{name} was revoked and is let in no more."));
+                return Ok(false);
+            }
+            // Its copies' sessions end with that, and its own begins.
+            self.estrange(seat);
+            self.displace(seat)?;
+            self.seats[seat].estranged = false;
+            self.tell(format!("{name} is enrolled anew."));
         }
         let before = self.waiting(seat)?;
         let time = self.time.millis();
@@ -99,6 +113,39 @@ impl World {
             Some((Ended::Done, None | Some(Problem::Continued)))
         );
         Ok(done && before == 0)
+    }
+
+    /// Whether the server has everything that is on a handheld: that nothing waits is only what
+    /// the handheld thinks, which may not have heard that the server was restored.
+    fn is_all_told(&mut self, seat: usize) -> Fallible<bool> {
+        let (on_it, held) = (self.on(seat)?, self.held()?);
+        let lines = on_it
+            .marks
+            .iter()
+            .filter_map(|mark| self.ledger.lines.get(mark));
+        let mut photos = lines.flat_map(|line| &line.photos);
+        let photos_held = photos.all(|photo| {
+            held.photos.contains(photo) || self.ledger.photo_may_have_perished(*photo)
+        });
+        Ok(photos_held && on_it.marks.is_subset(&held.marks) && self.waiting(seat)? == 0)
+    }
+
+    /// A handheld was let in: whoever writes the same journal is out.
+    fn displace(&mut self, seat: usize) -> Fallible<()> {
+        let journal = self.account(seat)?.journal;
+        for other in 0..self.seats.len() {
+            let same = self.seats[other].family == self.seats[seat].family
+                && self.account(other)?.journal == journal;
+            self.seats[other].displaced = same && other != seat;
+        }
+        Ok(())
+    }
+
+    /// Something gave cause to end a session.
+    fn may_be_shut_out(&self, seat: usize) -> bool {
+        let passed = self.time.millis() - self.began;
+        let away = self.server.longest_absence();
+        self.seats[seat].estranged || away.is_some_and(|longest| passed > longest.0)
     }
 
     fn needs_a_person(&self, seat: usize) -> bool {
@@ -158,7 +205,7 @@ impl World {
     }
 
     fn check_server(&self) -> Fallible<()> {
-        for (journal, entries) in &self.server.books.journals {
+        for (journal, entries) in &self.server.journals()? {
             let mut before = Digest::ZERO;
             for (place, (bytes, known)) in (1u64..).zip(entries) {
                 before = link(*journal, Seq(place), before, bytes);
@@ -170,39 +217,28 @@ impl World {
         Ok(())
     }
 
-    fn check_ledger(&self) -> Fallible<()> {
+    fn check_ledger(&mut self) -> Fallible<()> {
+        let journals = self.server.journals()?;
         let mut held: BTreeMap<Mark, Vec<&[u8]>> = BTreeMap::new();
-        for (bytes, _) in self.server.books.journals.values().flatten() {
+        for (bytes, _) in journals.values().flatten() {
             if let Some(mark) = mark_of(bytes) {
                 held.entry(mark).or_default().push(bytes);
             }
         }
+        let elsewhere = self.kept_elsewhere()?;
         for (mark, line) in &self.ledger.lines {
             let copies = held.get(mark).map_or(0, Vec::len);
             let what = &line.what;
-            ensure(copies <= 1 || self.twice_excused(), || {
+            ensure(copies <= self.ledger.most_copies(*mark), || {
                 format!("a record is doubled: {what} is held {copies} times")
             })?;
-            let excused = !line.told || self.ledger.perished.contains(mark);
+            let perished = self.ledger.has_perished(*mark);
+            let excused = !line.told || perished || elsewhere.marks.contains(mark);
             ensure(copies >= 1 || excused, || {
                 format!("a record is lost: {what}")
             })?;
-            if copies == 0 {
-                continue;
-            }
-            for photo in &line.photos {
-                if self.ledger.perished_photos.contains(photo) {
-                    continue;
-                }
-                let original = self.server.books.held.get(&(*photo, MediaKind::Original));
-                ensure(
-                    original.is_some_and(|bytes| Digest::of(bytes) == *photo),
-                    || format!("a photo is lost: of {what}"),
-                )?;
-                let preview = self.server.books.held.get(&(*photo, MediaKind::Preview));
-                ensure(preview.is_some(), || {
-                    format!("a preview is lost: of {what}")
-                })?;
+            if copies > 0 {
+                self.check_photos(line, &elsewhere)?;
             }
         }
         let known = &self.ledger.lines;
@@ -217,10 +253,40 @@ impl World {
         Ok(())
     }
 
-    /// Two devices with the same past, and a server that was restored to before it knew of
-    /// either: each brings everything, into a journal of its own.
-    fn twice_excused(&self) -> bool {
-        self.copied && self.server.restores > 0
+    /// What a handheld keeps that was revoked for good, and what the server keeps apart of
+    /// such: evidence, and no part of an order.
+    fn kept_elsewhere(&mut self) -> Fallible<Existing> {
+        let mut kept = Existing::default();
+        for seat in 0..self.seats.len() {
+            if self.seats[seat].shut_out {
+                let on_it = self.on(seat)?;
+                kept.marks.extend(on_it.marks);
+                kept.photos.extend(on_it.photos);
+            }
+        }
+        if self.seats.iter().any(|seat| seat.shut_out) {
+            for bytes in self.server.apart()? {
+                kept.marks.extend(mark_of(&bytes));
+            }
+        }
+        Ok(kept)
+    }
+
+    fn check_photos(&self, line: &Line, elsewhere: &Existing) -> Fallible<()> {
+        let what = &line.what;
+        for photo in &line.photos {
+            let perished = self.ledger.photo_may_have_perished(*photo);
+            if perished || elsewhere.photos.contains(photo) {
+                continue;
+            }
+            ensure(self.server.has(*photo, MediaKind::Original)?, || {
+                format!("a photo is lost: of {what}")
+            })?;
+            ensure(self.server.has(*photo, MediaKind::Preview)?, || {
+                format!("a preview is lost: of {what}")
+            })?;
+        }
+        Ok(())
     }
 
     /// A time that is said to be sure is near the true one.
@@ -256,6 +322,10 @@ impl World {
             )?;
             *last = (entry.id.seq, entry.link);
         }
+        let out = self.seats[seat].displaced && self.needs_a_person(seat);
+        if self.seats[seat].shut_out || (out && self.is_all_told(seat)?) {
+            return Ok(());
+        }
         ensure(waiting(&account) == 0, || {
             format!("{} things still wait on {name}", waiting(&account))
         })?;
@@ -263,34 +333,26 @@ impl World {
             format!("{name} folds {:?} unlike the server", account.disagreeing)
         })?;
         let person = self.seats[seat].person;
-        let scope = self.server.books.scope_of(person);
+        let scope = self.server.scope_of(person)?;
         let orders: BTreeSet<_> = account.orders.iter().copied().collect();
-        ensure(orders.is_subset(&scope), || {
-            let odd: Vec<u64> = orders
-                .difference(&scope)
-                .map(|one| scene::number_of(*one))
-                .collect();
+        let odd = |some: &BTreeSet<OrderId>, others: &BTreeSet<OrderId>| -> Vec<usize> {
+            let odd = some.difference(others);
+            odd.map(|one| self.cast.number_of(*one)).collect()
+        };
+        ensure(orders.is_subset(&scope.may), || {
+            let odd = odd(&orders, &scope.may);
             format!("{name} holds orders {odd:?} that are not in its scope")
         })?;
-        ensure(scope.is_subset(&orders), || {
-            let odd: Vec<u64> = scope
-                .difference(&orders)
-                .map(|one| scene::number_of(*one))
-                .collect();
+        ensure(scope.must.is_subset(&orders), || {
+            let odd = odd(&scope.must, &orders);
             format!("{name} lacks orders {odd:?} of its scope")
         })?;
-        let cells = self.server.books.cells_of(person);
         let held: BTreeSet<_> = account.cells.iter().copied().collect();
-        ensure(held == cells, || {
+        ensure(held == scope.cells, || {
             format!("{name} has other cells than its own")
         })?;
-        let customers: BTreeSet<_> = cells
-            .iter()
-            .flat_map(|cell| scene::customers(*cell))
-            .map(|customer| customer.id)
-            .collect();
         let held: BTreeSet<_> = account.customers.iter().copied().collect();
-        ensure(held == customers, || {
+        ensure(held == scope.customers, || {
             format!("{name} has other customers than those of its cells")
         })?;
         self.check_folds(seat)
@@ -302,9 +364,9 @@ impl World {
         };
         for (order, state) in states {
             let here = Digest::of(&wire::encode(&state));
-            let there = Digest::of(&wire::encode(&self.server.books.state_of(order)?));
+            let there = Digest::of(&wire::encode(&self.server.state_of(order)?));
             ensure(here == there, || {
-                let number = scene::number_of(order);
+                let number = self.cast.number_of(order);
                 format!("{} folds order {number} unlike the server", self.name(seat))
             })?;
         }

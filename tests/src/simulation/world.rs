@@ -3,33 +3,32 @@
 
 use super::{
     chance::Chance,
-    disk::{Blow, Disk, Remains},
+    devices,
+    disk::Remains,
     fault::{Fault, Faults},
     hardware::{Dice, Hardware, TrueTime},
-    ledger::{Existing, Ledger, Line, Mark, mark_of},
-    model::{Books, Model},
+    ledger::{Existing, Ledger, mark_of},
     origin::Origin,
-    scene,
+    scene::Cast,
     seat::{Asked, Death, Did, Seat},
-    step::{Act, Allowance, Step},
+    server::Server,
+    step::{Allowance, Step},
 };
 use crate::{Failure, Fallible};
-use gridcrew_mobile_core::{
-    Budget, Error, Handheld, PhotoInput, StepInput, drive::Driver, engine::Event,
-};
-use gridcrew_sync_protocol::{digest::Digest, ids::OrderId, record::Value, workflow::FieldCode};
+use gridcrew_mobile_core::{Budget, drive::Driver, engine::Event};
+use gridcrew_sync_protocol::digest::Digest;
 use sha2::{Digest as _, Sha256};
-use std::{collections::BTreeMap, fs, path::Path, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
-/// Most installations.
-const MOST_SEATS: usize = 5;
 /// Most copies of requests that wander about.
 const MOST_STRAYS: usize = 8;
 
 /// The world of one schedule.
 pub struct World {
     pub time: TrueTime,
-    pub server: Model,
+    pub server: Box<dyn Server>,
+    /// Its people, cells and orders.
+    pub cast: Cast,
     pub seats: Vec<Seat>,
     pub ledger: Ledger,
     pub faults: Faults,
@@ -37,22 +36,20 @@ pub struct World {
     pub story: Vec<String>,
     /// Copies of requests that may yet arrive.
     pub strays: Vec<Asked>,
-    /// Something was done after which a person has to let a handheld in again.
-    pub estranged: bool,
-    /// A device was copied: two may go on in one journal.
-    pub copied: bool,
+    /// What each handheld could renew its session with when the server was backed up.
+    renewable: Vec<String>,
     pub chance: Chance,
     trace: Sha256,
-    backup: Books,
-    copies: BTreeMap<usize, Remains>,
-    folder: std::path::PathBuf,
-    pictures: Vec<std::path::PathBuf>,
-    pub codes: u32,
-    devices: u64,
-    taken: u64,
+    pub(super) copies: BTreeMap<usize, Remains>,
+    pub(super) folder: std::path::PathBuf,
+    pub(super) pictures: Vec<std::path::PathBuf>,
+    /// When the schedule begins, true time.
+    pub began: i64,
+    pub(super) devices: u64,
+    pub(super) taken: u64,
     /// What sets the devices' boots and random bytes of this world apart from those of the
     /// world in which they were enrolled.
-    era: u64,
+    pub(super) era: u64,
 }
 
 impl World {
@@ -64,25 +61,24 @@ impl World {
     pub fn begin(origin: &Origin, folder: &Path, seed: u64) -> Fallible<Self> {
         let time = TrueTime::default();
         time.pass(origin.time);
-        let server = origin.server.clone().at(&time);
-        let backup = server.books.clone();
+        let mut server = origin.server.start(&time, folder)?;
+        server.back_up()?;
         let mut world = Self {
             time: time.clone(),
+            cast: server.cast(),
             server,
             seats: Vec::new(),
             ledger: Ledger::default(),
             faults: Faults::default(),
             story: Vec::new(),
             strays: Vec::new(),
-            estranged: false,
-            copied: false,
+            renewable: Vec::new(),
             chance: Chance::of(seed ^ 0x5eed),
             trace: Sha256::new(),
-            backup,
             copies: BTreeMap::new(),
             folder: folder.to_owned(),
             pictures: origin.pictures.clone(),
-            codes: 0,
+            began: origin.time,
             devices: 0,
             taken: 0,
             era: origin.time.unsigned_abs(),
@@ -100,7 +96,7 @@ impl World {
             let dice = Dice::of((world.era << 8) + number as u64);
             world
                 .seats
-                .push(seat((number, *person), (*device, on), dice, root));
+                .push(devices::seat((number, *person), (*device, on), dice, root));
         }
         world.devices = hardware.len() as u64;
         Ok(world)
@@ -123,7 +119,7 @@ impl World {
         self.trace.update(bytes);
     }
 
-    fn happened(&mut self, fault: Fault) {
+    pub(super) fn happened(&mut self, fault: Fault) {
         self.faults.count(fault);
     }
 
@@ -133,7 +129,7 @@ impl World {
         let seat = &self.seats[seat];
         format!(
             "{}'s handheld {}",
-            scene::name(seat.person),
+            self.cast.name(seat.person),
             seat.number + 1
         )
     }
@@ -165,6 +161,7 @@ impl World {
             Step::Sleep(seat) => self.sleep(self.busy(*seat))?,
             Step::Pass(millis) => {
                 self.time.pass(*millis);
+                self.server.work_beside()?;
                 self.tell(format!("{} pass.", span(*millis)));
             }
             Step::NetworkChanged(seat) => self.network_changed(self.busy(*seat))?,
@@ -194,7 +191,8 @@ impl World {
             Step::Upgrade(seat) => self.upgrade(self.some(*seat))?,
             Step::Thin(seat) => self.thin(self.some(*seat))?,
             Step::Backup => {
-                self.backup = self.server.books.clone();
+                self.server.back_up()?;
+                self.renewable = self.sessions()?;
                 self.tell("The server is backed up.".to_owned());
             }
             Step::Restore => self.restore()?,
@@ -207,24 +205,26 @@ impl World {
             }
             Step::Revoke(seat) => {
                 let journal = self.journal_of(self.some(*seat))?;
-                self.server.revoke(journal);
-                self.estranged = true;
+                self.server.revoke(journal)?;
+                self.estrange(self.some(*seat));
                 self.happened(Fault::Revoked);
                 let name = self.name(self.some(*seat));
                 self.tell(format!("{name} is revoked."));
             }
             Step::MoveOrder(order, to) => {
-                let (order, to) = (scene::order(*order), scene::person(*to));
-                self.server.assign(order, to);
-                self.happened(Fault::OrderMoved);
-                let number = scene::number_of(order);
-                self.tell(format!("Order {number} is given to {}.", scene::name(to)));
+                let (order, to) = (self.cast.order(*order), self.cast.person(*to));
+                if self.server.assign(order, to)? {
+                    self.happened(Fault::OrderMoved);
+                    let (number, name) = (self.cast.number_of(order), self.cast.name(to));
+                    self.tell(format!("Order {number} is given to {name}."));
+                }
             }
             Step::MoveCell(cell, to) => {
-                let (cell, to) = (scene::cell(*cell), scene::person(*to));
-                self.server.move_cell(cell, to);
+                let (cell, to) = (self.cast.cell(*cell), self.cast.person(*to));
+                self.server.move_cell(cell, to)?;
                 self.happened(Fault::CellMoved);
-                self.tell(format!("A cell is given to {}.", scene::name(to)));
+                let name = self.cast.name(to);
+                self.tell(format!("A cell is given to {name}."));
             }
         }
         self.note_seen();
@@ -233,14 +233,14 @@ impl World {
 
     /// Takes note of what was seen at the server.
     pub(super) fn note_seen(&mut self) {
-        for fault in self.server.seen.take() {
+        for fault in self.server.seen() {
             self.faults.count(fault);
         }
     }
 
     /// Fails when a rule was broken.
     pub(super) fn broken_rules(&mut self) -> Fallible<()> {
-        let mut broken = std::mem::take(&mut self.server.complaints);
+        let mut broken = self.server.complaints();
         for seat in &mut self.seats {
             broken.append(&mut seat.broken);
         }
@@ -287,37 +287,8 @@ impl World {
         Err(Failure::new("a handheld that does not open"))
     }
 
-    /// The process has died.
-    pub(super) fn died(&mut self, seat: usize, death: Death) -> Fallible<()> {
-        let name = self.name(seat);
-        let blow = self.seats[seat].disk.calm();
-        let asked = if blow == Some(Blow::Power) {
-            let (asked, torn) = self.seats[seat].lose_power(&mut self.chance)?;
-            self.happened(Fault::PowerLost);
-            if torn {
-                self.happened(Fault::TornWrite);
-            }
-            self.tell(format!("The power of {name} fails while it saves."));
-            asked
-        } else {
-            let (fault, when) = match death {
-                Death::Saving if self.seats[seat].handheld.is_none() => {
-                    (Fault::KilledOpening, "while it opens")
-                }
-                Death::Saving => (Fault::KilledSaving, "while it saves"),
-                Death::BeforeEffect => (Fault::KilledBeforeEffect, "before it does something"),
-                Death::AfterEffect => (Fault::KilledAfterEffect, "after it did something"),
-            };
-            self.happened(fault);
-            self.tell(format!("{name} is killed {when}."));
-            self.seats[seat].close()
-        };
-        self.astray(asked);
-        Ok(())
-    }
-
     /// Requests of a process that is gone may still arrive.
-    fn astray(&mut self, asked: Vec<Asked>) {
+    pub(super) fn astray(&mut self, asked: Vec<Asked>) {
         for one in asked {
             if one.answer.is_none() {
                 self.stray(one);
@@ -348,93 +319,6 @@ impl World {
             Did::Refused(error) => Err(Failure::new(error.to_string())),
             Did::Died => Err(Failure::new("died while reading")),
         }
-    }
-
-    fn act(&mut self, seat: usize, act: Act) -> Fallible<()> {
-        self.open(seat)?;
-        let name = self.name(seat);
-        let mut orders = match self.seats[seat].with(Handheld::states) {
-            Did::Done(states) => states,
-            Did::Refused(error) => return Err(Failure::new(error.to_string())),
-            Did::Died => return self.died(seat, Death::Saving),
-        };
-        orders.sort_by_key(|(order, _)| *order);
-        let (Act::Note(which)
-        | Act::Take(which)
-        | Act::Decline(which)
-        | Act::HandOver(which, _)
-        | Act::Arrive(which, _)
-        | Act::Restore(which)
-        | Act::Return(which)) = act;
-        if orders.is_empty() {
-            return Ok(());
-        }
-        let order = orders[which % orders.len()].0;
-        let mark = self.ledger.next();
-        let what = said(act, order, mark);
-        let photos = match act {
-            Act::Arrive(_, count) => self.take_pictures(count),
-            _ => Vec::new(),
-        };
-        let digests = photos
-            .iter()
-            .map(|path| Ok(Digest::of(&fs::read(path)?)))
-            .collect::<Fallible<Vec<Digest>>>()?;
-        let at = self.time.millis();
-        let did = self.seats[seat].with(|handheld| record(handheld, order, act, mark, &photos));
-        let line = |told| Line {
-            what: format!("{what} by {name}"),
-            told,
-            at,
-            photos: digests.clone(),
-        };
-        match did {
-            Did::Done(()) => {
-                self.ledger.lines.insert(mark, line(true));
-                self.tell(format!("On {name}: {what}."));
-                let event = Event::Recorded;
-                self.tell_engine(seat, event)?;
-                self.two_people(seat);
-            }
-            Did::Died => {
-                // The person was told nothing: it may be there or not.
-                self.ledger.lines.insert(mark, line(false));
-                self.tell(format!(
-                    "On {name}: {what}; it is not known whether that was saved."
-                ));
-                self.died(seat, Death::Saving)?;
-            }
-            Did::Refused(error) => {
-                if self.seats[seat].disk.calm() == Some(Blow::Full) {
-                    self.happened(Fault::DiskFull);
-                    self.tell(format!("On {name}: the disk is full, {what} is refused."));
-                } else if matches!(error, Error::Storage(_)) {
-                    return Err(Failure::new(format!("a fine disk that fails: {error}")));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn two_people(&mut self, seat: usize) {
-        let device = self.seats[seat].device;
-        let others = self.seats.iter().enumerate();
-        let shared = others
-            .filter(|(number, other)| *number != seat && other.device == device)
-            .any(|(_, other)| other.handheld.is_some());
-        if shared {
-            self.happened(Fault::TwoPeople);
-        }
-    }
-
-    fn take_pictures(&mut self, count: u32) -> Vec<std::path::PathBuf> {
-        (0..count)
-            .map(|_| {
-                self.taken += 1;
-                let number = usize::try_from(self.taken).unwrap_or(0);
-                self.pictures[number % self.pictures.len()].clone()
-            })
-            .collect()
     }
 
     fn sync(&mut self, seat: usize, budget: Budget) -> Fallible<()> {
@@ -511,244 +395,76 @@ impl World {
         Ok(())
     }
 
-    fn die_opening(&mut self, seat: usize, after: u32) -> Fallible<()> {
-        let asked = self.seats[seat].close();
-        self.astray(asked);
-        let name = self.name(seat);
-        self.tell(format!("{name} is killed and opened again."));
-        self.seats[seat].disk.plan(Blow::Die, after);
-        self.open(seat)?;
-        self.seats[seat].disk.calm();
-        Ok(())
-    }
-
-    fn power_cut(&mut self, seat: usize) -> Fallible<()> {
-        let device = self.seats[seat].device;
-        let name = self.name(seat);
-        self.tell(format!("The power of {name} fails."));
-        for other in 0..self.seats.len() {
-            if self.seats[other].device == device {
-                let (asked, _) = self.seats[other].lose_power(&mut self.chance)?;
-                self.astray(asked);
-            }
-        }
-        self.happened(Fault::PowerLost);
-        self.seats[seat].hardware.reboot();
-        Ok(())
-    }
-
-    fn reboot(&mut self, seat: usize) -> Fallible<()> {
-        let device = self.seats[seat].device;
-        for other in 0..self.seats.len() {
-            if self.seats[other].device == device {
-                let asked = self.seats[other].close();
-                self.astray(asked);
-            }
-        }
-        self.seats[seat].hardware.reboot();
-        self.happened(Fault::Reboot);
-        let name = self.name(seat);
-        self.tell(format!("{name} reboots."));
-        Ok(())
-    }
-
-    fn copy(&mut self, seat: usize) -> Fallible<()> {
-        let asked = self.seats[seat].close();
-        self.astray(asked);
-        let files = Remains::of(&self.seats[seat].folder)?;
-        self.copies.insert(seat, files);
-        let name = self.name(seat);
-        self.tell(format!("Somebody copies the data of {name}."));
-        Ok(())
-    }
-
-    fn set_back(&mut self, seat: usize) -> Fallible<()> {
-        let Some(files) = self.copies.get(&seat).cloned() else {
-            return Ok(());
-        };
-        let before = self.existing()?;
-        let asked = self.seats[seat].close();
-        self.astray(asked);
-        files.put(&self.seats[seat].folder)?;
-        self.estranged = true;
-        self.copied = true;
-        let after = self.existing()?;
-        self.ledger.excuse(&before, &after);
-        self.happened(Fault::SetBack);
-        let name = self.name(seat);
-        self.tell(format!("{name} is set back to the copy."));
-        Ok(())
-    }
-
-    fn clone_device(&mut self, seat: usize) -> Fallible<()> {
-        if self.seats.len() >= MOST_SEATS {
-            return Ok(());
-        }
-        let asked = self.seats[seat].close();
-        self.astray(asked);
-        let number = self.seats.len();
-        let root = self.folder.join(format!("seat-{number}"));
-        Remains::of(&self.seats[seat].folder)?.put(&root)?;
-        let device = usize::try_from(self.devices)?;
-        let hardware = Arc::new(Hardware::new(self.devices, self.era, &self.time));
-        self.devices += 1;
-        let person = self.seats[seat].person;
-        let dice = Dice::of((self.era << 8) + number as u64);
-        let new = self::seat((number, person), (device, hardware), dice, root);
-        self.seats.push(new);
-        self.estranged = true;
-        self.copied = true;
-        self.happened(Fault::Cloned);
-        let (name, new) = (self.name(seat), self.name(number));
-        self.tell(format!("{name} is cloned: {new} goes on beside it."));
-        Ok(())
-    }
-
-    fn upgrade(&mut self, seat: usize) -> Fallible<()> {
-        let waits = self
-            .account(seat)?
-            .entries
-            .iter()
-            .any(|entry| entry.state == "queued");
-        let asked = self.seats[seat].close();
-        self.astray(asked);
-        if waits {
-            self.happened(Fault::Upgraded);
-        }
-        let name = self.name(seat);
-        self.tell(format!("The program of {name} is exchanged."));
-        self.open(seat)
-    }
-
-    fn thin(&mut self, seat: usize) -> Fallible<()> {
-        self.open(seat)?;
-        let name = self.name(seat);
-        match self.seats[seat].with(Handheld::thin) {
-            Did::Done(thinned) => {
-                self.tell(format!("{name} removes {} old photos.", thinned.photos));
-                Ok(())
-            }
-            Did::Died => self.died(seat, Death::Saving),
-            Did::Refused(error) => match self.seats[seat].disk.calm() {
-                Some(Blow::Full) => {
-                    self.happened(Fault::DiskFull);
-                    Ok(())
-                }
-                _ => Err(Failure::new(format!("a fine disk that fails: {error}"))),
-            },
-        }
-    }
-
     fn restore(&mut self) -> Fallible<()> {
-        let before = self.existing()?;
-        self.server.restore(self.backup.clone());
-        self.estranged = true;
-        let after = self.existing()?;
-        self.ledger.excuse(&before, &after);
+        let noticing = self.chance.one_in(2);
+        self.server.restore(noticing)?;
+        // Who renewed his session since the backup, or was enrolled since, is unknown.
+        let now = self.sessions()?;
+        for seat in 0..self.seats.len() {
+            if self.renewable.get(seat) != now.get(seat) {
+                self.estrange(seat);
+            }
+        }
+        let held = self.held()?;
+        self.ledger.restored(&held, self.time.millis());
         self.happened(Fault::ServerRestored);
         self.tell("The server is restored from its backup.".to_owned());
         Ok(())
     }
 
-    /// Everything that exists on a handheld or at the server.
+    /// What each handheld can renew its session with.
+    fn sessions(&mut self) -> Fallible<Vec<String>> {
+        (0..self.seats.len())
+            .map(|seat| {
+                self.open(seat)?;
+                let handheld = self.seats[seat].handheld.as_ref();
+                let driver = handheld.map(Driver::of);
+                let token = driver.map(|driver| driver.credentials().refresh_token);
+                Ok(token.unwrap_or_default())
+            })
+            .collect()
+    }
+
+    /// Something was done to a handheld after which a person may have to let it in again, and
+    /// all that have a session with it.
+    pub(super) fn estrange(&mut self, seat: usize) {
+        let family = self.seats[seat].family;
+        for other in &mut self.seats {
+            other.estranged |= other.family == family;
+        }
+    }
+
+    /// Everything that the server holds, as part of orders or apart.
     ///
     /// # Errors
-    /// When a handheld cannot be read.
-    fn existing(&mut self) -> Fallible<Existing> {
-        let mut existing = Existing::default();
-        for (bytes, _) in self.server.books.journals.values().flatten() {
-            existing.marks.extend(mark_of(bytes));
+    /// When it cannot be read.
+    pub(super) fn held(&self) -> Fallible<Existing> {
+        let mut held = Existing::default();
+        for (bytes, _) in self.server.journals()?.values().flatten() {
+            held.marks.extend(mark_of(bytes));
         }
-        let held = self.server.books.held.keys();
-        existing.photos.extend(
-            held.filter(|(_, kind)| *kind == gridcrew_sync_protocol::media::MediaKind::Original)
-                .map(|(photo, _)| *photo),
-        );
-        for seat in 0..self.seats.len() {
-            for entry in self.account(seat)?.entries {
-                existing.marks.extend(mark_of(&entry.bytes));
-            }
-            for item in fs::read_dir(self.seats[seat].folder.join("photos"))? {
-                let name = item?.file_name();
-                let photo: Option<Digest> = name.to_str().and_then(|name| name.parse().ok());
-                existing.photos.extend(photo);
-            }
+        for bytes in self.server.apart()? {
+            held.marks.extend(mark_of(&bytes));
+        }
+        held.photos.extend(self.server.photos()?);
+        Ok(held)
+    }
+
+    /// Everything that exists on a handheld.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn on(&mut self, seat: usize) -> Fallible<Existing> {
+        let mut existing = Existing::default();
+        for entry in self.account(seat)?.entries {
+            existing.marks.extend(mark_of(&entry.bytes));
+        }
+        for item in fs::read_dir(self.seats[seat].folder.join("photos"))? {
+            let name = item?.file_name();
+            let photo: Option<Digest> = name.to_str().and_then(|name| name.parse().ok());
+            existing.photos.extend(photo);
         }
         Ok(existing)
-    }
-}
-
-fn seat(
-    (number, person): (usize, gridcrew_sync_protocol::ids::PersonId),
-    (device, hardware): (usize, Arc<Hardware>),
-    dice: Dice,
-    folder: std::path::PathBuf,
-) -> Seat {
-    Seat {
-        number,
-        person,
-        device,
-        disk: Rc::new(Disk::under(&folder)),
-        folder,
-        hardware,
-        dice: Arc::new(dice),
-        handheld: None,
-        sync: None,
-        ended: None,
-        die_at: None,
-        cached: Vec::new(),
-        broken: Vec::new(),
-    }
-}
-
-/// Records what a person does.
-fn record(
-    handheld: &Handheld,
-    order: OrderId,
-    act: Act,
-    mark: Mark,
-    photos: &[std::path::PathBuf],
-) -> Result<(), Error> {
-    let text = mark.to_string();
-    let step = |step: &str| StepInput {
-        step: step.to_owned(),
-        values: BTreeMap::from([(FieldCode::from("mark"), Value::Text(text.clone()))]),
-        photos: photos
-            .iter()
-            .map(|path| PhotoInput {
-                slot: "site".to_owned(),
-                path: path.clone(),
-            })
-            .collect(),
-    };
-    match act {
-        Act::Note(_) => handheld.note(order, &text, None).map(|_| ()),
-        Act::Take(_) => handheld.take(order, Some(mark), None).map(|_| ()),
-        Act::Decline(_) => handheld.decline(order, "ill", &text, None).map(|_| ()),
-        Act::HandOver(_, to) => handheld
-            .hand_over(order, scene::person(to), &text, None)
-            .map(|_| ()),
-        Act::Arrive(..) => handheld.step(order, step("arrived"), None).map(|_| ()),
-        Act::Return(_) => handheld.step(order, step("return"), None).map(|_| ()),
-        Act::Restore(_) => handheld.step(order, step("restored"), None).map(|_| ()),
-    }
-}
-
-fn said(act: Act, order: OrderId, mark: Mark) -> String {
-    let order = scene::number_of(order);
-    match act {
-        Act::Note(_) => format!("note {mark} on order {order}"),
-        Act::Take(_) => format!("taking order {order} (record {mark})"),
-        Act::Decline(_) => format!("declining order {order} (record {mark})"),
-        Act::HandOver(_, to) => {
-            let to = scene::name(scene::person(to));
-            format!("handing order {order} over to {to} (record {mark})")
-        }
-        Act::Arrive(_, photos) => {
-            format!("arrival at order {order} with {photos} photos (record {mark})")
-        }
-        Act::Return(_) => format!("order {order} returned (record {mark})"),
-        Act::Restore(_) => format!("supply of order {order} restored (record {mark})"),
     }
 }
 

@@ -9,6 +9,7 @@ use gridcrew_tests::{
     simulation::{
         origin::Origin,
         run::{run, shrink, soak, story},
+        server::Kind,
         step::Schedule,
     },
 };
@@ -23,6 +24,9 @@ struct Args {
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
+    /// Which server: `model`, or `sqlite` for the real one.
+    #[arg(long, default_value = "model", value_parser = server)]
+    server: Kind,
     /// Tell the story of one seed, as short as it fails.
     #[arg(long)]
     story: Option<u64>,
@@ -34,6 +38,14 @@ struct Args {
     /// Tell all of that story, not only what it needs to fail.
     #[arg(long)]
     whole: bool,
+}
+
+fn server(name: &str) -> Result<Kind, String> {
+    match name {
+        "model" => Ok(Kind::Model),
+        "sqlite" => Ok(Kind::Sqlite),
+        _ => Err("there are `model` and `sqlite`".to_owned()),
+    }
 }
 
 fn main() -> ExitCode {
@@ -53,7 +65,7 @@ fn say(text: &str) {
 }
 
 fn work(args: &Args) -> Fallible<bool> {
-    let origin = Origin::found()?;
+    let origin = Origin::found(args.server)?;
     if let Some(seed) = args.story {
         return tell(&origin, &Schedule::of(seed), args.whole);
     }
@@ -85,7 +97,7 @@ fn work(args: &Args) -> Fallible<bool> {
     if let Some(seed) = soaked.failures.keys().next() {
         tell(&origin, &Schedule::of(*seed), false)?;
     }
-    let missing = soaked.faults.missing();
+    let missing = soaked.faults.missing(args.server);
     for fault in &missing {
         say(&format!("never happened: {}", fault.words()));
     }

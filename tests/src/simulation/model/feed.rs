@@ -27,6 +27,8 @@ const ON_A_PAGE: usize = 3;
 struct Told {
     epoch: String,
     person: String,
+    /// Without this one's own entries.
+    journal: String,
     /// All changes up to here.
     version: Version,
     /// The last thing of the whole scope, while that is being told.
@@ -42,7 +44,9 @@ impl Model {
         let mut items = Vec::new();
         let mut told = match told {
             Some(told)
-                if told.epoch == self.epoch.to_string() && told.person == person.to_string() =>
+                if told.epoch == self.epoch.to_string()
+                    && told.person == person.to_string()
+                    && told.journal == journal.to_string() =>
             {
                 told
             }
@@ -53,6 +57,7 @@ impl Model {
                 Told {
                     epoch: self.epoch.to_string(),
                     person: person.to_string(),
+                    journal: journal.to_string(),
                     version: self.books.head(),
                     whole: Some(String::new()),
                 }

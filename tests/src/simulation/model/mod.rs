@@ -1,8 +1,8 @@
 //! A model of the server, in memory: it keeps to the protocol and knows nothing else. One
 //! station with its people, cells and orders; sessions, journals, photos and a feed.
 //!
-//! Everything that a backup holds is in [`Books`]; [`Model::restore`] puts old ones back and
-//! begins a new life. A request is answered whole or, when the server is killed before its
+//! Everything that a backup holds is in [`Books`]; a restore puts old ones back and begins a
+//! new life. A request is answered whole or, when the server is killed before its
 //! transaction is durable, not at all.
 
 mod books;
@@ -11,21 +11,29 @@ mod media;
 mod push;
 mod sessions;
 
-pub use books::Books;
+use books::Books;
 
-use super::{fault::Fault, faults_seen::Seen, hardware::TrueTime, scene};
+use super::{
+    fault::Fault,
+    faults_seen::Seen,
+    hardware::TrueTime,
+    scene::{self, Cast},
+    server::{Asking, Entries, Founded, Killed, Scope, Server, When},
+};
 use crate::Fallible;
 use ed25519_dalek::SigningKey;
-use gridcrew_mobile_core::{
-    drive::Credentials,
-    engine::{HttpReply, Request},
-};
+use gridcrew_mobile_core::engine::{HttpReply, Request};
 use gridcrew_sync_protocol::{
     code::Code,
+    digest::Digest,
+    enrol::{EnrolReply, EnrolRequest},
     ids::{CellId, Epoch, JournalId, OrderId, PersonId},
-    time::UnixMillis,
+    media::MediaKind,
+    order::OrderState,
+    time::{Millis, UnixMillis},
     wire,
 };
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// The media type of packed bodies.
@@ -35,17 +43,19 @@ const PACKED: &str = "application/vnd.gridcrew+cbor-zstd";
 #[derive(Clone, Debug)]
 pub struct Model {
     /// What it holds durably.
-    pub books: Books,
+    books: Books,
     /// Its life.
-    pub epoch: Epoch,
+    epoch: Epoch,
     /// How often it was restored.
-    pub restores: u32,
+    restores: u32,
     /// What was seen that a handheld should not have done.
-    pub complaints: Vec<String>,
+    complaints: Vec<String>,
     /// What happened here.
-    pub seen: Seen,
+    seen: Seen,
     time: TrueTime,
     next: u128,
+    codes: u32,
+    backup: Option<Box<Books>>,
 }
 
 impl Model {
@@ -60,6 +70,8 @@ impl Model {
             seen: Seen::default(),
             time: time.clone(),
             next: 0,
+            codes: 0,
+            backup: None,
         }
     }
 
@@ -76,51 +88,8 @@ impl Model {
         self
     }
 
-    /// Comes back from a backup, in a new life.
-    pub fn restore(&mut self, books: Books) {
-        self.books = books;
-        self.restores += 1;
-        self.epoch = Epoch(Uuid::from_u128(500 + u128::from(self.restores)));
-    }
-
-    /// Answers a request; `piece` is the body of a chunk, or as much of it as came through.
-    ///
-    /// # Errors
-    /// When the request cannot be what a handheld sends.
-    pub fn answer(
-        &mut self,
-        request: &Request,
-        credentials: &Credentials,
-        piece: &[u8],
-    ) -> Fallible<HttpReply> {
-        if matches!(request, Request::Refresh) {
-            return Ok(self.refresh(credentials));
-        }
-        let journal = match self.caller(&credentials.access_token) {
-            Ok(journal) => journal,
-            Err(code) => return Ok(self.problem(code)),
-        };
-        let revoked = self.is_revoked(journal);
-        if revoked && !matches!(request, Request::Push(_)) {
-            return Ok(self.problem(Code::AuthRevoked));
-        }
-        match request {
-            Request::Push(body) => self.push(journal, body, revoked),
-            Request::Reopen(body) => self.reopen(journal, &credentials.access_token, body),
-            Request::Feed(cursor) => self.feed(journal, cursor.as_deref()),
-            Request::Held(body) => self.which_held(body),
-            Request::Create(upload) => {
-                Ok(self.create(upload.photo, upload.kind, upload.digest, upload.bytes))
-            }
-            Request::Offset(url) => Ok(self.offset(url)),
-            Request::Chunk { url, offset, .. } => Ok(self.chunk(url, *offset, piece)),
-            Request::Diagnose(_) => Ok(self.reply(204)),
-            Request::Refresh => Ok(self.problem(Code::NotFound)),
-        }
-    }
-
     /// Gives an order to a person, in a new term.
-    pub fn assign(&mut self, order: OrderId, to: PersonId) {
+    fn give(&mut self, order: OrderId, to: PersonId) {
         let now = self.now();
         let before = self.books.owners_of(order);
         if before.contains(&to) && before.last() != Some(&to) {
@@ -129,16 +98,8 @@ impl Model {
         self.books.assign(order, to, now);
     }
 
-    /// Gives a cell to a person.
-    pub fn move_cell(&mut self, cell: CellId, to: PersonId) {
-        if self.books.move_cell(cell, to) {
-            self.seen.note(Fault::CellBack);
-        }
-    }
-
-    /// The journals of one installation, the first and those that go on from it.
-    #[must_use]
-    pub fn person_of(&self, journal: JournalId) -> Option<PersonId> {
+    /// The person of a journal.
+    fn person_of(&self, journal: JournalId) -> Option<PersonId> {
         Some(self.books.handhelds.get(&journal)?.person)
     }
 
@@ -190,5 +151,167 @@ impl Model {
     #[must_use]
     pub fn people() -> Vec<PersonId> {
         scene::people()
+    }
+}
+
+impl Server for Model {
+    fn cast(&self) -> Cast {
+        Cast::modelled()
+    }
+
+    fn as_founded(&self) -> Fallible<Founded> {
+        Ok(Founded::Model(Box::new(self.clone())))
+    }
+
+    fn answer(&mut self, asking: Asking<'_>) -> Fallible<HttpReply> {
+        let Asking {
+            request,
+            credentials,
+            piece,
+        } = asking;
+        if matches!(request, Request::Refresh) {
+            return Ok(self.refresh(credentials));
+        }
+        let journal = match self.caller(&credentials.access_token) {
+            Ok(journal) => journal,
+            Err(code) => return Ok(self.problem(code)),
+        };
+        let revoked = self.is_revoked(journal);
+        if revoked && !matches!(request, Request::Push(_)) {
+            return Ok(self.problem(Code::AuthRevoked));
+        }
+        match request {
+            Request::Push(body) => self.push(journal, body, revoked),
+            Request::Reopen(body) => self.reopen(journal, &credentials.access_token, body),
+            Request::Feed(cursor) => self.feed(journal, cursor.as_deref()),
+            Request::Held(body) => self.which_held(body),
+            Request::Create(upload) => {
+                Ok(self.create(upload.photo, upload.kind, upload.digest, upload.bytes))
+            }
+            Request::Offset(url) => Ok(self.offset(url)),
+            Request::Chunk { url, offset, .. } => Ok(self.chunk(url, *offset, piece)),
+            Request::Diagnose(_) => Ok(self.reply(204)),
+            Request::Refresh => Ok(self.problem(Code::NotFound)),
+        }
+    }
+
+    /// Its transactions are whole or not at all, so there is nothing between.
+    fn answer_and_die(&mut self, asking: Asking<'_>, when: When) -> Fallible<Killed> {
+        match when {
+            When::Moment(_) => Ok(Killed::Before),
+            When::Commit(_) => {
+                self.answer(asking)?;
+                Ok(Killed::After)
+            }
+        }
+    }
+
+    fn die(&mut self, _: Option<u64>) -> Fallible<bool> {
+        Ok(false)
+    }
+
+    fn code_for(&mut self, _: PersonId) -> Fallible<String> {
+        self.codes += 1;
+        Ok(format!("code {}", self.codes))
+    }
+
+    fn enrol(
+        &mut self,
+        person: PersonId,
+        request: &EnrolRequest,
+    ) -> Fallible<Result<EnrolReply, Code>> {
+        self.let_in(person, request)
+    }
+
+    fn assign(&mut self, order: OrderId, to: PersonId) -> Fallible<bool> {
+        self.give(order, to);
+        Ok(true)
+    }
+
+    fn move_cell(&mut self, cell: CellId, to: PersonId) -> Fallible<()> {
+        if self.books.move_cell(cell, to) {
+            self.seen.note(Fault::CellBack);
+        }
+        Ok(())
+    }
+
+    fn expire(&mut self, journal: JournalId) {
+        self.expire_tokens(journal);
+    }
+
+    fn revoke(&mut self, journal: JournalId) -> Fallible<()> {
+        if let Some(row) = self.books.handhelds.get_mut(&journal) {
+            row.revoked = true;
+        }
+        Ok(())
+    }
+
+    fn back_up(&mut self) -> Fallible<()> {
+        self.backup = Some(Box::new(self.books.clone()));
+        Ok(())
+    }
+
+    fn restore(&mut self, _: bool) -> Fallible<()> {
+        if let Some(books) = &self.backup {
+            self.books = books.as_ref().clone();
+        }
+        self.restores += 1;
+        self.epoch = Epoch(Uuid::from_u128(500 + u128::from(self.restores)));
+        Ok(())
+    }
+
+    fn work_beside(&mut self) -> Fallible<()> {
+        Ok(())
+    }
+
+    fn seen(&mut self) -> Vec<Fault> {
+        self.seen.take()
+    }
+
+    fn complaints(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.complaints)
+    }
+
+    fn restores(&self) -> u32 {
+        self.restores
+    }
+
+    fn longest_absence(&self) -> Option<Millis> {
+        None
+    }
+
+    fn journals(&self) -> Fallible<BTreeMap<JournalId, Entries>> {
+        Ok(self.books.journals.clone())
+    }
+
+    fn apart(&self) -> Fallible<Vec<Vec<u8>>> {
+        Ok(Vec::new())
+    }
+
+    fn photos(&self) -> Fallible<BTreeSet<Digest>> {
+        let held = self.books.held.keys();
+        let originals = held.filter(|(_, kind)| *kind == MediaKind::Original);
+        Ok(originals.map(|(photo, _)| *photo).collect())
+    }
+
+    fn has(&self, photo: Digest, kind: MediaKind) -> Fallible<bool> {
+        let bytes = self.books.held.get(&(photo, kind));
+        Ok(bytes.is_some_and(|bytes| kind == MediaKind::Preview || Digest::of(bytes) == photo))
+    }
+
+    fn scope_of(&self, person: PersonId) -> Fallible<Scope> {
+        let orders = self.books.scope_of(person);
+        let cells = self.books.cells_of(person);
+        let customers = cells.iter().flat_map(|cell| scene::customers(*cell));
+        Ok(Scope {
+            customers: customers.map(|customer| customer.id).collect(),
+            must: orders.clone(),
+            may: orders,
+            cells,
+        })
+    }
+
+    fn state_of(&self, order: OrderId) -> Fallible<Option<OrderState>> {
+        self.books.state_of(order)
     }
 }

@@ -139,7 +139,7 @@ impl Model {
         }
         self.books.join(record.order, id, bytes);
         if let Some((order, to)) = self.next_owner(&record) {
-            self.assign(order, to);
+            self.give(order, to);
         }
         true
     }

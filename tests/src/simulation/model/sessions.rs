@@ -19,7 +19,7 @@ impl Model {
     ///
     /// # Errors
     /// When the request cannot be what a handheld sends.
-    pub fn enrol(
+    pub(super) fn let_in(
         &mut self,
         person: PersonId,
         request: &EnrolRequest,
@@ -89,18 +89,11 @@ impl Model {
     }
 
     /// The newest access token of every session expires.
-    pub fn expire(&mut self, journal: JournalId) {
+    pub(super) fn expire_tokens(&mut self, journal: JournalId) {
         for row in self.books.sessions.values_mut() {
             if row.journal == journal {
                 row.expired = row.newest;
             }
-        }
-    }
-
-    /// A handheld is revoked, with all journals that go on from its own.
-    pub fn revoke(&mut self, journal: JournalId) {
-        if let Some(row) = self.books.handhelds.get_mut(&journal) {
-            row.revoked = true;
         }
     }
 
