@@ -8,6 +8,7 @@ use gridcrew_server::{
     people::bootstrap::bootstrap,
     serve,
     sync::{ImportArgs, import},
+    territory::command::{SplitArgs, run_split},
     trace::{
         commands::{Outcome, RebuildArgs, TraceCommand, run_export, run_rebuild, run_verify},
         epoch,
@@ -36,6 +37,8 @@ enum Command {
     Trace(TraceCommand),
     /// Fold every order anew and compare with what is stored.
     Rebuild(RebuildArgs),
+    /// Split a territory from files and show how that looks.
+    Split(SplitArgs),
     /// Take in what a handheld exported because it could not send it.
     Import(ImportArgs),
     /// Say that the database was restored from a backup.
@@ -154,6 +157,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
                 run_rebuild(&app, &args, &mut std::io::stdout()).await?,
             ));
         }
+        Command::Split(args) => run_split(&args, &mut std::io::stdout(), &mut std::io::stderr())?,
         Command::Import(args) => {
             let app = serve::open(args.config.clone()).await?;
             let done = import(&app, &args, &mut std::io::stdout()).await?;

@@ -7,7 +7,7 @@ use super::{
     problem::{Problem, Problems},
     repair::{Mended, Repair, mend},
     shape::Shape,
-    split::{Split, WeightedArea, split},
+    split::{Split, SplitArea, Wish, split},
     tiling::{self, TilingProblem},
 };
 use gridcrew_sync_protocol::position::{LocalPlane, Metres, Wgs84};
@@ -98,17 +98,18 @@ impl TerritoryDraft {
         seed: u64,
         name: impl Fn(usize) -> (String, String),
     ) -> Result<Self, Problems> {
-        let weighted: Vec<WeightedArea> = station_areas
+        let weighted: Vec<SplitArea> = station_areas
             .iter()
-            .map(|area| WeightedArea {
+            .map(|area| SplitArea {
                 at: area.at,
-                customers: area.customers,
+                outline: area.outline.clone(),
+                weight: u64::from(area.customers),
             })
             .collect();
         Problems::or(outsiders(boundary, &station_areas), ())?;
         let Split {
             boundary, cells, ..
-        } = split(boundary, &weighted, cells, seed)?;
+        } = split(&Wish::plain(boundary, &weighted, cells, seed), &|_| ())?;
         let drafts = cells.into_iter().enumerate().map(|(number, cell)| {
             let (code, name) = name(number + 1);
             let areas = cell.areas.iter().map(|n| station_areas[*n].code.clone());

@@ -6,6 +6,10 @@
 //! WGS-84 and checked by itself. What belongs together is checked in
 //! [`draft`](super::draft).
 
+mod barriers;
+
+pub use barriers::barriers;
+
 use super::{
     problem::{FeatureName, Problem, Problems},
     repair::{Repair, without_repeats},

@@ -1,8 +1,9 @@
 //! Whose ground is it: boundary, station areas, cells, their managers, and the search.
 //!
 //! The way through: [`import`] reads GeoJSON with a stated datum into drafts, mends small
-//! flaws and says which; [`draft`] puts them together and checks them; [`split`] makes the
-//! first cells from station areas when there are none yet; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
+//! flaws and says which; [`draft`] puts them together and checks them; [`split`] makes
+//! cells from station areas, and [`preview`] shows them with their figures and what they
+//! would move before anything is stored; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
 //! accepted is stored, and every server process builds a [`snapshot`] from it: immutable,
 //! searched by [`locate`], and swapped whole by the [`index`] when something changes.
 //! [`assign`] says what naming an A or a B does to the terms before; [`account`] how account
@@ -14,6 +15,7 @@
 
 pub mod account;
 pub mod assign;
+pub mod command;
 pub mod content;
 pub mod draft;
 pub mod export;
@@ -27,8 +29,8 @@ pub mod index;
 pub mod load;
 pub mod locate;
 pub mod naming;
-mod partition;
 mod planar;
+pub mod preview;
 pub mod problem;
 pub mod refresh;
 pub mod repair;

@@ -356,8 +356,9 @@ fn sharpest_left(ways: &mut Vec<Grid>, before: Option<Grid>, at: Grid) -> Option
 }
 
 /// A point strictly inside a ring that does not cross itself, in degrees: the middle of an
-/// ear, or of the way from a corner to the point that blocks its ear.
-pub(super) fn inside_of(ring: &[Grid]) -> Option<(f64, f64)> {
+/// ear, or of the way from a corner to the point that blocks its ear. The rings of `holes`
+/// lie in it.
+pub(super) fn inside_of(ring: &[Grid], holes: &[Vec<Grid>]) -> Option<(f64, f64)> {
     let n = ring.len();
     let corner = (0..n).min_by_key(|i| ring[*i])?;
     let (v, a, b) = (
@@ -367,6 +368,7 @@ pub(super) fn inside_of(ring: &[Grid]) -> Option<(f64, f64)> {
     );
     let blocking = ring
         .iter()
+        .chain(holes.iter().flatten())
         .filter(|p| ![a, b, v].contains(p))
         .filter(|p| turn(a, v, **p) >= 0 && turn(v, b, **p) >= 0 && turn(b, a, **p) >= 0)
         .max_by_key(|p| turn(b, a, **p));
@@ -453,7 +455,7 @@ mod tests {
     #[test]
     fn the_point_inside_is_inside() {
         let points = [(0, 0), (10, 0), (10, 10), (1, 1), (0, 10)].map(|(x, y)| g(x * 7, y * 7));
-        let (lon, lat) = inside_of(&points).unwrap();
+        let (lon, lat) = inside_of(&points, &[]).unwrap();
         let inside = Grid::near(lon, lat);
         let winding: i32 = (0..5)
             .map(|i| ray_step(points[i], points[(i + 1) % 5], inside))

@@ -6,7 +6,7 @@ use super::{
     field::Seeded,
     import,
     shape::Shape,
-    split::{WeightedArea, split},
+    split::{SplitArea, Wish, split},
     tiling::{self, TilingProblem},
 };
 use geo::{Area, BooleanOps, MultiPolygon, Polygon};
@@ -32,7 +32,7 @@ fn features(name: &str) -> Option<Vec<Value>> {
     Some(std::mem::take(file["features"].as_array_mut().unwrap()))
 }
 
-fn random_areas(boundary: &Shape, count: usize, seed: u64) -> Vec<WeightedArea> {
+fn random_areas(boundary: &Shape, count: usize, seed: u64) -> Vec<SplitArea> {
     let mut random = Seeded::new(seed);
     let [west, south, east, north] = boundary.bounds();
     let inside = boundary.searchable();
@@ -40,10 +40,11 @@ fn random_areas(boundary: &Shape, count: usize, seed: u64) -> Vec<WeightedArea> 
         let lon = west + (east - west) * random.next();
         let lat = south + (north - south) * random.next();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let customers = 50 + (150.0 * random.next()) as u32;
-        WeightedArea {
+        let weight = 50 + (150.0 * random.next()) as u64;
+        SplitArea {
             at: Wgs84::new(lon, lat).unwrap(),
-            customers,
+            outline: None,
+            weight,
         }
     })
     .filter(|area| inside.contains(area.at))
@@ -170,8 +171,8 @@ fn real_counties_in_gcj02_come_in_and_split_exactly() {
         let imported = import::boundary(&text, Some("GCJ-02"))
             .unwrap_or_else(|problems| panic!("{name}: {problems}"));
         let areas = random_areas(&imported.value, 200, number as u64);
-        let made =
-            split(&imported.value, &areas, 16, 1).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let made = split(&Wish::plain(&imported.value, &areas, 16, 1), &|_| ())
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         let cells: Vec<&Shape> = made.cells.iter().map(|cell| &cell.shape).collect();
         let report = tiling::check(&made.boundary, &cells);
         assert!(

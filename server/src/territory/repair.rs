@@ -7,9 +7,9 @@
 
 use super::{
     grid::Grid,
-    partition::Sets,
     planar::Line,
     shape::{Ring, Shape, ShapeError},
+    split::partition::Sets,
     tiles::{Flat, Spot, tree},
     tiling::left_over,
 };

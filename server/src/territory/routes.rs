@@ -16,7 +16,7 @@ pub use checks::{Checks, Flaw, FlawKind};
 pub use customers::{CustomerFound, CustomerInput, CustomersImported, CustomersToImport};
 pub use import::{Mended, StandsElsewhere, TerritoryImport, TerritoryImported};
 pub use locate::{Located, LocatedCandidate, Place};
-pub use split::{SplitDone, SplitRow, SplitWish};
+pub use split::{SplitDone, SplitWish};
 pub use stations::{Station, StationList};
 
 use super::{

@@ -227,6 +227,62 @@ async fn a_split_is_looked_at_first_and_stored_when_accepted() {
     assert_eq!(ids(&desk.get("/cells").await.1), ids(&listed));
 }
 
+#[actix_web::test]
+async fn wishes_about_a_split_are_kept_or_refused_by_name() {
+    let ground = Ground::new().await;
+    let desk = Desk::of(&ground.fixture, &ground.staff).await;
+    let path = format!("/stations/{}/territory", ground.station());
+    assert_eq!(desk.post(&path, two_cells_json()).await.0, 200);
+    let split = format!("{path}/split");
+    let (_, same) = desk.post(&split, json!({ "cells": 2, "seed": 7 })).await;
+    let codes = |look: &Value| -> Vec<Value> {
+        let cells = look["cells"].as_array().unwrap().iter();
+        cells.map(|cell| cell["code"].clone()).collect()
+    };
+    let first = codes(&same)[0].clone();
+    let (status, look) = desk
+        .post(&split, json!({ "cells": 2, "locked": [first] }))
+        .await;
+    assert_eq!(status, 200, "{look}");
+    assert_eq!(look["cells"][0]["locked"], true);
+    assert_eq!(look["moves"], json!([]));
+    assert!(look["cells"][0]["perimeter_m"].as_f64().unwrap() > 1_000.0);
+
+    for (wish, expected) in [
+        (json!({}), "request.invalid"),
+        (
+            json!({ "cells": 2, "largest_weight": 9 }),
+            "request.invalid",
+        ),
+        (json!({ "cells": 2, "locked": ["G99"] }), "request.invalid"),
+        (
+            json!({ "cells": 2, "together": [["nowhere"]] }),
+            "request.invalid",
+        ),
+        (json!({ "cells": 1_000 }), "territory.cannot_split"),
+        (
+            json!({ "cells": 2, "weight": "orders" }),
+            "territory.cannot_split",
+        ),
+        (
+            json!({ "cells": 2, "barriers": { "type": "FeatureCollection", "features": [] } }),
+            "position.datum_missing",
+        ),
+        (
+            json!({ "cells": 2, "barriers": {
+                "type": "FeatureCollection", "datum": "WGS-84", "features": [{
+                    "type": "Feature", "properties": { "crossing": "forbidden" },
+                    "geometry": { "type": "LineString", "coordinates": [[120.0, 30.0], [200.0, 30.0]] },
+                }],
+            } }),
+            "position.out_of_range",
+        ),
+    ] {
+        let answer = desk.post(&split, wish.clone()).await;
+        assert_eq!(code(&answer), expected, "{wish}: {}", answer.1);
+    }
+}
+
 fn kinds(checks: &Value) -> Vec<&str> {
     let flaws = checks["flaws"].as_array().unwrap().iter();
     flaws.map(|flaw| flaw["kind"].as_str().unwrap()).collect()

@@ -10,6 +10,7 @@ mod people;
 mod read;
 mod roles;
 mod version;
+mod workload;
 
 pub use customers::{Imported, NewCustomer, customer_by_account, import_customers};
 pub use due::{next_due, tell_due};
@@ -22,6 +23,7 @@ pub use read::{
 pub(super) use roles::stored_term;
 pub use roles::{RolesChange, set_roles};
 pub use version::{Accepted, Proposal, accept, class_of};
+pub use workload::known;
 
 use super::rows::territory_change;
 use crate::{

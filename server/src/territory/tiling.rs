@@ -205,7 +205,8 @@ impl Faces<'_> {
         border: &SearchableShape,
     ) -> TilingProblem {
         let outer = face.loops.first().map(Vec::as_slice).unwrap_or_default();
-        let inside = inside_of(outer).unwrap_or_default();
+        let holes = face.loops.get(1..).unwrap_or_default();
+        let inside = inside_of(outer, holes).unwrap_or_default();
         let at = point(inside, self.boundary);
         if face.cover < 0 {
             let around = outer

@@ -6,27 +6,46 @@ use crate::{
     edge::{Json, Problem, ProblemDocument},
     people::{Caller, Permission},
     territory::{
-        content::{AreaContent, CellContent, Content},
-        export,
-        naming::name_cells,
-        split::{WeightedArea, split},
-        store::{self, Proposal, StoredTerritory},
-        tiling,
+        import,
+        preview::{LookError, Preview, SplitWishes, WeightBy, look},
+        split::{Barrier, Size},
+        store::{self, Proposal},
     },
 };
 use actix_web::{post, web};
-use gridcrew_sync_protocol::{code::Code, ids::OrgId, position::Datum};
+use gridcrew_sync_protocol::{code::Code, ids::OrgId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::collections::HashMap;
+use serde_json::Value;
 use utoipa::ToSchema;
 
-/// How to split.
+/// Most bytes of a wish: barriers may have many points.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// How to split. Either `cells` or `largest_weight` is given.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SplitWish {
-    /// Into how many cells.
-    pub cells: u16,
+    /// Into how many cells, the locked ones counted.
+    pub cells: Option<u16>,
+    /// Into as many cells as it takes so that none weighs more than this.
+    pub largest_weight: Option<u64>,
+    /// What is evened out; absent: customers.
+    #[serde(default)]
+    pub weight: WeightBy,
+    /// Whether the station areas of one feeder stay together.
+    #[serde(default)]
+    pub feeders_together: bool,
+    /// Lists of codes of station areas that stay together: a village, a service team's.
+    #[serde(default)]
+    pub together: Vec<Vec<String>>,
+    /// Codes of present cells that stay as they are.
+    #[serde(default)]
+    pub locked: Vec<String>,
+    /// Rivers, expressways: a GeoJSON FeatureCollection of LineStrings with the property
+    /// `crossing` (`costly` or `forbidden`) and, in a member `datum`, what its coordinates
+    /// refer to.
+    #[schema(value_type = Option<Object>)]
+    pub barriers: Option<Value>,
     /// The same seed gives the same cells; another gives others about as good.
     #[serde(default)]
     pub seed: u64,
@@ -39,23 +58,6 @@ pub struct SplitWish {
     pub reason: Option<String>,
 }
 
-/// A cell of a split.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SplitRow {
-    /// Its code: that of the present cell with which it has most in common, or a new one.
-    pub code: String,
-    /// Its name.
-    pub name: String,
-    /// The codes of its station areas.
-    pub station_areas: Vec<String>,
-    /// How many customers these supply.
-    pub customers: u64,
-    /// How much more or less than an equal share that is: 0.1 is a tenth more.
-    pub off_share: f64,
-    /// Its area in square metres.
-    pub area_m2: f64,
-}
-
 /// A split, looked at or stored.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SplitDone {
@@ -63,17 +65,13 @@ pub struct SplitDone {
     pub of_version: i64,
     /// The version that was stored; absent when this was only a look.
     pub version: Option<i64>,
-    /// How far the worst cell is from an equal share.
-    pub imbalance: f64,
-    /// The cells from north to south.
-    pub cells: Vec<SplitRow>,
-    /// The cells as a GeoJSON FeatureCollection in WGS-84.
-    #[schema(value_type = Object)]
-    pub geojson: Value,
+    /// The cells, their figures, and what they move.
+    #[serde(flatten)]
+    pub preview: Preview,
 }
 
-/// Splits a territory into cells of about equal numbers of customers, and stores them when
-/// told to. The cells take the place of the present ones.
+/// Splits a territory into cells of about equal weight, and stores them when told to. The
+/// cells take the place of the present ones.
 #[utoipa::path(
     operation_id = "split_territory",
     tag = "territory",
@@ -89,14 +87,21 @@ pub(super) async fn split_territory(
     app: web::Data<App>,
     caller: Caller,
     station: web::Path<OrgId>,
-    wish: Json<SplitWish>,
+    wish: Json<SplitWish, MAX_BYTES>,
 ) -> Result<web::Json<SplitDone>, Problem> {
     let station = *station;
     allow(&caller, Permission::ManageTerritory, station)?;
     let Json(wish) = wish;
-    let reason = match &wish.reason {
-        Some(reason) => text("reason", reason, 1, 500)?,
-        None => format!("split into {} cells, seed {}", wish.cells, wish.seed),
+    let size = size(&wish)?;
+    let reason = match (&wish.reason, size) {
+        (Some(reason), _) => text("reason", reason, 1, 500)?,
+        (None, Size::Cells(cells)) => format!("split into {cells} cells, seed {}", wish.seed),
+        (None, Size::LargestWeight(largest)) => {
+            format!(
+                "split so that none weighs more than {largest}, seed {}",
+                wish.seed
+            )
+        }
     };
     let held = store::territory(app.store.read(), station, caller.now)
         .await?
@@ -106,9 +111,14 @@ pub(super) async fn split_territory(
         let detail = format!("The territory is at version {base} now. Look again.");
         return Err(Problem::new(Code::Conflict, detail));
     }
-    let (count, seed) = (usize::from(wish.cells), wish.seed);
-    let (content, mut done) = beside(move || work_out(held, count, seed)).await?;
-    if wish.accept {
+    let known = store::known(app.store.read(), station, &held.cells, caller.now).await?;
+    let store = wish.accept;
+    let (content, preview) = beside(move || {
+        let wishes = wishes(wish, size)?;
+        Ok(look(held.content, &wishes, &known, &|_| ())?)
+    })
+    .await?;
+    let version = if store {
         let proposal = Proposal {
             station,
             base,
@@ -117,90 +127,49 @@ pub(super) async fn split_territory(
             author: caller.person,
             reason,
         };
-        done.version = Some(accept(&app, caller, proposal).await?.version);
-    }
-    Ok(web::Json(done))
+        Some(accept(&app, caller, proposal).await?.version)
+    } else {
+        None
+    };
+    Ok(web::Json(SplitDone {
+        of_version: base,
+        version,
+        preview,
+    }))
 }
 
-/// The territory with its new cells, and how they are shown.
-fn work_out(
-    held: StoredTerritory,
-    count: usize,
-    seed: u64,
-) -> Result<(Content, SplitDone), Problem> {
-    let areas = held.content.station_areas;
-    let weighted: Vec<WeightedArea> = areas
-        .iter()
-        .map(|area| WeightedArea {
-            at: area.position,
-            customers: area.customers,
-        })
-        .collect();
-    let split = split(&held.content.boundary, &weighted, count, seed)
-        .map_err(|error| Problem::new(error.code(), format!("{error}.")))?;
-    let groups: Vec<Vec<usize>> = split.cells.iter().map(|cell| cell.areas.clone()).collect();
-    let names = name_cells(&areas, &groups, &held.content.cells);
-    let total: u64 = split.cells.iter().map(|cell| cell.customers).sum();
-    #[expect(clippy::cast_precision_loss, reason = "a figure to look at")]
-    let share = total as f64 / split.cells.len() as f64;
-    let mut rows = Vec::with_capacity(names.len());
-    let mut cells = Vec::with_capacity(names.len());
-    let mut cell_of = HashMap::new();
-    for (cell, name) in split.cells.into_iter().zip(names) {
-        cell_of.extend(cell.areas.iter().map(|area| (*area, name.code.clone())));
-        #[expect(clippy::cast_precision_loss, reason = "a figure to look at")]
-        let off_share = cell.customers as f64 / share - 1.0;
-        let members = cell.areas.iter().filter_map(|area| areas.get(*area));
-        rows.push(SplitRow {
-            code: name.code.clone(),
-            name: name.name.clone(),
-            station_areas: members.map(|area| area.code.clone()).collect(),
-            customers: cell.customers,
-            off_share,
-            area_m2: cell.shape.area_m2(),
-        });
-        cells.push(CellContent {
-            code: name.code,
-            name: name.name,
-            outline: cell.shape,
-        });
+fn size(wish: &SplitWish) -> Result<Size, Problem> {
+    match (wish.cells, wish.largest_weight) {
+        (Some(cells), None) => Ok(Size::Cells(usize::from(cells))),
+        (None, Some(largest)) => Ok(Size::LargestWeight(largest)),
+        _ => Err(Problem::new(
+            Code::RequestInvalid,
+            "Give either cells or largest_weight.",
+        )),
     }
-    let outlines: Vec<_> = cells.iter().map(|cell| &cell.outline).collect();
-    if !tiling::check(&split.boundary, &outlines).tiles() {
-        return Err(Problem::internal("a split does not tile its territory"));
-    }
-    let done = SplitDone {
-        of_version: held.version,
-        version: None,
-        imbalance: split.imbalance,
-        geojson: drawn(&cells, &rows),
-        cells: rows,
-    };
-    let station_areas = areas
-        .into_iter()
-        .enumerate()
-        .map(|(place, area)| AreaContent {
-            cell: cell_of.remove(&place),
-            ..area
-        });
-    let content = Content {
-        boundary: split.boundary,
-        station_areas: station_areas.collect(),
-        cells,
-    };
-    Ok((content, done))
 }
 
-fn drawn(cells: &[CellContent], rows: &[SplitRow]) -> Value {
-    let features = cells.iter().zip(rows).map(|(cell, row)| {
-        let properties = json!({
-            "kind": "cell",
-            "code": row.code,
-            "name": row.name,
-            "station_areas": row.station_areas,
-            "customers": row.customers,
-        });
-        export::feature(export::outline(&cell.outline, Datum::Wgs84), properties)
-    });
-    export::collection(features.collect(), Datum::Wgs84)
+fn wishes(wish: SplitWish, size: Size) -> Result<SplitWishes, Problem> {
+    let barriers: Vec<Barrier> = match &wish.barriers {
+        Some(given) => import::barriers(&given.to_string(), None)?.value,
+        None => Vec::new(),
+    };
+    Ok(SplitWishes {
+        size,
+        weight: wish.weight,
+        feeders_together: wish.feeders_together,
+        together: wish.together,
+        locked: wish.locked,
+        barriers,
+        seed: wish.seed,
+    })
+}
+
+impl From<LookError> for Problem {
+    fn from(error: LookError) -> Self {
+        match error {
+            LookError::NotTiled => Self::internal(error),
+            _ => Self::new(error.code(), format!("{error}.")),
+        }
+    }
 }
