@@ -309,7 +309,6 @@ impl<'a> Walk<'a> {
 }
 
 /// A number from 0 to `count` - 1 from the upper half of a draw.
-#[expect(clippy::cast_possible_truncation, reason = "below count")]
 fn below(draw: u64, count: usize) -> usize {
     (((draw >> 32) * count as u64) >> 32) as usize
 }
