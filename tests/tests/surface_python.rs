@@ -109,7 +109,7 @@ async fn a_host_in_python_runs_a_device_of_two_people() -> Fallible<()> {
     let a_and_b = scene.cells.iter().flat_map(|(_, a, b)| [*a, *b]);
     let second = a_and_b
         .filter(|person| *person != owner)
-        .last()
+        .next_back()
         .ok_or_else(|| Failure::new("no colleague"))?;
     let mut people = Vec::new();
     for person in [owner, second] {

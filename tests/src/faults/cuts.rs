@@ -58,7 +58,7 @@ pub async fn cut_chunks(ground: &mut Ground, cuts: u32) -> Fallible<Tally> {
             let mut stream = TcpStream::connect(server).await?;
             stream.write_all(head.as_bytes()).await?;
             stream.write_all(part).await?;
-            if tally.points % 2 == 0 {
+            if tally.points.is_multiple_of(2) {
                 stream.set_zero_linger()?;
             }
             drop(stream);

@@ -128,9 +128,8 @@ async fn dawdle(mut stream: TcpStream, slow: Slow, server: SocketAddr, token: &s
             // The end of a connection shows when writing to it, too.
             sleep(STEP).await;
         } else {
-            match timeout(STEP, stream.read(&mut bytes)).await {
-                Ok(Ok(0) | Err(_)) => return,
-                Ok(Ok(_)) | Err(_) => {}
+            if let Ok(Ok(0) | Err(_)) = timeout(STEP, stream.read(&mut bytes)).await {
+                return;
             }
         }
         match stream.try_write(drip) {
