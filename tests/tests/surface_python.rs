@@ -106,10 +106,9 @@ async fn a_host_in_python_runs_a_device_of_two_people() -> Fallible<()> {
         scene.order("device-2").await?,
     ];
     let owner = scene.owner(orders[0]).await?;
-    let a_and_b = scene.cells.iter().flat_map(|(_, a, b)| [*a, *b]);
+    let mut a_and_b = scene.cells.iter().flat_map(|(_, a, b)| [*a, *b]);
     let second = a_and_b
-        .filter(|person| *person != owner)
-        .next_back()
+        .rfind(|person| *person != owner)
         .ok_or_else(|| Failure::new("no colleague"))?;
     let mut people = Vec::new();
     for person in [owner, second] {
