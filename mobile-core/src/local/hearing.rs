@@ -7,7 +7,7 @@
 //! 2. The first in a boot that took long is kept aside, and believed when the sync is over
 //!    and brought no better ([`Local::believe_late`]). Where a time was heard in this boot,
 //!    such a one says nothing new.
-//! 3. One that agrees with a time heard within the last minute is not written down again.
+//! 3. One that agrees with a time heard within the last second is not written down again.
 //! 4. No way explains a time that lies further back than the whole of it, and than the
 //!    device's clock may have gained: some cache had the answer, or the server's clock was set
 //!    right. It is believed when another answer, asked for so much later that it cannot be the
@@ -30,8 +30,9 @@ const MAX_ROUND_TRIP: Millis = Millis(10_000);
 const DRIFT: i64 = 5_000;
 
 /// For how long a time that was heard needs no other: each writing waits for the disk, and
-/// answers come many a second.
-const FRESH: Millis = Millis(60_000);
+/// answers come many a second. It is also how late a handheld that was closed for want of
+/// contact may open again.
+const FRESH: Millis = Millis(1_000);
 
 /// How far two times may differ that say the same.
 const AGREES: Millis = Millis(1_000);
