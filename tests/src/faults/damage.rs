@@ -134,11 +134,12 @@ pub async fn memory(ground: &mut Ground) -> Fallible<Tally> {
         let batch = hand.batch(&entries);
         tally.points += 1;
         let held = hand.outcome(&batch).await;
+        // The limit was met: the server said no, or ended and said nothing.
         if held.is_err() {
+            tally.hits += 1;
             tally.refused += 1;
         }
         if !ground.scene.server.runs()? {
-            tally.hits += 1;
             ground.restart().await?;
         }
         ground.scene.server.kill_and_start().await?;
