@@ -5,12 +5,15 @@
 //! in between. Nothing is believed that cannot be checked: an entry counts only when its
 //! bytes fit its link, and the links of its neighbours where they are there.
 //!
+//! An entry whose journal or number was damaged is brought back to where it stood ([`strays`]).
 //! Every entry stays at its place, holes and all: the server is asked what it holds of the
 //! journal before anything else, and only what lies beyond that is written again behind it
 //! ([`crate::mending`]). Rows of photos are mended from the folder when the store is open
 //! ([`crate::photos`]): until that is done, no photo is removed.
 //!
 //! A damaged row is left out; it never keeps the others from being saved.
+
+mod strays;
 
 use super::{
     Store,
@@ -73,7 +76,8 @@ pub(super) fn salvage(
     finding: impl FnOnce(&Saved) -> String,
 ) -> Result<Saved, Error> {
     let table = |name: &str, key| damaged.map_or_else(Rows::default, |db| read(db, name, key));
-    let entries = checked(damaged.map_or_else(BTreeMap::new, read_journal));
+    let entries = damaged.map_or_else(BTreeMap::new, read_journal);
+    let entries = checked(strays::bring_home(entries));
     let identity = table("identity", 1);
     let anchor = table("anchor", 1);
     let pin = that_there_was_a_pin(table("fact", 1));
@@ -284,6 +288,26 @@ fn read_journal(db: &Connection) -> BTreeMap<EntryId, Kept> {
     all
 }
 
+impl Kept {
+    /// Whether its bytes and its link are those of this place, behind this link.
+    fn stands_behind(&self, id: EntryId, before: Digest) -> bool {
+        let content = Digest::of(&self.entry.bytes);
+        link(id.journal, id.seq, before, content) == self.entry.link
+    }
+}
+
+/// The link that an entry follows, where it is known.
+fn link_before(id: EntryId, links: &BTreeMap<EntryId, Digest>) -> Option<Digest> {
+    let before = EntryId {
+        journal: id.journal,
+        seq: Seq(id.seq.0.saturating_sub(1)),
+    };
+    match before.seq {
+        Seq(0) => Some(Digest::ZERO),
+        _ => links.get(&before).copied(),
+    }
+}
+
 /// Those whose bytes fit their link, in order.
 fn checked(all: BTreeMap<EntryId, Kept>) -> Vec<Kept> {
     let links: BTreeMap<EntryId, Digest> = all
@@ -292,17 +316,9 @@ fn checked(all: BTreeMap<EntryId, Kept>) -> Vec<Kept> {
         .collect();
     let mut sound = Vec::new();
     for (id, kept) in all {
-        let before = EntryId {
-            journal: id.journal,
-            seq: Seq(id.seq.0.saturating_sub(1)),
-        };
-        let before = match before.seq {
-            Seq(0) => Some(Digest::ZERO),
-            _ => links.get(&before).copied(),
-        };
-        let fits = |before| link(id.journal, id.seq, before, Digest::of(&kept.entry.bytes));
+        let before = link_before(id, &links);
         // Behind a hole, what it follows is not known: it stands by what follows it.
-        if before.is_none_or(|before| fits(before) == kept.entry.link) {
+        if before.is_none_or(|before| kept.stands_behind(id, before)) {
             sound.push(kept);
         }
     }

@@ -301,3 +301,31 @@ fn an_entry_whose_standing_is_damaged_counts_as_held_when_it_is_known_when() {
         "nothing is written again that the server holds"
     );
 }
+
+#[test]
+fn an_entry_whose_journal_or_number_is_damaged_is_brought_back_to_where_it_stood() {
+    for damage in [
+        "UPDATE journal_entry SET journal = x'01a2290cd08d7b5292c1e1758468213a'
+            WHERE seq IN (300, 301, 401)",
+        "UPDATE journal_entry SET journal = x'01a2290cd08d7b5292c1e1758468213a' WHERE seq = 1",
+        "UPDATE journal_entry SET seq = 9300 WHERE seq = 300",
+    ] {
+        let folder = folder();
+        let data = folder.path().join("data");
+        let clock = Arc::new(TestClock::default());
+        drop(filled(&data, &clock, 200));
+        let db = rusqlite::Connection::open(data.join("handheld.db")).unwrap();
+        db.execute(damage, []).unwrap();
+        let seen = "UPDATE identity SET reopen_common = 3";
+        db.execute(seen, []).unwrap();
+        drop(db);
+        let opened = open(&data, &clock);
+        let db = opened.store.read();
+        let run = journal::run_from(db, JOURNAL, Seq(1), 999, 1 << 24).unwrap();
+        assert_eq!(run.len(), NOTES + 1, "{damage}");
+        let count = "SELECT count(*) FROM journal_entry";
+        let rows: i64 = db.query_row(count, [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, NOTES as i64 + 1, "{damage}");
+        assert_eq!(texts(&opened).len(), NOTES, "{damage}");
+    }
+}
