@@ -8,7 +8,7 @@
 //! 3. When all bytes are there, they are verified against their hash, looked at (`picture`),
 //!    moved to their place (`folder`), and then recorded as held (`held`): `completion`. A
 //!    preview is written anew without metadata, and counts only until the original is held:
-//!    then it is made of that. What does not fit is dropped.
+//!    then it is made of that, with the same stamp (`first`). What does not fit is dropped.
 //! 4. The handheld asks which photos are held and may then forget its copies; people in
 //!    scope look at previews and originals (`photos`). Whose a photo is, and so whose
 //!    promise counts for either, says `owners`.
@@ -16,6 +16,7 @@
 //!    nobody finished.
 
 mod completion;
+mod first;
 mod folder;
 pub mod from_outside;
 mod held;

@@ -4,6 +4,7 @@ mod foreign;
 mod lane;
 mod owners;
 mod recovery;
+mod stamp;
 mod uploads;
 mod views;
 
