@@ -1,11 +1,12 @@
-//! The record that promised a photo first: whose preview of it is taken, and what is written
-//! on the one that is made here.
+//! The record that promised a photo first: whose preview of it is taken, what is written on
+//! the one that is made here, and what the photo is said to look like.
 
 use super::promise;
 use crate::edge::Problem;
 use gridcrew_sync_protocol::{
+    claims::{Look, photos_of},
     digest::Digest,
-    ids::{JournalId, OrderId},
+    ids::{JournalId, OrderId, OrgId},
     journal::Entry,
     record::Record,
     stamp,
@@ -18,6 +19,7 @@ use sea_orm::{
 /// The first promise of a photo.
 struct First {
     journal: JournalId,
+    station: OrgId,
     /// The entry that makes it.
     bytes: Vec<u8>,
 }
@@ -37,6 +39,7 @@ async fn first<C: ConnectionTrait>(db: &C, photo: Digest) -> Result<Option<First
     let record = |column| Expr::col(("entry", column));
     let query = Query::select()
         .expr(promise("journal_id"))
+        .expr(promise("station_id"))
         .expr(record("bytes"))
         .from("photo_promise")
         .join(
@@ -56,7 +59,8 @@ async fn first<C: ConnectionTrait>(db: &C, photo: Digest) -> Result<Option<First
     row.map(|row| {
         Ok(First {
             journal: JournalId(row.try_get_by_index(0)?),
-            bytes: row.try_get_by_index(1)?,
+            station: OrgId(row.try_get_by_index(1)?),
+            bytes: row.try_get_by_index(2)?,
         })
     })
     .transpose()
@@ -102,6 +106,26 @@ pub(super) async fn stamp<C: ConnectionTrait>(
     let no = outside_no(db, order).await?;
     let no = no.unwrap_or_else(|| order.to_string());
     Ok(stamp::lines(&no, time.trusted(), fix.as_ref()))
+}
+
+/// What the photo looks like by the claims of that record, and whose station's it is; none
+/// when it claims no look, as of a picture that is too plain.
+///
+/// # Errors
+/// A problem of the database.
+pub(super) async fn look<C: ConnectionTrait>(
+    db: &C,
+    photo: Digest,
+) -> Result<Option<(OrgId, Look)>, DbErr> {
+    let Some(first) = first(db, photo).await? else {
+        return Ok(None);
+    };
+    let look = first.record().and_then(|record| {
+        let promised = photos_of(&record.event);
+        let at = promised.iter().position(|one| one.digest == photo)?;
+        record.claims?.photos.get(at)?.look
+    });
+    Ok(look.map(|look| (first.station, look)))
 }
 
 async fn outside_no<C: ConnectionTrait>(db: &C, order: OrderId) -> Result<Option<String>, DbErr> {

@@ -8,4 +8,5 @@ mod stamp;
 mod uploads;
 mod views;
 
-pub(in crate::media) use lane::{Lane, jpeg};
+pub(in crate::media) use lane::Lane;
+pub(crate) use lane::jpeg;
