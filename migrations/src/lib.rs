@@ -9,6 +9,7 @@ use sea_orm_migration::prelude::*;
 
 mod columns;
 mod v1;
+mod v10;
 mod v2;
 mod v3;
 mod v4;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(v4::Wipes),
             Box::new(v5::NamesOfStations),
             Box::new(v6::ServerClock),
+            Box::new(v10::LooksOfPhotos),
         ]
     }
 }

@@ -6,7 +6,6 @@ use crate::{
     error::Error,
     fold::{records, refold, template_of},
     local::Local,
-    photos::stamp,
     rules,
     store::{
         identity::{self, Identity},
@@ -22,6 +21,7 @@ use gridcrew_sync_protocol::{
     journal::{Entry, EntryId, MAX_ENTRY_BYTES, Opened, Seq},
     order::{OrderState, Sourced, fold},
     record::{Event, Fix, Record, Term},
+    stamp,
     time::{Millis, TimeEvidence, UnixMillis},
     workflow::{SlotCode, Template},
 };

@@ -168,7 +168,8 @@ pub enum PhotoFlag {
         /// By how much, in metres.
         metres: u32,
     },
-    /// The same file belongs to an earlier record.
+    /// The same file belongs to another record too: as its handheld knows of an earlier one
+    /// of its own, or as the server knows of any.
     SamePicture {
         /// Of that order.
         order: OrderId,

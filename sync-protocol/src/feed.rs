@@ -152,7 +152,7 @@ pub struct OrderItem {
     /// those after the ones sent before.
     pub whole: bool,
     /// Contact and address, as far as the person may see them: while he does not own the
-    /// open order, the number is masked and the salt is empty.
+    /// open order, the number is masked. The salt is empty; older servers told it to the owner.
     pub details: Option<OrderDetails>,
     /// Entries of its trace. Those of the handheld's own journal are left out, unless the
     /// order is told whole, which may take several items when it is long.

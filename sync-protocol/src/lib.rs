@@ -8,7 +8,8 @@
 //!    datum, and appended to the handheld's [`journal`], which chains and signs it.
 //! 3. [`push`] carries it to the server, [`feed`] brings it to other handhelds; its photos
 //!    go by the second lane, [`media`].
-//! 4. What follows from its place and photos, [`arrival`] and [`claims`] say by [`limits`].
+//! 4. What follows from its place and photos, [`arrival`] and [`claims`] say by [`limits`];
+//!    [`stamp`] writes both on the copies of photos.
 //! 5. Both ends fold the [`order`] from the same records and come to the same state.
 //! 6. How the handheld itself stands goes last, as [`diagnostics`].
 //!
@@ -36,6 +37,7 @@ pub mod planted;
 pub mod position;
 pub mod push;
 pub mod record;
+pub mod stamp;
 pub mod time;
 pub mod wipe;
 pub mod wire;

@@ -2,7 +2,7 @@
 //!
 //! 1. [`Taking::take_over`] looks at the first bytes, reads the [`exif`], decodes the
 //!    [`picture`], copies the bytes into the photo folder under their hash, durably, and
-//!    makes a preview with a [`stamp`], all by [`policy`]. Only then is a record made that
+//!    makes a preview with a [`gridcrew_sync_protocol::stamp`], all by [`policy`]. Only then is a record made that
 //!    promises it: no row without a file. A photo is never refused for its EXIF or because
 //!    it cannot be decoded: it is kept, and says why it has no preview.
 //! 2. The sync sends it ([`crate::engine`]); [`check`] hashes the file before.
@@ -16,7 +16,6 @@ mod adopt;
 pub(crate) mod exif;
 mod picture;
 pub(crate) mod policy;
-pub(crate) mod stamp;
 mod sweep;
 
 #[cfg(test)]

@@ -9,11 +9,12 @@
 //!
 //! Copies are written anew and hold nothing but the picture: no EXIF.
 
-use super::{exif::ExifFacts, policy::PhotoPolicy, stamp};
+use super::{exif::ExifFacts, policy::PhotoPolicy};
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use gridcrew_sync_protocol::{
     claims::{Look, NoPreview},
     media::{MAX_PIXELS, PictureFormat},
+    stamp,
 };
 use image::{
     ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
@@ -140,7 +141,8 @@ pub(super) fn preview(
     let (mut side, mut quality) = (policy.preview_side, policy.preview_quality);
     while side >= LEAST_SIDE {
         let mut small = fit(picture.image.clone(), side)?.into_rgb8();
-        stamp::draw(&mut small, lines);
+        let width = small.width();
+        stamp::draw(&mut small, width, lines);
         let out = jpeg(&DynamicImage::ImageRgb8(small), quality)?;
         if out.len() as u64 <= policy.preview_bytes {
             return Ok(out);

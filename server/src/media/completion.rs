@@ -6,7 +6,7 @@
 //! place, record. So no one is ever told that everything has come before it is held.
 
 use super::{
-    blocking,
+    blocking, first,
     folder::{PhotoFolder, digest_of, disk_problem},
     held::{self, Held},
     owners,
@@ -235,7 +235,8 @@ fn look_at(claim: Claim, path: &Path) -> Result<Sound, Unsound> {
     let file = BufReader::new(File::open(path)?);
     Ok(match claim.kind {
         MediaKind::Original => Sound::Original(picture::check(file)?),
-        MediaKind::Preview => Sound::Preview(picture::preview(file)?),
+        // Its handheld wrote on it already.
+        MediaKind::Preview => Sound::Preview(picture::preview(file, &[])?),
     })
 }
 
@@ -336,10 +337,11 @@ async fn derive(app: &App, original: Held, permit: OwnedSemaphorePermit) -> Resu
     {
         return Ok(made);
     }
+    let lines = first::stamp(app.store.read(), original.photo).await?;
     let (photos, scratch) = (Arc::clone(&app.photos), app.new_id());
     let made = tokio::task::spawn_blocking(move || {
         let file = File::open(photos.object(original.digest))?;
-        let bytes = picture::preview(BufReader::new(file))?;
+        let bytes = picture::preview(BufReader::new(file), &lines)?;
         let digest = photos.keep_bytes(scratch, &bytes)?;
         Ok::<_, PictureError>((digest, bytes.len() as u64, permit))
     })

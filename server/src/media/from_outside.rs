@@ -20,5 +20,5 @@ pub fn original(bytes: &[u8]) -> Result<PictureFormat, Option<Code>> {
 /// # Errors
 /// Why there is none; nothing when the fault would be the server's own.
 pub fn preview(bytes: &[u8]) -> Result<Vec<u8>, Option<Code>> {
-    picture::preview(Cursor::new(bytes)).map_err(|error| error.code())
+    picture::preview(Cursor::new(bytes), &[]).map_err(|error| error.code())
 }

@@ -2,7 +2,7 @@
 //! never before.
 
 use super::{
-    blocking, owners, promise,
+    blocking, looks, owners, promise,
     rows::{media_object, photo_brought, photo_promise},
 };
 use crate::{app::App, edge::Problem};
@@ -167,6 +167,9 @@ pub(super) async fn record(
                         .on_conflict(OnConflict::new().do_nothing().to_owned())
                         .exec_without_returning(tx)
                         .await?;
+                }
+                if !held.derived {
+                    looks::remember(tx, held.photo).await?;
                 }
                 Ok(())
             })

@@ -8,17 +8,20 @@
 //! 3. When all bytes are there, they are verified against their hash, looked at (`picture`),
 //!    moved to their place (`folder`), and then recorded as held (`held`): `completion`. A
 //!    preview is written anew without metadata, and counts only until the original is held:
-//!    then it is made of that. What does not fit is dropped.
+//!    then it is made of that, with the same stamp (`first`). What does not fit is dropped.
 //! 4. The handheld asks which photos are held and may then forget its copies; people in
 //!    scope look at previews and originals (`photos`). Whose a photo is, and so whose
 //!    promise counts for either, says `owners`.
-//! 5. After a kill, [`recover`] finishes what had come; [`clean_expired`] takes away what
+//! 5. Where else the photos of a trace are used, whatever handheld took them, says `looks`.
+//! 6. After a kill, [`recover`] finishes what had come; [`clean_expired`] takes away what
 //!    nobody finished.
 
 mod completion;
+mod first;
 mod folder;
 pub mod from_outside;
 mod held;
+mod looks;
 mod owners;
 mod part;
 mod photos;
@@ -33,8 +36,12 @@ mod uploads;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use tests::jpeg;
+
 pub use completion::{take_in, take_in_promised};
 pub use folder::PhotoFolder;
+pub use looks::elsewhere;
 pub use promise::{PhotoCounts, Promise, counts, is_slot, promised_of_parked, record_promises};
 pub use recovery::{Swept, clean_expired, clean_hourly, recover};
 

@@ -80,8 +80,9 @@ pub(super) async fn photo_original(
 
 /// See a preview: upright, small, without metadata.
 ///
-/// It is made here of the original. Until that has come it is the handheld's own, which
-/// nobody can check.
+/// It is made here of the original, and says the order, time and place of the record that
+/// promised it first. Until the original has come, and of HEIC, which is not decoded here, it
+/// is the handheld's own, which nobody can check.
 #[utoipa::path(
     tag = "media",
     params(("digest" = String, Path, description = "SHA-256 of the original, hexadecimal")),
@@ -106,15 +107,18 @@ pub(super) async fn photo_preview(
     serve(&app, &request, preview).await
 }
 
-/// The preview made of the original; until that is held, the handheld's own.
+/// The preview made of the original; until that is held, and of a kind that is not decoded
+/// here, the handheld's own.
 async fn preview(app: &App, photo: Digest) -> Result<Held, Problem> {
     let preview = there(app, photo, MediaKind::Preview).await?;
     if let Some(derived) = preview.filter(|preview| preview.derived) {
         return Ok(derived);
     }
-    match there(app, photo, MediaKind::Original).await? {
-        Some(original) => completion::derive_preview(app, original).await,
-        None => preview.ok_or_else(Problem::not_found),
+    match (there(app, photo, MediaKind::Original).await?, preview) {
+        // Nothing better can be made of it.
+        (Some(original), Some(own)) if original.format == PictureFormat::Heic => Ok(own),
+        (Some(original), _) => completion::derive_preview(app, original).await,
+        (None, own) => own.ok_or_else(Problem::not_found),
     }
 }
 

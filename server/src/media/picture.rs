@@ -13,6 +13,7 @@ use fast_image_resize::Resizer;
 use gridcrew_sync_protocol::{
     code::Code,
     media::{MAX_PIXELS, MAX_PREVIEW_BYTES, PictureFormat},
+    stamp,
 };
 use image::{
     DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
@@ -84,11 +85,15 @@ pub(super) fn check<R: BufRead + Seek>(mut file: R) -> Result<PictureFormat, Pic
     Ok(format)
 }
 
-/// Makes a preview: upright, without metadata, at most [`MAX_PREVIEW_BYTES`] long, JPEG.
+/// Makes a preview: upright, without metadata, at most [`MAX_PREVIEW_BYTES`] long, JPEG, with
+/// `lines` written on it.
 ///
 /// # Errors
 /// [`PictureError`]
-pub(super) fn preview<R: BufRead + Seek>(mut file: R) -> Result<Vec<u8>, PictureError> {
+pub(super) fn preview<R: BufRead + Seek>(
+    mut file: R,
+    lines: &[String],
+) -> Result<Vec<u8>, PictureError> {
     let (format, decodable) = announced(&mut file)?;
     let Some(decodable) = decodable else {
         let reason = format!("{} is not decoded here", format.media_type());
@@ -112,7 +117,7 @@ pub(super) fn preview<R: BufRead + Seek>(mut file: R) -> Result<Vec<u8>, Picture
     let orientation = decoder.orientation()?;
     let mut picture = shrunk(DynamicImage::from_decoder(decoder)?, PREVIEW_SIZES[0].0)?;
     picture.apply_orientation(orientation);
-    encoded(picture)
+    encoded(picture, lines)
 }
 
 /// The format that the first bytes announce, and how it is decoded. Reads from the start.
@@ -206,13 +211,16 @@ fn shrunk(picture: DynamicImage, side: u32) -> Result<DynamicImage, PictureError
     Ok(small)
 }
 
-/// The picture as a JPEG that is small enough.
-fn encoded(picture: DynamicImage) -> Result<Vec<u8>, PictureError> {
+/// The picture as a JPEG that is small enough, with `lines` written on it.
+fn encoded(picture: DynamicImage, lines: &[String]) -> Result<Vec<u8>, PictureError> {
     let mut picture = DynamicImage::ImageRgb8(picture.into_rgb8());
     for (side, quality) in PREVIEW_SIZES {
         picture = shrunk(picture, side)?;
+        let mut stamped = picture.to_rgb8();
+        let width = stamped.width();
+        stamp::draw(&mut stamped, width, lines);
         let mut bytes = Vec::new();
-        picture.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, quality))?;
+        stamped.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, quality))?;
         if bytes.len() as u64 <= MAX_PREVIEW_BYTES {
             return Ok(bytes);
         }

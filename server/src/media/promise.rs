@@ -13,7 +13,7 @@ use gridcrew_sync_protocol::{
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, Func, JoinType, OnConflict, Order, Query},
+    sea_query::{Expr, Func, JoinType, OnConflict, Query},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -241,39 +241,4 @@ pub(super) async fn is_promised<C: ConnectionTrait>(
         .one(db)
         .await?;
     Ok(found.is_some())
-}
-
-/// Whether a record of the handheld was the first to promise the photo. An original proves
-/// itself by its hash, whoever brings it; a preview does not, and others learn of the photo
-/// from the feed before it comes.
-///
-/// # Errors
-/// A problem of the database.
-pub(super) async fn promised_first<C: ConnectionTrait>(
-    db: &C,
-    journal: JournalId,
-    photo: Digest,
-) -> Result<bool, DbErr> {
-    let promise = |column| Expr::col(("photo_promise", column));
-    let record = |column| Expr::col(("entry", column));
-    let query = Query::select()
-        .expr(promise("journal_id"))
-        .from("photo_promise")
-        .join(
-            JoinType::InnerJoin,
-            "entry",
-            record("journal_id")
-                .equals(("photo_promise", "journal_id"))
-                .and(record("seq").equals(("photo_promise", "seq"))),
-        )
-        .and_where(promise("photo").eq(photo.0.to_vec()))
-        .order_by(("entry", "received_at"), Order::Asc)
-        .order_by(("entry", "journal_id"), Order::Asc)
-        .limit(1)
-        .take();
-    let Some(row) = db.query_one(&query).await? else {
-        return Ok(false);
-    };
-    let first = JournalId(row.try_get_by_index(0)?);
-    Ok(lineage(db, journal).await?.contains(&first))
 }

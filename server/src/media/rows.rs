@@ -62,6 +62,23 @@ rows! {
 }
 
 rows! {
+    /// What photos look like, a row for each of the four bands of a look (`looks`).
+    photo_look, "photo_look", {
+        /// The station of the handheld that promised it first.
+        #[sea_orm(primary_key, auto_increment = false)]
+        station_id: Uuid,
+        /// The band.
+        #[sea_orm(primary_key, auto_increment = false)]
+        band: i32,
+        /// SHA-256 of the original.
+        #[sea_orm(primary_key, auto_increment = false)]
+        photo: Vec<u8>,
+        /// The whole look, its 64 bits as a signed number.
+        look: i64,
+    }
+}
+
+rows! {
     /// What is being uploaded, or was not long ago.
     upload, "upload", {
         /// The upload; its part is named by it.

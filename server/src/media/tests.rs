@@ -4,7 +4,9 @@ mod foreign;
 mod lane;
 mod owners;
 mod recovery;
+mod stamp;
 mod uploads;
 mod views;
 
-pub(in crate::media) use lane::{Lane, jpeg};
+pub(in crate::media) use lane::Lane;
+pub(crate) use lane::jpeg;

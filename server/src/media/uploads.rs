@@ -5,7 +5,7 @@
 //! it was ended or because its bytes were none, keeps its row for another lifetime: it is
 //! gone, not unknown.
 
-use super::{promise, rows::upload};
+use super::{first, promise, rows::upload};
 use crate::{app::App, edge::Problem};
 use gridcrew_sync_protocol::{
     code::Code, digest::Digest, ids::JournalId, media::MediaKind, time::UnixMillis,
@@ -129,9 +129,7 @@ async fn begin_in<C: ConnectionTrait>(
         let detail = "No record of this handheld promises the photo. Send the record first.";
         return Err(Problem::new(Code::MediaNotPromised, detail));
     }
-    if claim.kind == MediaKind::Preview
-        && !promise::promised_first(tx, journal, claim.photo).await?
-    {
+    if claim.kind == MediaKind::Preview && !first::promised_first(tx, journal, claim.photo).await? {
         let detail = "Another handheld's record promised this photo first, and its preview is \
                       taken from there only. The original is taken from you as well.";
         return Err(Problem::new(Code::MediaPreviewNotWanted, detail));

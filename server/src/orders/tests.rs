@@ -480,7 +480,8 @@ async fn the_trace_tells_who_did_what_in_which_order() {
     let state = town.state(order).await;
     let (db, templates) = (town.app().store.read(), &town.app().templates);
     let template = templates.edition(&state.template).unwrap();
-    let view = trace(db, &state, template, &TraceQuery::default())
+    let scope = town.caller(&town.clerk).await.scope;
+    let view = trace(db, &scope, &state, template, &TraceQuery::default())
         .await
         .unwrap();
     let kinds: Vec<_> = view

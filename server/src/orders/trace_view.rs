@@ -5,12 +5,12 @@ use super::{
     names::{NamedPerson, Wanted},
     photos::PhotosHeld,
     target,
-    trace_photo::TracePhoto,
+    trace_photo::{TracePhoto, flag_other_uses, looks},
 };
-use crate::{edge::Problem, trace::rows::entry};
+use crate::{edge::Problem, media::elsewhere, people::Scope, trace::rows::entry};
 use gridcrew_sync_protocol::{
     arrival::{ArrivalProof, Doubt},
-    claims::{Review, photos_of, review},
+    claims::{Before, Review, photos_of, review},
     code::Code,
     digest::Digest,
     ids::{JournalId, OrderId},
@@ -27,6 +27,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -143,13 +144,14 @@ pub enum Flag {
     LateEntry,
 }
 
-/// Shows a page of the trace of an order.
+/// Shows a page of the trace of an order, to one who has `scope`.
 ///
 /// # Errors
 /// `request.invalid` for a limit or a continuation that is none, or a problem of the
 /// database.
 pub async fn trace<C: ConnectionTrait>(
     db: &C,
+    scope: &Scope,
     state: &OrderState,
     template: &Template,
     query: &TraceQuery,
@@ -173,6 +175,8 @@ pub async fn trace<C: ConnectionTrait>(
         .flat_map(|record| photos_of(&record.event))
         .map(|photo| photo.digest);
     let held = PhotosHeld::among(db, promised).await?;
+    let of_order = (state.order, state.station);
+    let elsewhere = elsewhere(db, scope, of_order, &looks(known())).await?;
     let target = target::of_order(db, state).await?;
     let mut entries = records
         .iter()
@@ -180,8 +184,9 @@ pub async fn trace<C: ConnectionTrait>(
             let mut shown = stored(row, state)?;
             if let Some(record) = record {
                 shown.actor = names.person(record.actor);
-                let review = review(record, Some(template), target, &Limits::DOMAIN);
-                shown.tell(record, &held, review);
+                let mut review = review(record, Some(template), target, &Limits::DOMAIN);
+                flag_other_uses(record, &elsewhere, &mut review);
+                shown.tell(record, (&held, &elsewhere), review);
             }
             Ok(shown)
         })
@@ -281,7 +286,12 @@ fn stored(row: &entry::Model, state: &OrderState) -> Result<TraceEntry, Problem>
 }
 
 impl TraceEntry {
-    fn tell(&mut self, record: &Record, held: &PhotosHeld, review: Review) {
+    fn tell(
+        &mut self,
+        record: &Record,
+        (held, elsewhere): (&PhotosHeld, &BTreeMap<Digest, Vec<Before>>),
+        review: Review,
+    ) {
         let time = record.time.trusted();
         self.term = record.term;
         (self.at, self.sureness) = (time.at, time.sureness);
@@ -305,7 +315,10 @@ impl TraceEntry {
             .iter()
             .zip(claimed.chain(std::iter::repeat(None)))
             .zip(photos)
-            .map(|((photo, claim), flags)| TracePhoto::of(held.view(photo), claim, flags))
+            .map(|((photo, claim), flags)| {
+                let others = elsewhere.get(&photo.digest).cloned();
+                TracePhoto::of(held.view(photo), claim, flags, others.unwrap_or_default())
+            })
             .collect();
     }
 }

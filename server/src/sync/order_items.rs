@@ -47,7 +47,8 @@ pub(super) struct Head {
     pub(super) cell: Option<CellId>,
     /// Who owns it, if a person.
     pub(super) owner: Option<PersonId>,
-    /// As the caller may see them.
+    /// As the caller may see them, without the salt: 16 bytes that nothing squeezes and no
+    /// handheld has a use for.
     details: OrderDetails,
     /// How many bytes they are.
     details_bytes: u64,
@@ -80,6 +81,10 @@ impl Head {
         let owner_while_open = owner.filter(|_| row.status != RETURNED);
         let station = OrgId(row.station_id);
         let (details, _) = telephone::details_for(caller, station, owner_while_open, details);
+        let details = OrderDetails {
+            salt: Vec::new(),
+            ..details
+        };
         Ok(Self {
             order: OrderId(row.id),
             accepted: UnixMillis(row.accepted_at),
@@ -122,10 +127,7 @@ impl Head {
             accepted_at: state.accepted_at,
             returned_at: returned.map(|step| step.at.at),
             missed: missed.map(|deadline| deadline.code.clone()).collect(),
-            details: OrderDetails {
-                salt: Vec::new(),
-                ..self.details.clone()
-            },
+            details: self.details.clone(),
             count: self.count,
             template: state.template,
         }))

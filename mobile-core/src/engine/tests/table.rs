@@ -490,6 +490,45 @@ fn maintenance_costs_no_attempt_and_a_change_of_network_ends_every_wait() {
 }
 
 #[test]
+fn a_server_that_asks_for_quiet_is_left_in_peace_by_every_lane_and_it_costs_no_attempt() {
+    for code in [Code::Unavailable, Code::TooManyRequests, Code::StorageFull] {
+        let mut world = World::new();
+        world.note();
+        world.photograph(24);
+        world.begin(HOUR);
+        for asked in [1_000, 7_000, 90_000] {
+            let from = world.clock.uptime.load(std::sync::atomic::Ordering::SeqCst);
+            let (lane, ..) = world.asked.remove(0);
+            let quiet = HttpReply {
+                retry_after: Some(Millis(asked)),
+                ..world.server.problem(code)
+            };
+            world.tell(Event::Replied {
+                lane,
+                reply: Reply::Http(quiet),
+                sent: 0,
+                received: 0,
+                asked: Millis(0),
+            });
+            // Something new is no reason to come sooner.
+            world.note();
+            assert!(world.asked.is_empty(), "{code}: {asked}");
+            let wait = world.wake.unwrap() - from;
+            let longest = asked + (asked / 4).max(250) + 500;
+            assert!((asked..=longest).contains(&wait), "{code}: {asked}, {wait}");
+            world.sleep();
+        }
+        // The first failure that counts waits as the first one does.
+        let from = world.clock.uptime.load(std::sync::atomic::Ordering::SeqCst);
+        world.meet(0, &Fate::Lost);
+        let wait = world.wake.unwrap() - from;
+        assert!(wait <= 1_000 + 500 + 50, "{code}: {wait}");
+        assert_eq!(world.go_on(), (Ended::Done, None));
+        world.assert_converged();
+    }
+}
+
+#[test]
 fn a_stuck_photo_never_stops_a_record() {
     let mut world = World::new();
     world.photograph(24);
@@ -695,6 +734,31 @@ fn a_budget_of_bytes_is_kept_and_what_came_through_stays() {
     }
     assert!(syncs > 3, "{syncs}");
     world.assert_converged();
+}
+
+#[test]
+fn a_budget_of_bytes_is_kept_both_ways_to_the_page_and_to_the_chunk() {
+    for bytes in [1, 60, 600, 6_000, 60_000, 600_000] {
+        let mut world = World::new();
+        world.notes(30);
+        world.photograph(620);
+        world.server.orders.extend((2..40).map(order));
+        let budget = Budget {
+            bytes: Some(bytes),
+            ..HOUR
+        };
+        for _ in 0..12 {
+            let (ended, _) = world.run(budget);
+            let spent = world.spent;
+            assert!(spent.sent <= bytes, "{bytes}: {spent:?}");
+            // What comes is known only when it is there: a page of the feed or an answer.
+            let most = bytes + world.largest_answer;
+            assert!(spent.sent + spent.received <= most, "{bytes}: {spent:?}");
+            if ended == Ended::Done {
+                break;
+            }
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::model::Model;
 use crate::{
     engine::{
         Budget, Change, Command, Ended, Engine, Event, HttpReply, Lane, Problem, Reply, Request,
+        Spent,
     },
     fixture::{
         JOURNAL, ME, START, TestClock, bring_order, enrolled, note, open, order, picture,
@@ -77,6 +78,10 @@ pub(crate) struct World {
     pub(crate) noted: Vec<String>,
     pub(crate) photos: Vec<Digest>,
     pub(crate) requests: u64,
+    /// What the last sync cost, so far.
+    pub(crate) spent: Spent,
+    /// The longest answer that ever came, bytes.
+    pub(crate) largest_answer: u64,
     seed: u64,
 }
 
@@ -101,6 +106,8 @@ impl World {
             noted: Vec::new(),
             photos: Vec::new(),
             requests: 0,
+            spent: Spent::default(),
+            largest_answer: 0,
             seed: 1,
         }
     }
@@ -204,6 +211,7 @@ impl World {
             return;
         };
         let mut commands = VecDeque::from(engine.on(now, event));
+        self.spent = engine.spent();
         let mut steps = 0;
         while let Some(command) = commands.pop_front() {
             steps += 1;
@@ -294,6 +302,7 @@ impl World {
             Reply::Http(http) => http.body.len() as u64,
             Reply::Broken(_) => 0,
         };
+        self.largest_answer = self.largest_answer.max(received);
         let asked = self.now();
         self.tell(Event::Replied {
             lane,

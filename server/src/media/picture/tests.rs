@@ -66,7 +66,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 fn a_preview_is_small_upright_and_says_nothing_but_the_picture() {
     let original = jpeg(&noisy(1600, 1200), Some(exif(6)));
     assert!(original.windows(6).any(|bytes| bytes == b"SECRET"));
-    let small = preview(Cursor::new(&original)).unwrap();
+    let small = preview(Cursor::new(&original), &[]).unwrap();
     assert!(small.len() as u64 <= MAX_PREVIEW_BYTES);
     assert!(!small.windows(6).any(|bytes| bytes == b"SECRET"));
     assert!(!small.windows(4).any(|bytes| bytes == b"Exif"));
@@ -80,10 +80,10 @@ fn a_preview_is_small_upright_and_says_nothing_but_the_picture() {
 
 #[test]
 fn a_preview_of_a_preview_stays_small_and_the_same_bytes_give_the_same() {
-    let once = preview(Cursor::new(jpeg(&noisy(3000, 500), None))).unwrap();
-    let twice = preview(Cursor::new(&once)).unwrap();
+    let once = preview(Cursor::new(jpeg(&noisy(3000, 500), None)), &[]).unwrap();
+    let twice = preview(Cursor::new(&once), &[]).unwrap();
     assert!(twice.len() as u64 <= MAX_PREVIEW_BYTES);
-    assert_eq!(preview(Cursor::new(&once)).unwrap(), twice);
+    assert_eq!(preview(Cursor::new(&once), &[]).unwrap(), twice);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn what_begins_like_no_picture_is_refused() {
 fn an_original_with_broken_exif_or_a_lost_end_is_still_evidence() {
     let broken = jpeg(&noisy(64, 48), Some(vec![0xff; 40]));
     assert_eq!(check(Cursor::new(&broken)).unwrap(), PictureFormat::Jpeg);
-    preview(Cursor::new(&broken)).unwrap();
+    preview(Cursor::new(&broken), &[]).unwrap();
     let whole = jpeg(&noisy(640, 480), None);
     let torn = &whole[..whole.len() / 2];
     assert_eq!(check(Cursor::new(torn)).unwrap(), PictureFormat::Jpeg);
@@ -122,7 +122,7 @@ fn a_heic_is_taken_as_it_is_and_has_no_preview() {
     let heic = b"\0\0\0 ftypheic\0\0\0\0mif1";
     assert_eq!(check(Cursor::new(heic)).unwrap(), PictureFormat::Heic);
     assert_eq!(
-        preview(Cursor::new(heic)).unwrap_err().code(),
+        preview(Cursor::new(heic), &[]).unwrap_err().code(),
         Some(Code::MediaNoPicture)
     );
 }
@@ -141,7 +141,7 @@ fn a_flood_of_pixels_is_refused_by_its_header() {
             Some(Code::MediaTooManyPixels),
             "{width}×{height}: {error}"
         );
-        let error = preview(Cursor::new(flood(width, height))).unwrap_err();
+        let error = preview(Cursor::new(flood(width, height)), &[]).unwrap_err();
         assert_eq!(error.code(), Some(Code::MediaTooManyPixels));
     }
 }
@@ -160,7 +160,7 @@ fn a_jpeg_in_scans_counts_with_all_it_makes_the_decoder_keep() {
     bytes[frame + 5..frame + 9].copy_from_slice(&[0x1b, 0x58, 0x1b, 0x58]);
     check(Cursor::new(&bytes)).unwrap();
     assert_eq!(
-        preview(Cursor::new(&bytes)).unwrap_err().code(),
+        preview(Cursor::new(&bytes), &[]).unwrap_err().code(),
         Some(Code::MediaTooManyPixels)
     );
 }
@@ -213,7 +213,7 @@ fn real_photos_come_to_what_is_known_of_them() {
         match photo["pillow_format"].as_str() {
             Some("JPEG") => {
                 assert_eq!(checked.unwrap(), PictureFormat::Jpeg, "{name}");
-                let small = preview(Cursor::new(&bytes)).unwrap();
+                let small = preview(Cursor::new(&bytes), &[]).unwrap();
                 assert!(small.len() as u64 <= MAX_PREVIEW_BYTES, "{name}");
                 assert!(!small.windows(4).any(|bytes| bytes == b"Exif"), "{name}");
                 let sides = |key: &str| photo[key].as_u64().unwrap();

@@ -37,7 +37,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// A photo, different for each seed, about 20 kB.
-pub(in crate::media) fn jpeg(seed: u32) -> Vec<u8> {
+pub(crate) fn jpeg(seed: u32) -> Vec<u8> {
     let mut state = seed;
     let picture = image::RgbImage::from_fn(160, 120, |_, _| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -230,10 +230,13 @@ async fn once_the_original_is_held_its_preview_is_made_of_it() {
         let path = format!("{photo}/preview");
         let before = get(&lane, &path, &[]).await;
         assert_eq!(before.status, StatusCode::OK);
-        assert_eq!(before.body, picture::preview(Cursor::new(&better)).unwrap());
+        assert_eq!(
+            before.body,
+            picture::preview(Cursor::new(&better), &[]).unwrap()
+        );
 
         take_in(lane.app(), original.clone()).await.unwrap();
-        let made = picture::preview(Cursor::new(&original)).unwrap();
+        let made = picture::preview(Cursor::new(&original), &[]).unwrap();
         assert_eq!(get(&lane, &path, &[]).await.body, made);
         // Nothing that a handheld brings later takes its place.
         let staff = std::mem::replace(&mut lane.token, handheld);
@@ -250,6 +253,33 @@ async fn once_the_original_is_held_its_preview_is_made_of_it() {
         lane.token = staff;
         assert_eq!(get(&lane, &path, &[]).await.body, made);
     }
+}
+
+#[actix_web::test]
+async fn what_is_not_decoded_here_keeps_the_handhelds_own_preview() {
+    let mut lane = Lane::new().await;
+    let order = order(&lane, lane.station()).await;
+    let heic = [&b"\0\0\0 ftypheic\0\0\0\0mif1"[..], &[7; 100]].concat();
+    let (photo, small) = (Digest::of(&heic), jpeg(36));
+    lane.promise(Some(order), photo).await;
+    bring(&lane, photo, &small).await;
+    take_in(lane.app(), heic.clone()).await.unwrap();
+    let other = [&heic[..], &[8]].concat();
+    let without = Digest::of(&other);
+    lane.promise(Some(order), without).await;
+    take_in(lane.app(), other).await.unwrap();
+    let station = lane.station();
+    as_(&mut lane, Role::Station, station).await;
+    let seen = get(&lane, &format!("{photo}/preview"), &[]).await;
+    assert_eq!(seen.status, StatusCode::OK);
+    assert_eq!(
+        seen.body,
+        picture::preview(Cursor::new(&small), &[]).unwrap()
+    );
+    assert_eq!(get(&lane, &photo.to_string(), &[]).await.body, heic);
+    let none = get(&lane, &format!("{without}/preview"), &[]).await;
+    none.is(Code::NotFound);
+    assert!(String::from_utf8_lossy(&none.body).contains("image/heic is not decoded here"));
 }
 
 #[actix_web::test]

@@ -102,7 +102,7 @@ pub(super) async fn read_trace(
     let row = visible(db, &caller, *id).await?;
     let state: OrderState = wire::decode(&row.state).map_err(Problem::internal)?;
     let template = app.templates.edition(&state.template)?;
-    let view = trace(db, &state, template, &query).await?;
+    let view = trace(db, &caller.scope, &state, template, &query).await?;
     audit::record_reading(&app, &caller, "trace.read", *id).await?;
     Ok(Json(view))
 }

@@ -1,5 +1,7 @@
 //! What a reviewer is shown of a trace: every entry once, and what makes him look twice.
 
+mod other_uses;
+
 use super::*;
 use crate::sync::tests::world::World;
 use gridcrew_sync_protocol::{
@@ -33,7 +35,8 @@ async fn pages_hold_every_entry_once_whatever_their_length() {
         .edition(&state.template)
         .unwrap();
     let db = world.fixture.app.store.read();
-    let whole = trace(db, &state, template, &TraceQuery::default())
+    let scope = &world.caller(&devices[0]).await.scope;
+    let whole = trace(db, scope, &state, template, &TraceQuery::default())
         .await
         .unwrap();
     assert_eq!((whole.entries.len(), &whole.next), (2 + 2 * 5, &None));
@@ -44,7 +47,7 @@ async fn pages_hold_every_entry_once_whatever_their_length() {
         };
         let mut found = Vec::new();
         loop {
-            let page = trace(db, &state, template, &query).await.unwrap();
+            let page = trace(db, scope, &state, template, &query).await.unwrap();
             assert!(page.entries.len() as u64 <= limit);
             found.extend(page.entries);
             query.after = page.next;
@@ -108,7 +111,8 @@ async fn an_arrival_that_is_not_proved_and_a_doubtful_photo_are_flagged() {
     let state: OrderState = wire::decode(&world.row(order).await.state).unwrap();
     let app = &world.fixture.app;
     let template = app.templates.edition(&state.template).unwrap();
-    let view = trace(app.store.read(), &state, template, &TraceQuery::default())
+    let (db, scope) = (app.store.read(), world.caller(&device).await.scope);
+    let view = trace(db, &scope, &state, template, &TraceQuery::default())
         .await
         .unwrap();
     let entry = view.entries.iter().find(|one| one.kind == "step_done");
@@ -137,9 +141,11 @@ async fn a_limit_or_a_continuation_that_is_none_is_refused() {
         .edition(&state.template)
         .unwrap();
     let db = world.fixture.app.store.read();
+    let device = world.device(world.manager().await, 1).await;
+    let scope = &world.caller(&device).await.scope;
     for (after, limit) in [(None, Some(0)), (None, Some(201)), (Some("1.x.2"), None)] {
         let after = after.map(str::to_owned);
-        let refused = trace(db, &state, template, &TraceQuery { after, limit }).await;
+        let refused = trace(db, scope, &state, template, &TraceQuery { after, limit }).await;
         assert_eq!(refused.unwrap_err().code, Code::RequestInvalid);
     }
 }

@@ -17,7 +17,7 @@ const HOUR: i64 = 3_600_000;
 const PAGE: u64 = 40 * 1024;
 
 /// All pages for a device, as they are sent.
-async fn pages(ground: &Ground, device: usize, size: Size) -> Vec<FeedPage> {
+pub(super) async fn pages(ground: &Ground, device: usize, size: Size) -> Vec<FeedPage> {
     let app = &ground.world.fixture.app;
     let caller = ground.world.caller(&ground.devices[device]).await;
     let (mut told, mut pages) = (None, Vec::new());

@@ -4,5 +4,6 @@ mod aside;
 mod diagnostics;
 mod feed;
 mod first_sync;
+mod first_sync_bytes;
 mod push;
 pub(crate) mod world;

@@ -20,8 +20,9 @@ use ed25519_dalek::SigningKey;
 use futures_util::future::BoxFuture;
 use gridcrew_sync_protocol::{
     digest::Digest,
-    ids::{CellId, JournalId, OrderId, OrgId, PersonId},
+    ids::{CellId, CustomerId, JournalId, OrderId, OrgId, PersonId},
     journal::{Batch, Entry, Item, Opened, Seq},
+    position::TypedPosition,
     push::PushOutcome,
     record::{
         Accepted, Assigned, Event, Noted, OrderDetails, Owner, Record, Rung, StepDone, Taken, Term,
@@ -41,6 +42,35 @@ pub(crate) struct World {
     pub(crate) fixture: Fixture,
     pub(crate) station: OrgId,
     pub(crate) sibling: OrgId,
+}
+
+/// What an order is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    /// Its number at its source; its id when it is empty.
+    pub(crate) outside_no: String,
+    /// Contact and address.
+    pub(crate) details: OrderDetails,
+    /// The customer.
+    pub(crate) customer: Option<CustomerId>,
+    /// The place.
+    pub(crate) position: Option<TypedPosition>,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            outside_no: String::new(),
+            details: OrderDetails {
+                phenomenon: "no light".to_owned(),
+                contact_phone: "13800138000".to_owned(),
+                salt: vec![7; 16],
+                ..OrderDetails::default()
+            },
+            customer: None,
+            position: None,
+        }
+    }
 }
 
 /// A handheld whose journal is kept in memory.
@@ -216,25 +246,29 @@ impl World {
 
     /// An order of a station, given to no one.
     pub(crate) async fn order_of(&self, station: OrgId) -> OrderId {
+        self.take_in(station, Report::default()).await
+    }
+
+    /// An order of a station, given to no one.
+    pub(crate) async fn take_in(&self, station: OrgId, report: Report) -> OrderId {
         let order = OrderId(self.fixture.app.new_id());
         let now = self.fixture.app.now();
-        let details = wire::encode(&OrderDetails {
-            phenomenon: "no light".to_owned(),
-            contact_phone: "13800138000".to_owned(),
-            salt: vec![7; 16],
-            ..OrderDetails::default()
-        });
+        let outside_no = match report.outside_no.as_str() {
+            "" => order.to_string(),
+            given => given.to_owned(),
+        };
+        let details = wire::encode(&report.details);
         let accepted = Event::Accepted(Accepted {
             source: "95598".to_owned(),
-            outside_no: order.to_string(),
+            outside_no: outside_no.clone(),
             template: TemplateRef {
                 code: "fault_repair".to_owned(),
                 version: 1,
             },
             area_class: AreaClass::Rural,
             station,
-            customer: None,
-            position: None,
+            customer: report.customer,
+            position: report.position,
             reported_at: None,
             details: Digest::of(&details),
         });
@@ -242,7 +276,7 @@ impl World {
             id: Set(order.0),
             station_id: Set(station.0),
             source: Set("95598".to_owned()),
-            outside_no: Set(order.to_string()),
+            outside_no: Set(outside_no),
             intake_digest: Set(vec![0; 32]),
             accepted_by: Set(Uuid::nil()),
             template_code: Set("fault_repair".to_owned()),

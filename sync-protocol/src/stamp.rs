@@ -1,25 +1,30 @@
 //! The photo stamp (水印): order, trusted time with how sure it is, and place with its datum,
 //! written along the lower edge of a copy. The copy is no evidence; the stamp is for the eye
-//! of whoever looks at it. Letters are those of the 8 by 8 font of the old IBM screens, which
-//! is in the public domain: digits, Latin letters and punctuation.
+//! of whoever looks at it. A handheld writes it on the preview that it sends, and the server
+//! on the one that it makes of the original: one rule and one hand for both, so that a photo
+//! looks the same before and after its original has come.
+//!
+//! Letters are those of the 8 by 8 font of the old IBM screens, which is in the public domain:
+//! digits, Latin letters and punctuation.
 
-use font8x8::{BASIC_FONTS, UnicodeFonts};
-use gridcrew_sync_protocol::{
+use crate::{
     arrival::{Motion, doubts},
     limits::Limits,
     record::Fix,
     time::{Sureness, TrustedTime},
 };
-use image::RgbImage;
+use font8x8::{BASIC_FONTS, UnicodeFonts};
 use time::{OffsetDateTime, macros::format_description, macros::offset};
 
 /// Pixels of a letter before it is scaled, both ways.
-const LETTER: u32 = 8;
+const LETTER: usize = 8;
 /// Most that letters are scaled by.
-const LARGEST: u32 = 3;
+const LARGEST: usize = 3;
 
-/// The lines of a stamp.
-pub(crate) fn lines(order_no: &str, at: TrustedTime, fix: Option<&Fix>) -> Vec<String> {
+/// The lines of a stamp: the order by its outside number, the trusted time in Beijing with how
+/// sure it is, and the place in its own datum with its accuracy in metres.
+#[must_use]
+pub fn lines(order_no: &str, at: TrustedTime, fix: Option<&Fix>) -> Vec<String> {
     let sureness = match at.sureness {
         Sureness::Server => "server time",
         Sureness::Gnss => "satellite time",
@@ -56,64 +61,59 @@ fn place(fix: Option<&Fix>) -> String {
     )
 }
 
-/// Writes lines along the lower edge, white on a darkened band, as large as fits. What does
-/// not fit the width is cut off.
-pub(super) fn draw(picture: &mut RgbImage, lines: &[String]) {
-    let (width, height) = picture.dimensions();
+/// Writes lines along the lower edge of a picture, white on a darkened band, as large as fits.
+/// What does not fit the width is cut off. `pixels` are rows of `width` pixels from the upper
+/// left, each three bytes of red, green and blue; what is no whole row is left as it is.
+pub fn draw(pixels: &mut [u8], width: u32, lines: &[String]) {
+    let width = usize::try_from(width).unwrap_or(0);
     let longest = lines.iter().map(|line| line.chars().count()).max();
-    let longest = u32::try_from(longest.unwrap_or(0)).unwrap_or(u32::MAX);
-    if longest == 0 {
+    let longest = longest.unwrap_or(0);
+    if longest == 0 || width == 0 {
         return;
     }
     let scale = width / longest.saturating_add(1).saturating_mul(LETTER);
     let scale = scale.clamp(1, LARGEST);
     let line_height = (LETTER + 2) * scale;
-    let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
-    let band = line_height.saturating_mul(count).saturating_add(2 * scale);
-    let top = height.saturating_sub(band);
-    for y in top..height {
-        for x in 0..width {
-            if let Some(pixel) = picture.get_pixel_mut_checked(x, y) {
-                pixel.0 = pixel.0.map(|part| part / 3);
-            }
-        }
+    let band = line_height
+        .saturating_mul(lines.len())
+        .saturating_add(2 * scale);
+    let mut rows: Vec<&mut [u8]> = pixels.chunks_exact_mut(width.saturating_mul(3)).collect();
+    let top = rows.len().saturating_sub(band);
+    for part in rows.iter_mut().skip(top).flat_map(|row| row.iter_mut()) {
+        *part /= 3;
     }
     let mut y = top.saturating_add(2 * scale);
     for line in lines {
-        write(picture, line, (LETTER * scale / 2, y), scale);
+        write(&mut rows, line, (LETTER * scale / 2, y), scale);
         y = y.saturating_add(line_height);
     }
 }
 
-fn write(picture: &mut RgbImage, line: &str, (mut x, y): (u32, u32), scale: u32) {
+fn write(rows: &mut [&mut [u8]], line: &str, (mut x, y): (usize, usize), scale: usize) {
     for letter in line.chars() {
-        let rows = BASIC_FONTS.get(letter).or_else(|| BASIC_FONTS.get('?'));
-        for (row, bits) in (0u32..).zip(rows.unwrap_or_default()) {
+        let shape = BASIC_FONTS.get(letter).or_else(|| BASIC_FONTS.get('?'));
+        for (row, bits) in shape.unwrap_or_default().into_iter().enumerate() {
             for column in (0..LETTER).filter(|column| (bits >> column) & 1 == 1) {
-                dot(picture, (x + column * scale, y + row * scale), scale);
+                let at = x.saturating_add(column * scale);
+                dot(rows, (at, y.saturating_add(row * scale)), scale);
             }
         }
         x = x.saturating_add(LETTER * scale);
-        if x >= picture.width() {
-            return;
-        }
     }
 }
 
-fn dot(picture: &mut RgbImage, (x, y): (u32, u32), scale: u32) {
-    for dy in 0..scale {
-        for dx in 0..scale {
-            if let Some(pixel) = picture.get_pixel_mut_checked(x + dx, y + dy) {
-                pixel.0 = [255; 3];
-            }
-        }
+/// A square of `scale` pixels, as far as it lies in the picture.
+fn dot(rows: &mut [&mut [u8]], (x, y): (usize, usize), scale: usize) {
+    for row in rows.iter_mut().skip(y).take(scale) {
+        let pixels = row.chunks_exact_mut(3).skip(x).take(scale);
+        pixels.for_each(|pixel| pixel.fill(255));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gridcrew_sync_protocol::{
+    use crate::{
         position::{Datum, TypedPosition},
         time::{Millis, UnixMillis},
     };
@@ -150,18 +150,24 @@ mod tests {
 
     #[test]
     fn letters_stand_in_a_dark_band_and_the_rest_of_the_picture_stays() {
-        let grey = image::Rgb([90; 3]);
-        let mut picture = RgbImage::from_pixel(400, 300, grey);
-        draw(&mut picture, &lines("单-1", at(Sureness::Server), None));
-        assert!(picture.rows().take(250).flatten().all(|p| *p == grey));
-        let below: Vec<u8> = picture.rows().skip(270).flatten().map(|p| p.0[0]).collect();
+        let (width, height) = (400, 300);
+        let mut picture = vec![90; width * height * 3];
+        let lines = lines("单-1", at(Sureness::Server), None);
+        draw(&mut picture, 400, &lines);
+        let (above, below) = picture.split_at(width * 250 * 3);
+        assert!(above.iter().all(|part| *part == 90));
+        let below = below.split_at(width * 20 * 3).1;
         assert!(below.contains(&255) && below.contains(&30) && !below.contains(&90));
+        // Each letter stands upright where it should: the bar of a 1 below the line's middle.
+        let mut one = vec![0; 24 * 24 * 3];
+        draw(&mut one, 24, &["1".to_owned()]);
+        let lit = |x: usize, y: usize| one.get((y * 24 + x) * 3) == Some(&255);
+        let rows = (12..24).filter(|y| (0..24).any(|x| lit(x, *y))).count();
+        assert_eq!(rows, 7, "a letter of seven rows");
         // However small, nothing panics.
-        for side in 1..40 {
-            draw(
-                &mut RgbImage::new(side, 40 - side),
-                &["long line".to_owned()],
-            );
+        for side in 0..40u32 {
+            let mut small = vec![9; (side * (40 - side) * 3 + side % 3) as usize];
+            draw(&mut small, side, &["long line".to_owned()]);
         }
     }
 }
