@@ -8,6 +8,7 @@ mod checks;
 mod customers;
 mod import;
 mod locate;
+mod pairs;
 mod split;
 mod stations;
 
@@ -16,6 +17,7 @@ pub use checks::{Checks, Flaw, FlawKind};
 pub use customers::{CustomerFound, CustomerInput, CustomersImported, CustomersToImport};
 pub use import::{Mended, StandsElsewhere, TerritoryImport, TerritoryImported};
 pub use locate::{Located, LocatedCandidate, Place};
+pub use pairs::{PairWish, PairingDone, PairingWish, PairsAccepted, PairsToAccept, WithLimits};
 pub use split::{SplitDone, SplitWish};
 pub use stations::{Station, StationList};
 
@@ -50,6 +52,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(checks::check_territory)
         .service(cells::list_cells)
         .service(cells::set_roles)
+        .service(pairs::propose_pairs)
+        .service(pairs::accept_pairs)
         .service(customers::import_customers)
         .service(customers::find_customer)
         .service(locate::locate);

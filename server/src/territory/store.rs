@@ -6,6 +6,7 @@
 
 mod customers;
 mod due;
+mod pairs;
 mod people;
 mod read;
 mod roles;
@@ -14,12 +15,14 @@ mod workload;
 
 pub use customers::{Imported, NewCustomer, customer_by_account, import_customers};
 pub use due::{next_due, tell_due};
+pub use pairs::{roles_mark, set_pairs, station_managers};
 pub use people::active_managers;
 pub(super) use read::outline;
 pub use read::{
     CellDetail, NamedManager, StationSummary, StoredTerritory, cells, current_change,
     current_version, stations, territory,
 };
+pub use roles::stored_term as term;
 pub(super) use roles::stored_term;
 pub use roles::{RolesChange, set_roles};
 pub use version::{Accepted, Proposal, accept, class_of};
