@@ -6,7 +6,7 @@
 
 use crate::{
     app::App,
-    dispatch,
+    dispatch, duty,
     edge::{EPOCH_HEADER, Problem, body, health},
     media, orders, people, sync, territory, trace,
 };
@@ -66,6 +66,7 @@ fn operations(config: &mut ServiceConfig) {
         .configure(territory::routes::configure)
         .configure(orders::routes::configure)
         .configure(dispatch::routes::configure)
+        .configure(duty::routes::configure)
         .configure(media::configure)
         .configure(sync::configure)
         .configure(trace::routes::configure);

@@ -131,6 +131,15 @@ codes! {
     /// The station has no territory yet.
     TerritoryNone = "territory.none", 409;
 
+    /// The leave was decided on, withdrawn or ended already, or has not begun.
+    LeaveDecided = "leave.decided", 409;
+    /// Nobody decides on his own leave.
+    LeaveOwn = "leave.own", 403;
+    /// A and B of a cell would both be away and nobody covers it.
+    LeaveUncovered = "leave.uncovered", 409;
+    /// The person named cannot cover the cell.
+    LeaveBadCover = "leave.bad_cover", 422;
+
     /// The order's source and outside number came before with other content.
     OrderConflict = "order.conflict", 409;
     /// Only the present owner may do this.

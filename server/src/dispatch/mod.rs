@@ -5,9 +5,9 @@
 //! notes everyone who was passed over, [`explain`] says it in a sentence. These are pure
 //! rules. [`facts`] reads what they need, [`route`] writes the decision into the trace and
 //! keeps the explanation. When an owner declines or hands over, [`react()`] finds the next;
-//! when he does not answer, [`escalate`](escalate()) does. [`duty`] knows who is off duty.
+//! when he does not answer, [`escalate`](escalate()) does. [`crate::duty`] knows who is off duty
+//! and who stands in; [`away`] hands over what who is on leave has open.
 
-pub mod duty;
 pub mod escalate;
 pub mod explain;
 pub mod facts;

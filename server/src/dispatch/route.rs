@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     app::App,
+    duty::stand_in,
     edge::Problem,
     orders::rows::{routing_decision, service_order},
     territory::{
@@ -109,10 +110,12 @@ pub async fn first_owner(
 ) -> Result<Decision, Problem> {
     let now = app.now();
     let people = facts::people_of(tx, station, now).await?;
+    let stand_ins = stand_in::at(tx, station, ground.placed.cell, now).await?;
     Ok(decide(&Situation {
         station,
         placed: &ground.placed,
         managers: ground.managers(now),
+        stand_ins: &stand_ins,
         origin: whereabouts.origin,
         people: &people,
         let_go: &[],
@@ -314,10 +317,12 @@ async fn decided(
     let whereabouts = facts::whereabouts(tx, &file.records, file.account_given()).await?;
     let ground = Ground::find(app, &whereabouts, &[station]).for_station(station);
     let people = facts::people_of(tx, station, now).await?;
+    let stand_ins = stand_in::at(tx, station, ground.placed.cell, now).await?;
     Ok(rule(&Situation {
         station,
         placed: &ground.placed,
         managers: ground.managers(now),
+        stand_ins: &stand_ins,
         origin: whereabouts.origin,
         people: &people,
         let_go,

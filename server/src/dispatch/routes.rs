@@ -1,6 +1,9 @@
 //! The routes of duty: who is off duty, and that he is back.
 
-use super::duty::{self, Absence};
+use crate::duty::{
+    absence::{self as duty, Absence},
+    leave,
+};
 use crate::{
     app::App,
     edge::{Json, Problem, ProblemDocument},
@@ -142,6 +145,7 @@ async fn change_in(
             "person.off_duty"
         }
         None => {
+            leave::store::end_all(tx, app, person).await?;
             duty::end(tx, app, person).await?;
             "person.on_duty"
         }

@@ -129,6 +129,19 @@ impl Scope {
         }
     }
 
+    /// Condition on `leave`: a manager sees his own, the station all of its people's; nobody
+    /// else sees why somebody is away.
+    #[must_use]
+    pub fn leaves(&self) -> Condition {
+        match self.role {
+            Role::Station => self.of_stations("leave"),
+            Role::Manager => self
+                .of_stations("leave")
+                .add(Expr::col(("leave", "person_id")).eq(self.person.0)),
+            Role::Center | Role::Administrator => nothing(),
+        }
+    }
+
     /// Condition on a table with an `order_id`: rows of orders in scope.
     #[must_use]
     pub fn of_orders(&self, table: &'static str) -> Condition {

@@ -111,7 +111,10 @@ async fn stored_terms(tx: &DatabaseTransaction, cell: CellId) -> Result<Vec<Stor
 }
 
 /// A row as a term.
-pub(in crate::territory) fn stored_term(row: &cell_role::Model) -> Result<StoredTerm, Problem> {
+///
+/// # Errors
+/// `internal` when the row names a role that there is not.
+pub fn stored_term(row: &cell_role::Model) -> Result<StoredTerm, Problem> {
     Ok(StoredTerm {
         id: row.id,
         role: role_of(&row.role)?,

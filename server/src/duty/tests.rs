@@ -1,0 +1,1 @@
+//! Tests of duty over the whole of the server.
