@@ -14,6 +14,7 @@ mod v3;
 mod v4;
 mod v5;
 mod v6;
+mod v7;
 
 /// Brings a database to the present version.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(v4::Wipes),
             Box::new(v5::NamesOfStations),
             Box::new(v6::ServerClock),
+            Box::new(v7::LifeOfCells),
         ]
     }
 }

@@ -5,12 +5,14 @@
 //! notes everyone who was passed over, [`explain`] says it in a sentence. These are pure
 //! rules. [`facts`] reads what they need, [`route`] writes the decision into the trace and
 //! keeps the explanation. When an owner declines or hands over, [`react()`] finds the next;
-//! when he does not answer, [`escalate`](escalate()) does. [`duty`] knows who is off duty.
+//! when he does not answer, [`escalate`](escalate()) does. [`duty`] knows who is off duty, and
+//! [`hand_over`] offers open orders to another when the ground changes hands or someone leaves.
 
 pub mod duty;
 pub mod escalate;
 pub mod explain;
 pub mod facts;
+pub mod hand_over;
 pub mod ladder;
 mod left_behind;
 pub mod limits;
