@@ -266,6 +266,12 @@ fn work_beside(app: &App, marker: Marker) {
         app,
         async move |app: &App| marker.mark(app).await,
     );
+    every(
+        dispatch::away::LOOK_EVERY,
+        "acting upon leave",
+        app,
+        async |app: &App| dispatch::away::look(app).await.map(drop),
+    );
     let reachable_since = app.now();
     every(
         dispatch::LOOK_EVERY,

@@ -6,11 +6,14 @@
 //! rules. [`facts`] reads what they need, [`route`] writes the decision into the trace and
 //! keeps the explanation. When an owner declines or hands over, [`react()`] finds the next;
 //! when he does not answer, [`escalate`](escalate()) does. [`crate::duty`] knows who is off duty
-//! and who stands in; [`away`] hands over what who is on leave has open.
+//! and who stands in; [`hand_over`] offers open orders to another when the ground changes hands
+//! or someone leaves, and [`away`] does so when a leave begins, and back when it is over.
 
+pub mod away;
 pub mod escalate;
 pub mod explain;
 pub mod facts;
+pub mod hand_over;
 pub mod ladder;
 mod left_behind;
 pub mod limits;

@@ -15,6 +15,7 @@
 
 pub mod account;
 pub mod assign;
+pub mod changes;
 pub mod command;
 pub mod content;
 pub mod draft;

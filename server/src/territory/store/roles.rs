@@ -1,6 +1,6 @@
 //! Storing who is A and who is B.
 
-use super::{people, raise, tell_roles};
+use super::{changed, people, tell_roles};
 use crate::{
     app::App,
     edge::Problem,
@@ -81,7 +81,7 @@ pub async fn set_roles(
     if from <= now {
         tell_roles(tx, &lock, cell).await?;
     }
-    raise(tx).await?;
+    changed(tx, app, station).await?;
     let changed = true;
     Ok(RolesChange { changed, from })
 }
