@@ -89,6 +89,8 @@ pub fn routes(config: &mut web::ServiceConfig, app: &App, document: &utoipa::ope
     // The first that fits takes a request, so the document stands before the scope around it.
     config
         .service(front_page)
+        .service(territory::routes::board_page)
+        .service(territory::routes::board_sheet)
         .service(SwaggerUi::new("/docs/{_:.*}").url("/api/v1/openapi.json", document.clone()));
     let mut config = ServiceConfig::new(config);
     config

@@ -325,6 +325,7 @@ mod tests {
             workers: 1,
             trusted_proxy: Vec::new(),
             feed_page_bytes: crate::config::FEED_PAGE_BYTES,
+            public_url: None,
         };
         open(config.clone()).await.unwrap();
         let file = around.path().join("keys/trace.key");

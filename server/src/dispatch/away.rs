@@ -30,7 +30,9 @@ use gridcrew_sync_protocol::{
     code::Code,
     ids::{CellId, OrderId, OrgId, PersonId},
 };
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use std::time::Duration;
 use uuid::Uuid;
 

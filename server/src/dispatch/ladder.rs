@@ -299,7 +299,8 @@ impl Situation<'_> {
             Some(Home::Team(unit) | Home::Crew(unit)) => Some(unit),
             _ => None,
         };
-        let of = |unit: OrgId| self.stand_ins.duty.iter().filter(move |s| s.unit == unit);
+        let duty = &self.stand_ins.duty;
+        let of = move |unit: OrgId| duty.iter().filter(move |shift| shift.unit == unit);
         home.into_iter().flat_map(of).chain(of(self.station))
     }
 

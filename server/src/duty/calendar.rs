@@ -10,17 +10,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::LazyLock,
 };
-use time::{
-    Date, OffsetDateTime, Time, UtcOffset, Weekday, format_description::FormatItem,
-    macros::format_description,
-};
+use time::{Date, OffsetDateTime, Time, UtcOffset, Weekday, macros::format_description};
 use utoipa::ToSchema;
 
 /// The calendar that ships with this build.
 const SHIPPED: &str = include_str!("../../rules/calendar.1.toml");
-
-/// How a date is written.
-const DATE: &[FormatItem<'static>] = format_description!("[year]-[month]-[day]");
 
 /// What kind of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -196,7 +190,7 @@ pub fn start_of(date: Date) -> UnixMillis {
 /// A date from a text such as `2026-10-01`.
 #[must_use]
 pub fn date_of(text: &str) -> Option<Date> {
-    Date::parse(text, DATE).ok()
+    Date::parse(text, format_description!("[year]-[month]-[day]")).ok()
 }
 
 /// A date as a text such as `2026-10-01`.
@@ -254,7 +248,7 @@ mod tests {
         );
         assert_eq!(date_text(date), "2026-06-01");
         for far in [i64::MIN, i64::MAX] {
-            date_at(UnixMillis(far));
+            assert!(date_text(date_at(UnixMillis(far))).len() >= 10);
         }
     }
 

@@ -21,7 +21,9 @@ use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, PersonId},
     time::UnixMillis,
 };
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -35,19 +37,16 @@ pub async fn cells<C: ConnectionTrait>(
     station: OrgId,
     window: &Span,
 ) -> Result<Vec<CellDuty>, Problem> {
-    let rows: Vec<(Uuid, String, String)> = {
-        use sea_orm::QuerySelect;
-        cell::Entity::find()
-            .select_only()
-            .columns([cell::Column::Id, cell::Column::Code, cell::Column::Name])
-            .filter(cell::Column::StationId.eq(station.0))
-            .filter(cell::Column::UntilVersion.is_null())
-            .order_by_asc(cell::Column::Code)
-            .order_by_asc(cell::Column::Id)
-            .into_tuple()
-            .all(db)
-            .await?
-    };
+    let rows: Vec<(Uuid, String, String)> = cell::Entity::find()
+        .select_only()
+        .columns([cell::Column::Id, cell::Column::Code, cell::Column::Name])
+        .filter(cell::Column::StationId.eq(station.0))
+        .filter(cell::Column::UntilVersion.is_null())
+        .order_by_asc(cell::Column::Code)
+        .order_by_asc(cell::Column::Id)
+        .into_tuple()
+        .all(db)
+        .await?;
     let mut terms = terms(db, station, window).await?;
     let mut covers = covers(db, station, window).await?;
     Ok(rows

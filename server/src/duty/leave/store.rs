@@ -25,8 +25,8 @@ use gridcrew_sync_protocol::{
 };
 use leave::Column;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
+    DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
 };
 use uuid::Uuid;
 
@@ -310,7 +310,7 @@ pub async fn withdraw(
     let now = app.now();
     match state_of(&row)? {
         LeaveState::Requested => {}
-        LeaveState::Approved if row.from_at > now.0 => {
+        LeaveState::Approved if row.from_at >= now.0 => {
             set_absence_end(tx, &row, UnixMillis(row.from_at)).await?;
             leave_cover::Entity::delete_many()
                 .filter(leave_cover::Column::LeaveId.eq(id))
@@ -398,7 +398,7 @@ async fn set_absence_end(
         person_id: Set(row.person_id),
         from_at: Set(row.from_at),
         until_at: Set(Some(until.0)),
-        ..duty_off::ActiveModel::default()
+        ..Default::default()
     };
     duty_off::Entity::update(absence).exec(tx).await?;
     Ok(())

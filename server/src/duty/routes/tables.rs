@@ -35,7 +35,6 @@ pub struct DutyTableView {
     /// The shifts that came of it, in the order of time.
     pub shifts: Vec<Shift>,
     /// Gaps and overlaps, and how far the calendar is known.
-    #[serde(flatten)]
     pub review: Option<Review>,
 }
 

@@ -131,7 +131,8 @@ pub struct DutyTable {
 pub enum TableError {
     /// A day that is none, or days in the wrong order.
     #[error(
-        "from and to are days such as 2026-10-01, the last not before the first, at most {MOST_DAYS} of them"
+        "from and to are days such as 2026-10-01, the last not before the first, at most {} of them",
+        MOST_DAYS
     )]
     Days,
     /// A time that is none.
@@ -139,7 +140,10 @@ pub enum TableError {
     Time(String),
     /// Too much of something.
     #[error(
-        "a table has at most {MOST_WINDOWS} windows, {MOST_TURNS} turns and {MOST_SHIFTS} shifts, and at least a window or a shift"
+        "a table has at most {} windows, {} turns and {} shifts, and at least a window or a shift",
+        MOST_WINDOWS,
+        MOST_TURNS,
+        MOST_SHIFTS
     )]
     Size,
     /// A shift that is none.
