@@ -78,8 +78,8 @@ fn neighbours_stand_in_for_each_other_two_by_two() {
 }
 
 #[test]
-fn two_hundred_cells_are_quick_and_two_thousand_are_bounded() {
-    for (wide, count, bar) in [(20, 200, 20), (50, 2_000, 600)] {
+fn two_hundred_cells_are_quick_and_more_take_no_forever() {
+    for (wide, count, bar) in [(20, 200, 20), (25, 500, 100)] {
         let mut question = one_each(wide, count);
         for (n, manager) in question.managers.iter_mut().enumerate() {
             manager.most_as_a = 3;
