@@ -15,6 +15,8 @@ mod v3;
 mod v4;
 mod v5;
 mod v6;
+mod v7;
+mod v8;
 
 /// Brings a database to the present version.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ impl MigratorTrait for Migrator {
             Box::new(v4::Wipes),
             Box::new(v5::NamesOfStations),
             Box::new(v6::ServerClock),
+            Box::new(v7::LifeOfCells),
+            Box::new(v8::WhoIsThere),
             Box::new(v10::LooksOfPhotos),
         ]
     }

@@ -31,6 +31,27 @@ pub struct Config {
     #[arg(long, env = "GRIDCREW_FEED_PAGE_BYTES", default_value_t = FEED_PAGE_BYTES,
         value_parser = clap::value_parser!(u64).range(16_384..=1_048_576))]
     pub feed_page_bytes: u64,
+    /// The address under which people reach this server from outside, such as
+    /// `https://grid.example.org`: what QR codes on notice boards say. Without it, sheets have
+    /// no code.
+    #[arg(long, env = "GRIDCREW_PUBLIC_URL", value_parser = public_url)]
+    pub public_url: Option<String>,
+}
+
+/// An address of a site, without what would follow it.
+fn public_url(text: &str) -> Result<String, String> {
+    let given = text.trim_end_matches('/');
+    let site = given
+        .strip_prefix("https://")
+        .or_else(|| given.strip_prefix("http://"));
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/' | '[' | ']');
+    match site {
+        Some(site) if !site.is_empty() && site.len() <= 200 && site.chars().all(plain) => {
+            Ok(given.to_owned())
+        }
+        _ => Err("give an address such as https://grid.example.org".to_owned()),
+    }
 }
 
 impl Config {

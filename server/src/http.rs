@@ -6,7 +6,7 @@
 
 use crate::{
     app::App,
-    dispatch,
+    dispatch, duty,
     edge::{EPOCH_HEADER, Problem, body, health},
     media, orders, people, sync, territory, trace,
 };
@@ -66,6 +66,7 @@ fn operations(config: &mut ServiceConfig) {
         .configure(territory::routes::configure)
         .configure(orders::routes::configure)
         .configure(dispatch::routes::configure)
+        .configure(duty::routes::configure)
         .configure(media::configure)
         .configure(sync::configure)
         .configure(trace::routes::configure);
@@ -88,6 +89,8 @@ pub fn routes(config: &mut web::ServiceConfig, app: &App, document: &utoipa::ope
     // The first that fits takes a request, so the document stands before the scope around it.
     config
         .service(front_page)
+        .service(territory::routes::board_page)
+        .service(territory::routes::board_sheet)
         .service(SwaggerUi::new("/docs/{_:.*}").url("/api/v1/openapi.json", document.clone()));
     let mut config = ServiceConfig::new(config);
     config

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod dispatch;
+pub mod duty;
 pub mod edge;
 pub mod http;
 pub mod keys;

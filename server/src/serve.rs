@@ -266,6 +266,12 @@ fn work_beside(app: &App, marker: Marker) {
         app,
         async move |app: &App| marker.mark(app).await,
     );
+    every(
+        dispatch::away::LOOK_EVERY,
+        "acting upon leave",
+        app,
+        async |app: &App| dispatch::away::look(app).await.map(drop),
+    );
     let reachable_since = app.now();
     every(
         dispatch::LOOK_EVERY,
@@ -319,6 +325,7 @@ mod tests {
             workers: 1,
             trusted_proxy: Vec::new(),
             feed_page_bytes: crate::config::FEED_PAGE_BYTES,
+            public_url: None,
         };
         open(config.clone()).await.unwrap();
         let file = around.path().join("keys/trace.key");

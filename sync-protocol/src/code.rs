@@ -128,8 +128,26 @@ codes! {
     TerritoryCannotSplit = "territory.cannot_split", 422;
     /// A and B of a cell must be two different people of the station.
     TerritoryRolesInvalid = "territory.roles_invalid", 422;
+    /// Another version of the territory came meanwhile; the problem says which and what they
+    /// changed.
+    TerritoryChanged = "territory.changed", 409;
+    /// The cells cannot be edited as asked.
+    TerritoryCannotEdit = "territory.cannot_edit", 422;
+    /// The version cannot be undone: later changes stand in the way, or nothing was before it.
+    TerritoryCannotUndo = "territory.cannot_undo", 409;
+    /// The planned version is in force, cancelled, or its base is gone.
+    TerritoryPlanEnded = "territory.plan_ended", 409;
     /// The station has no territory yet.
     TerritoryNone = "territory.none", 409;
+
+    /// The leave was decided on, withdrawn or ended already, or has not begun.
+    LeaveDecided = "leave.decided", 409;
+    /// Nobody decides on his own leave.
+    LeaveOwn = "leave.own", 403;
+    /// A and B of a cell would both be away and nobody covers it.
+    LeaveUncovered = "leave.uncovered", 409;
+    /// The person named cannot cover the cell.
+    LeaveBadCover = "leave.bad_cover", 422;
 
     /// The order's source and outside number came before with other content.
     OrderConflict = "order.conflict", 409;
@@ -141,6 +159,10 @@ codes! {
     OrderBadOwner = "order.bad_owner", 422;
     /// The work on the order is closed.
     OrderClosed = "order.closed", 409;
+    /// This person may not decide so on the hand-over.
+    HandOverNotYours = "hand_over.not_yours", 409;
+    /// The hand-over was decided already, or its order moved on without it.
+    HandOverDecided = "hand_over.decided", 409;
     /// No workflow template of that code is in force.
     OrderUnknownTemplate = "order.unknown_template", 422;
 

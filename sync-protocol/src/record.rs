@@ -180,6 +180,10 @@ pub enum Rung {
     Station,
     /// Named by a person in a hand-over.
     HandOver,
+    /// On duty by a table of the station or the team: at night, at the weekend, on a holiday.
+    Duty,
+    /// Covers the cell while its A or B is on leave.
+    Cover,
 }
 
 /// An order was given to an owner.

@@ -1,13 +1,15 @@
 //! An order never waits for someone who does not answer: when the time for taking is over,
 //! it goes to the next on the ladder. Nor does it stay with someone who is gone: when its
 //! owner is disabled, moves to another station or gets another role, it goes on as well,
-//! taken or not ([`left_behind`]).
+//! taken or not ([`left_behind`]). And when a version of the territory gave its place to other
+//! managers, it is offered to them ([`hand_over::moved`]).
 //!
 //! Every process looks every few seconds. What it finds it looks at again under the
 //! station's lock, so that of several processes one passes an order on and the others find
 //! that it has been.
 
 use super::{
+    hand_over,
     ladder::LetGo,
     left_behind,
     route::{OrderFile, pass_on},
@@ -38,6 +40,10 @@ const PAGE: u64 = 500;
 /// # Errors
 /// A problem of the database.
 pub async fn escalate(app: &App, reachable_since: UnixMillis) -> Result<(), Problem> {
+    let offered = hand_over::moved::look(app).await?;
+    if offered > 0 {
+        tracing::info!(offered, "the territory moved open orders");
+    }
     left_behind::pass_on_all(app).await?;
     let mut after = Uuid::nil();
     loop {

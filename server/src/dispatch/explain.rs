@@ -5,6 +5,7 @@ use super::{
     ladder::{Decision, LetGo, PassedOver},
     place::PlaceReason,
 };
+use crate::duty::table::DutyKind;
 use gridcrew_sync_protocol::{position::Metres, record::Rung, workflow::Words};
 
 /// Why the order went where it went.
@@ -108,6 +109,8 @@ fn before(decision: &Decision) -> Words {
         let (zh, en) = match candidate.rung {
             Rung::RoleA => ("A角", "A"),
             Rung::RoleB => ("B角", "B"),
+            Rung::Duty => ("值班人员", "who is on duty"),
+            Rung::Cover => ("顶班人员", "who covers"),
             _ => continue,
         };
         if let Some(why) = candidate.passed_over.and_then(passed) {
@@ -154,7 +157,28 @@ fn owner(decision: &Decision) -> Words {
         Rung::Crew => words("由班组负责", "the crew is the owner"),
         Rung::Station => words("由供电所值班台负责", "the station's desk is the owner"),
         Rung::HandOver => words("由被指定的人负责", "the person named is the owner"),
+        Rung::Cover => words("由顶班人员负责", "who covers the cell is the owner"),
+        Rung::Duty => on_duty(decision),
     }
+}
+
+/// By which table, and for what.
+fn on_duty(decision: &Decision) -> Words {
+    let Some(duty) = &decision.duty else {
+        return words("由值班人员负责", "who is on duty is the owner");
+    };
+    let (zh, en) = match duty.kind {
+        DutyKind::Night => ("夜间", "at night"),
+        DutyKind::Weekend => ("周末", "at the weekend"),
+        DutyKind::Holiday => ("节假日", "on the holiday"),
+    };
+    words(
+        format!("{zh}由值班表“{}”的值班人员负责", duty.table),
+        format!(
+            "who is on duty {en} by the table “{}” is the owner",
+            duty.table
+        ),
+    )
 }
 
 #[cfg(test)]
@@ -198,6 +222,7 @@ mod tests {
                 candidate(Some(desk), Rung::Station, Some(PassedOver::NotNeeded)),
             ],
             limits_version: 1,
+            duty: None,
         };
         let said = sentence(&decision);
         assert_eq!(

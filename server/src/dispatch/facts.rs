@@ -2,11 +2,11 @@
 //! what is known of where an order belongs.
 
 use super::{
-    duty,
     ladder::{Home, PersonFacts},
     place::{Account, Known},
 };
 use crate::{
+    duty::absence,
     edge::Problem,
     orders::rows::service_order,
     people::{
@@ -42,7 +42,7 @@ pub async fn people_of<C: ConnectionTrait>(
         .filter(person::Column::Role.is_in([Role::Manager.as_str(), Role::Station.as_str()]))
         .all(db)
         .await?;
-    let absent = duty::off_now(db, people.iter().map(|person| person.id), now).await?;
+    let absent = absence::off_now(db, people.iter().map(|person| person.id), now).await?;
     let open = open_orders(db, station).await?;
     Ok(people
         .into_iter()

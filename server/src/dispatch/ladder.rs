@@ -1,5 +1,7 @@
-//! Who answers: A, then B, then the nearest free manager of the same service team, then the
-//! crew, then the station's desk (I11).
+//! Who answers: A, then B, then who covers the cell while one of them is on leave, then the
+//! nearest free manager of the same service team, then the crew, then the station's desk
+//! (I11). While somebody is on duty by a table, at night or on a holiday, he comes before all
+//! of them: that of the cell's team or crew, then that of the station.
 //!
 //! Every rung is written down with everyone on it, so that the stored decision shows who was
 //! considered, how far away they were, and why each was passed over. The desk is always the
@@ -7,6 +9,7 @@
 //! crews only so many are asked, one after the other, so that an order does not wander.
 
 use super::{limits::Limits, place::Placed};
+use crate::duty::stand_in::{OnDuty, StandIns};
 use crate::territory::roles::Managers;
 use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, PersonId, StationAreaId},
@@ -148,6 +151,9 @@ pub struct Decision {
     pub candidates: Vec<Candidate>,
     /// The edition of the limits of dispatch.
     pub limits_version: u32,
+    /// The shift by which the owner is on duty, if that is why he is the owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duty: Option<OnDuty>,
 }
 
 impl Decision {
@@ -173,6 +179,8 @@ pub struct Situation<'a> {
     pub placed: &'a Placed,
     /// A and B of that cell now.
     pub managers: Managers,
+    /// Who is on duty by the tables of the station, and who covers the cell.
+    pub stand_ins: &'a StandIns,
     /// What distances are measured from.
     pub origin: Option<Wgs84>,
     /// The managers and the staff of the station, in any order.
@@ -204,6 +212,7 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
     let reason = situation
         .cause
         .map_or(situation.placed.reason.code(), LetGo::code);
+    let duty = situation.shift_of(owner).filter(|_| rung == Rung::Duty);
     Decision {
         owner,
         rung,
@@ -211,6 +220,7 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
         placed: situation.placed.clone(),
         candidates,
         limits_version: situation.limits.version,
+        duty: duty.cloned(),
     }
 }
 
@@ -232,6 +242,7 @@ pub fn handed_to(to: PersonId, situation: &Situation<'_>) -> Decision {
             passed_over: None,
         }],
         limits_version: situation.limits.version,
+        duty: None,
     }
 }
 
@@ -252,9 +263,15 @@ impl Situation<'_> {
     /// Everyone on every rung, with why each cannot; `passed_over` is none for those who can.
     fn ladder(&self) -> Vec<Candidate> {
         let mut ladder = Vec::new();
+        for shift in self.shifts() {
+            self.stand_in(&mut ladder, shift.person, Rung::Duty);
+        }
         if self.placed.cell.is_some() {
             ladder.push(self.role(self.managers.a, Rung::RoleA));
             ladder.push(self.role(self.managers.b, Rung::RoleB));
+            for cover in &self.stand_ins.covers {
+                self.stand_in(&mut ladder, *cover, Rung::Cover);
+            }
             if let Some(home) = self.home() {
                 let most = self.limits.most_of_team;
                 self.rest(&mut ladder, Rung::Team, most, |person| {
@@ -273,6 +290,34 @@ impl Situation<'_> {
             passed_over: None,
         });
         ladder
+    }
+
+    /// The shifts that run and are for this order: of the cell's team or crew, then of the
+    /// station.
+    fn shifts(&self) -> impl Iterator<Item = &OnDuty> {
+        let home = match self.home().filter(|_| self.placed.cell.is_some()) {
+            Some(Home::Team(unit) | Home::Crew(unit)) => Some(unit),
+            _ => None,
+        };
+        let duty = &self.stand_ins.duty;
+        let of = move |unit: OrgId| duty.iter().filter(move |shift| shift.unit == unit);
+        home.into_iter().flat_map(of).chain(of(self.station))
+    }
+
+    /// The shift by which somebody is on duty for this order.
+    fn shift_of(&self, owner: Owner) -> Option<&OnDuty> {
+        self.shifts()
+            .find(|shift| owner == Owner::Person(shift.person))
+    }
+
+    /// Somebody who stands in, unless he is on the ladder already.
+    fn stand_in(&self, ladder: &mut Vec<Candidate>, who: PersonId, rung: Rung) {
+        if !ladder
+            .iter()
+            .any(|earlier| earlier.who == Some(Owner::Person(who)))
+        {
+            ladder.push(self.role(Some(who), rung));
+        }
     }
 
     /// The team of A, else of B; a crew that has no teams is one.

@@ -47,6 +47,7 @@ struct Scene {
     placed: Placed,
     people: Vec<PersonFacts>,
     let_go: Vec<(PersonId, LetGo)>,
+    stand_ins: StandIns,
 }
 
 impl Scene {
@@ -66,6 +67,7 @@ impl Scene {
             placed: placed(Some(1)),
             people,
             let_go: vec![],
+            stand_ins: StandIns::default(),
         }
     }
 
@@ -85,6 +87,7 @@ impl Scene {
                 a: Some(person_id(1)),
                 b: Some(person_id(2)),
             },
+            stand_ins: &self.stand_ins,
             origin: Wgs84::new(104.0, 30.0).ok(),
             people: &self.people,
             let_go: &self.let_go,
@@ -228,6 +231,60 @@ fn let_go() -> impl Strategy<Value = Vec<(PersonId, LetGo)>> {
     prop::collection::vec(((0u8..12).prop_map(person_id), how), 0..6)
 }
 
+fn shift(n: u8, unit: u8) -> OnDuty {
+    OnDuty {
+        person: person_id(n),
+        unit: org(unit),
+        table: "nights".to_owned(),
+        kind: crate::duty::table::DutyKind::Night,
+        from_at: UnixMillis(0),
+        until_at: UnixMillis(10),
+    }
+}
+
+#[test]
+fn who_is_on_duty_comes_before_a_and_b_that_of_the_team_before_that_of_the_station() {
+    let mut scene = Scene::new();
+    scene.stand_ins.duty = vec![shift(3, STATION), shift(4, TEAM), shift(5, CREW)];
+    let decision = scene.decide();
+    assert_eq!(decision.owner, Owner::Person(person_id(4)));
+    assert_eq!(
+        (decision.rung, decision.duty),
+        (Rung::Duty, Some(shift(4, TEAM)))
+    );
+    scene.change(4, |person| person.off_duty = true);
+    let decision = scene.decide();
+    assert_eq!(decision.owner, Owner::Person(person_id(3)));
+    assert_eq!(
+        decision.candidates[0].passed_over,
+        Some(PassedOver::OffDuty)
+    );
+    // Another crew's table is not for this cell; A is next.
+    scene.change(3, |person| person.disabled = true);
+    let decision = scene.decide();
+    assert_eq!((decision.rung, decision.duty), (Rung::RoleA, None));
+    // An order in no cell is the station's alone.
+    scene.change(3, |person| person.disabled = false);
+    scene.change(4, |person| person.off_duty = false);
+    scene.placed = placed(None);
+    assert_eq!(scene.decide().owner, Owner::Person(person_id(3)));
+}
+
+#[test]
+fn who_covers_comes_after_a_and_b_and_before_the_team() {
+    let mut scene = Scene::new();
+    scene.stand_ins.covers = vec![person_id(4)];
+    assert_eq!(scene.decide().rung, Rung::RoleA);
+    scene.change(1, |person| person.off_duty = true);
+    assert_eq!(scene.decide().rung, Rung::RoleB);
+    scene.change(2, |person| person.off_duty = true);
+    let decision = scene.decide();
+    assert_eq!(
+        (decision.owner, decision.rung),
+        (Owner::Person(person_id(4)), Rung::Cover)
+    );
+}
+
 proptest! {
     #[test]
     fn there_is_one_owner_who_can_and_everyone_else_has_a_reason(
@@ -243,6 +300,7 @@ proptest! {
             station: org(STATION),
             placed: &placed,
             managers: Managers { a: a.map(person_id), b: b.filter(|b| Some(*b) != a).map(person_id) },
+            stand_ins: &StandIns::default(),
             origin: Wgs84::new(104.0, 30.0).ok(),
             people: &people,
             let_go: &let_go,

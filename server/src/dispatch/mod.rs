@@ -5,12 +5,15 @@
 //! notes everyone who was passed over, [`explain`] says it in a sentence. These are pure
 //! rules. [`facts`] reads what they need, [`route`] writes the decision into the trace and
 //! keeps the explanation. When an owner declines or hands over, [`react()`] finds the next;
-//! when he does not answer, [`escalate`](escalate()) does. [`duty`] knows who is off duty.
+//! when he does not answer, [`escalate`](escalate()) does. [`crate::duty`] knows who is off duty
+//! and who stands in; [`hand_over`] offers open orders to another when the ground changes hands
+//! or someone leaves, and [`away`] does so when a leave begins, and back when it is over.
 
-pub mod duty;
+pub mod away;
 pub mod escalate;
 pub mod explain;
 pub mod facts;
+pub mod hand_over;
 pub mod ladder;
 mod left_behind;
 pub mod limits;
@@ -23,5 +26,7 @@ pub mod waiting;
 pub use escalate::{LOOK_EVERY, escalate};
 pub use react::react;
 
+#[cfg(test)]
+mod away_tests;
 #[cfg(test)]
 mod tests;

@@ -7,12 +7,14 @@
 use super::{
     explain::sentence,
     facts::{self, Whereabouts},
+    hand_over,
     ladder::{Decision, LetGo, PersonFacts, Situation, decide, handed_to, let_go_so_far},
     limits::Limits,
     place::{Placed, place},
 };
 use crate::{
     app::App,
+    duty::stand_in,
     edge::Problem,
     orders::rows::{routing_decision, service_order},
     territory::{
@@ -83,8 +85,22 @@ impl Ground {
         self.territory.cell(self.placed.cell?)
     }
 
+    /// Of an order that its station has already.
+    ///
+    /// # Errors
+    /// A problem of the database.
+    pub(super) async fn of_file(
+        tx: &DatabaseTransaction,
+        app: &App,
+        file: &OrderFile,
+    ) -> Result<Self, Problem> {
+        let whereabouts = facts::whereabouts(tx, &file.records, file.account_given()).await?;
+        let station = file.state.station;
+        Ok(Self::find(app, &whereabouts, &[station]).for_station(station))
+    }
+
     /// A and B of the cell.
-    fn managers(&self, now: UnixMillis) -> Managers {
+    pub(super) fn managers(&self, now: UnixMillis) -> Managers {
         self.cell()
             .map_or_else(Managers::default, |cell| cell.roles.at(now))
     }
@@ -109,10 +125,12 @@ pub async fn first_owner(
 ) -> Result<Decision, Problem> {
     let now = app.now();
     let people = facts::people_of(tx, station, now).await?;
+    let stand_ins = stand_in::at(tx, station, ground.placed.cell, now).await?;
     Ok(decide(&Situation {
         station,
         placed: &ground.placed,
         managers: ground.managers(now),
+        stand_ins: &stand_ins,
         origin: whereabouts.origin,
         people: &people,
         let_go: &[],
@@ -314,10 +332,12 @@ async fn decided(
     let whereabouts = facts::whereabouts(tx, &file.records, file.account_given()).await?;
     let ground = Ground::find(app, &whereabouts, &[station]).for_station(station);
     let people = facts::people_of(tx, station, now).await?;
+    let stand_ins = stand_in::at(tx, station, ground.placed.cell, now).await?;
     Ok(rule(&Situation {
         station,
         placed: &ground.placed,
         managers: ground.managers(now),
+        stand_ins: &stand_ins,
         origin: whereabouts.origin,
         people: &people,
         let_go,
@@ -334,6 +354,7 @@ async fn give(
     decision: Decision,
 ) -> Result<OrderState, Problem> {
     let order = file.state.order;
+    hand_over::lapse(tx, app, order).await?;
     let term = Term(file.state.term.0.saturating_add(1));
     let events = vec![assigned(term, &decision)];
     let state = ledger::append(tx, app, lock, order, SERVER, events).await?;

@@ -1,6 +1,11 @@
-//! The routes of duty: who is off duty, and that he is back.
+//! The routes of duty: who is off duty, and that he is back; and those of hand-overs
+//! ([`super::hand_over::routes`]).
 
-use super::duty::{self, Absence};
+use super::hand_over::routes::{answer_hand_over, list_hand_overs};
+use crate::duty::{
+    absence::{self as duty, Absence},
+    leave,
+};
 use crate::{
     app::App,
     edge::{Json, Problem, ProblemDocument},
@@ -23,7 +28,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the operations.
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(set_off_duty).service(set_on_duty);
+    config
+        .service(set_off_duty)
+        .service(set_on_duty)
+        .service(list_hand_overs)
+        .service(answer_hand_over);
 }
 
 /// An absence.
@@ -142,6 +151,7 @@ async fn change_in(
             "person.off_duty"
         }
         None => {
+            leave::store::end_all(tx, app, person).await?;
             duty::end(tx, app, person).await?;
             "person.on_duty"
         }

@@ -1,5 +1,6 @@
-use super::{duty, escalate, facts, react};
+use super::{escalate, facts, react};
 use crate::{
+    duty::absence as duty,
     orders::{
         fixture::{Township, attempt},
         rows::routing_decision,

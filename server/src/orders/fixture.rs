@@ -54,7 +54,7 @@ fn at(lon: f64, lat: f64) -> Wgs84 {
     Wgs84::new(lon, lat).unwrap()
 }
 
-fn rectangle(west: f64, east: f64) -> Shape {
+pub(crate) fn rectangle(west: f64, east: f64) -> Shape {
     let corners = [(west, 30.0), (east, 30.0), (east, 30.1), (west, 30.1)];
     let ring = corners.map(|(lon, lat)| at(lon, lat)).to_vec();
     Shape::new(vec![vec![ring]]).unwrap()

@@ -14,7 +14,14 @@ use crate::{
     clock::{Clock, SystemClock, SystemRandomness, new_id},
     config::Config,
     edge::Problem,
-    serve,
+    http, serve,
+};
+use actix_web::{
+    http::{
+        Method,
+        header::{self, HeaderMap},
+    },
+    test,
 };
 use futures_util::future::BoxFuture;
 use gridcrew_sync_protocol::{
@@ -23,6 +30,7 @@ use gridcrew_sync_protocol::{
     time::{Millis, UnixMillis},
 };
 use sea_orm::{ConnectionTrait, Database, DatabaseTransaction, EntityTrait};
+use serde_json::Value;
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
@@ -77,6 +85,7 @@ impl Fixture {
             workers: 1,
             trusted_proxy: Vec::new(),
             feed_page_bytes: crate::config::FEED_PAGE_BYTES,
+            public_url: None,
         };
         let clock = Arc::new(HandClock(AtomicI64::new(1_800_000_000_000)));
         let mut app = serve::open(config).await.unwrap();
@@ -167,4 +176,71 @@ impl Organisation {
             crew: fixture.unit(UnitKind::Crew, Some(station)).await,
         }
     }
+}
+
+/// Someone who is signed in and asks over HTTP.
+pub(crate) struct Desk<'a> {
+    app: &'a App,
+    token: Option<String>,
+}
+
+impl<'a> Desk<'a> {
+    pub(crate) async fn of(fixture: &'a Fixture, person: &person::Model) -> Self {
+        Self {
+            app: &fixture.app,
+            token: Some(fixture.sign_in(person).await.access_token),
+        }
+    }
+
+    /// Nobody in particular.
+    pub(crate) fn of_nobody(app: &'a App) -> Self {
+        Self { app, token: None }
+    }
+
+    /// The reply to a request outside of the API or in it.
+    pub(crate) async fn reply(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> (u16, HeaderMap, Vec<u8>) {
+        let document = http::api_document();
+        let service =
+            actix_web::App::new().configure(|config| http::routes(config, self.app, &document));
+        let service = test::init_service(service).await;
+        let mut request = test::TestRequest::with_uri(path).method(method);
+        if let Some(token) = &self.token {
+            request = request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
+        }
+        if !body.is_null() {
+            request = request.set_json(body);
+        }
+        let reply = test::call_service(&service, request.to_request()).await;
+        let (status, headers) = (reply.status().as_u16(), reply.headers().clone());
+        (status, headers, test::read_body(reply).await.to_vec())
+    }
+
+    /// The status and the body of an operation's answer.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
+        let path = format!("/api/v1{path}");
+        let (status, _, body) = self.reply(method, &path, &body).await;
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
+        self.call(Method::GET, path, Value::Null).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        self.call(Method::POST, path, body).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> (u16, Value) {
+        self.call(Method::PUT, path, body).await
+    }
+}
+
+/// The code of a problem.
+pub(crate) fn code(answer: &(u16, Value)) -> &str {
+    answer.1["code"].as_str().unwrap_or_default()
 }

@@ -81,6 +81,12 @@ pub enum Permission {
     ReadTerritory,
     /// Import and split a territory, assign A and B.
     ManageTerritory,
+    /// Ask for leave, see one's own.
+    AskLeave,
+    /// Decide on leave, name covers, keep duty tables.
+    ManageDuty,
+    /// See duty tables, and which cells are without a present A or B.
+    ReadDuty,
     /// Take in orders.
     IntakeOrders,
     /// See orders, their traces, routing and photos.
@@ -105,6 +111,9 @@ impl Permission {
             Self::ManageHandhelds => matches!(role, Station | Administrator),
             Self::ReadTerritory => matches!(role, Manager | Station | Center | Administrator),
             Self::ManageTerritory => matches!(role, Station | Administrator),
+            Self::AskLeave => matches!(role, Manager | Station),
+            Self::ManageDuty => matches!(role, Station),
+            Self::ReadDuty => matches!(role, Manager | Station | Center),
             Self::IntakeOrders => matches!(role, Station | Center),
             Self::ReadOrders => matches!(role, Manager | Station | Center),
             Self::ActOnOrders => matches!(role, Manager | Station),

@@ -5,6 +5,7 @@
 //! from tokens or bodies, and one that is not in scope is as if it did not exist.
 
 mod auth;
+mod base;
 mod handhelds;
 mod log;
 mod me;
@@ -12,6 +13,7 @@ mod people;
 mod units;
 mod wipes;
 
+pub use base::BaseWish;
 pub use handhelds::{EnrolmentCode, HandheldView};
 pub use log::LogLine;
 pub use me::{Me, PasswordChange, SessionView};
@@ -41,6 +43,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(people::add_person)
         .service(people::read_person)
         .service(people::change)
+        .service(base::set_base)
         .service(people::reset_password)
         .service(handhelds::issue_code)
         .service(handhelds::enrol_handheld)

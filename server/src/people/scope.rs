@@ -113,9 +113,9 @@ impl Scope {
         Condition::all().add(Expr::col(("person", "org_id")).is_in(units))
     }
 
-    /// Condition on `service_order`: a manager sees what he owns and what is in the cells
-    /// where he is A or B now; station and center see the orders of their stations; an
-    /// administrator sees none.
+    /// Condition on `service_order`: a manager sees what he owns, what is in the cells where
+    /// he is A or B now and what is offered to him; station and center see the orders of their
+    /// stations; an administrator sees none.
     #[must_use]
     pub fn orders(&self) -> Condition {
         match self.role {
@@ -123,9 +123,52 @@ impl Scope {
             Role::Manager => self.of_stations("service_order").add(
                 Condition::any()
                     .add(Expr::col(("service_order", "owner_person")).eq(self.person.0))
-                    .add(Expr::col(("service_order", "cell_id")).in_subquery(self.my_cells())),
+                    .add(Expr::col(("service_order", "cell_id")).in_subquery(self.my_cells()))
+                    .add(self.offered_orders()),
             ),
             Role::Administrator => nothing(),
+        }
+    }
+
+    /// Condition on `service_order`: orders that an open hand-over offers to the person.
+    #[must_use]
+    pub fn offered_orders(&self) -> Condition {
+        let offered = Query::select()
+            .expr(Expr::col(("hand_over", "open_order")))
+            .from("hand_over")
+            .and_where(Expr::col(("hand_over", "to_person")).eq(self.person.0))
+            .and_where(Expr::col(("hand_over", "open_order")).is_not_null())
+            .take();
+        Condition::all().add(Expr::col(("service_order", "id")).in_subquery(offered))
+    }
+
+    /// Condition on `hand_over`: a manager sees those from him and to him; station and center
+    /// see those of their stations; an administrator sees none.
+    #[must_use]
+    pub fn hand_overs(&self) -> Condition {
+        let of_stations = self.of_stations("hand_over");
+        let person = |column: &'static str| Expr::col(("hand_over", column)).eq(self.person.0);
+        match self.role {
+            Role::Station | Role::Center => of_stations,
+            Role::Manager => of_stations.add(
+                Condition::any()
+                    .add(person("from_person"))
+                    .add(person("to_person")),
+            ),
+            Role::Administrator => nothing(),
+        }
+    }
+
+    /// Condition on `leave`: a manager sees his own, the station all of its people's; nobody
+    /// else sees why somebody is away.
+    #[must_use]
+    pub fn leaves(&self) -> Condition {
+        match self.role {
+            Role::Station => self.of_stations("leave"),
+            Role::Manager => self
+                .of_stations("leave")
+                .add(Expr::col(("leave", "person_id")).eq(self.person.0)),
+            Role::Center | Role::Administrator => nothing(),
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     app::App,
-    dispatch,
+    dispatch::{self, hand_over},
     edge::Problem,
     media::{self, Promise},
     orders::rows::{order_person, service_order},
@@ -95,6 +95,7 @@ pub(super) async fn take(
     };
     handheld::store_head(tx, incoming.batch.journal, head, before.now).await?;
     let refusals = refusals(&added);
+    let worked = worked_on(&added);
     let since = EntryId {
         journal: incoming.batch.journal,
         seq: Seq(incoming.batch.first.0.saturating_add(before.held as u64)),
@@ -105,6 +106,7 @@ pub(super) async fn take(
             dispatch::react(tx, app, lock_of(before, *station)?, order, &records).await?;
         }
     }
+    hand_over::lapse_closed(tx, app, worked, |station| lock_of(before, station)).await?;
     if !announced {
         epoch::count_unannounced(tx).await?;
     }
@@ -349,6 +351,13 @@ async fn touched<C: ConnectionTrait>(
             Some(Touched { row, added })
         })
         .collect())
+}
+
+/// The orders on which a step was done: it may have closed them.
+fn worked_on(added: &BTreeMap<OrderId, Vec<Sourced>>) -> Vec<OrderId> {
+    let step = |sourced: &Sourced| matches!(sourced.record.event, Event::StepDone(_));
+    let worked = added.iter().filter(|(_, records)| records.iter().any(step));
+    worked.map(|(order, _)| *order).collect()
 }
 
 /// The records by which a person refuses an order or hands it over, by order.

@@ -6,6 +6,7 @@ use super::{
     page::Size,
 };
 use crate::{
+    dispatch::hand_over::{offered_among, rows::hand_over},
     edge::Problem,
     orders::{Templates, rows::service_order},
     people::{Caller, telephone},
@@ -23,7 +24,7 @@ use gridcrew_sync_protocol::{
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, sea_query::Expr,
+    QuerySelect, QueryTrait, sea_query::Expr,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -47,6 +48,8 @@ pub(super) struct Head {
     pub(super) cell: Option<CellId>,
     /// Who owns it, if a person.
     pub(super) owner: Option<PersonId>,
+    /// The open hand-over of it.
+    pub(super) hand_over: Option<hand_over::Model>,
     /// As the caller may see them, without the salt: 16 bytes that nothing squeezes and no
     /// handheld has a use for.
     details: OrderDetails,
@@ -90,6 +93,7 @@ impl Head {
             accepted: UnixMillis(row.accepted_at),
             cell: row.cell_id.map(CellId),
             owner,
+            hand_over: None,
             details,
             details_bytes: row.details.len() as u64,
             returned: (row.status == RETURNED).then_some(row.state),
@@ -175,8 +179,14 @@ async fn heads<C: ConnectionTrait>(
         .into_model()
         .all(db)
         .await?;
+    let open = rows.iter().filter(|row| row.status != RETURNED);
+    let mut offered = offered_among(db, open.map(|row| row.id)).await?;
     rows.into_iter()
-        .map(|row| Head::read(caller, row))
+        .map(|row| {
+            let hand_over = offered.remove(&OrderId(row.id));
+            let head = Head::read(caller, row)?;
+            Ok(Head { hand_over, ..head })
+        })
         .collect()
 }
 
@@ -205,16 +215,20 @@ pub(super) async fn of_scan<C: ConnectionTrait>(
     use service_order::Column;
     let of_cells = Column::CellId.is_in(scan.cells.iter().map(|cell| cell.0));
     let own = Column::OwnerPerson.eq(caller.person.0);
+    // What is offered to him he needs as much as what is his.
+    let offered = || caller.scope.offered_orders();
+    let own_or_offered = Condition::any().add(own.clone()).add(offered());
     let open = Column::Status.ne(RETURNED);
     let kept_from = caller.scope.now.0.saturating_sub(RETURNED_KEPT.0);
     let all = Condition::all();
     let (after, which) = match scan.stage {
-        Stage::Own(after) => (after, all.add(own).add(open)),
+        Stage::Own(after) => (after, all.add(own_or_offered).add(open)),
         Stage::Open(after) if scan.owned => {
             let others = Column::OwnerPerson.ne(caller.person.0);
             let others = Condition::any()
                 .add(others)
                 .add(Column::OwnerPerson.is_null());
+            let others = Condition::all().add(others).add(offered().not());
             (after, all.add(of_cells).add(others).add(open))
         }
         Stage::Open(after) => (after, all.add(of_cells).add(open)),
@@ -262,6 +276,7 @@ pub(super) async fn of_lost_cells<C: ConnectionTrait>(
                 .add(Column::OwnerPerson.is_null())
                 .add(Column::OwnerPerson.ne(caller.person.0)),
         )
+        .filter(caller.scope.offered_orders().not())
         .order_by_asc(Column::Id)
         .into_tuple()
         .all(db)
@@ -269,8 +284,8 @@ pub(super) async fn of_lost_cells<C: ConnectionTrait>(
     Ok(rows.into_iter().map(OrderId).collect())
 }
 
-/// Those of `orders`, which are not in scope, that had an owner before the present one: only
-/// these can ever have been in the scope of someone else.
+/// Those of `orders`, which are not in scope, that had an owner before the present one or were
+/// offered to the caller: only these can ever have been in the scope of someone else.
 pub(super) async fn had_other_owners<C: ConnectionTrait>(
     db: &C,
     caller: &Caller,
@@ -280,12 +295,21 @@ pub(super) async fn had_other_owners<C: ConnectionTrait>(
     if orders.is_empty() {
         return Ok(Vec::new());
     }
+    let offered = hand_over::Entity::find()
+        .select_only()
+        .column(hand_over::Column::OrderId)
+        .filter(hand_over::Column::ToPerson.eq(caller.person.0))
+        .into_query();
     let rows: Vec<Uuid> = service_order::Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(caller.scope.of_stations("service_order"))
         .filter(Column::Id.is_in(orders.iter().map(|order| order.0)))
-        .filter(Column::Term.gt(1))
+        .filter(
+            Condition::any()
+                .add(Column::Term.gt(1))
+                .add(Column::Id.in_subquery(offered)),
+        )
         .order_by_asc(Column::Id)
         .into_tuple()
         .all(db)

@@ -6,8 +6,9 @@
 //! would move before anything is stored; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
 //! accepted is stored, and every server process builds a [`snapshot`] from it: immutable,
 //! searched by [`locate`], and swapped whole by the [`index`] when something changes.
-//! [`assign`] says what naming an A or a B does to the terms before; [`account`] how account
-//! numbers are written.
+//! [`assign`] says what naming an A or a B does to the terms before, [`pairing`] proposes who
+//! that could be; [`account`] says how account numbers are written,
+//! [`board`] what hangs out there on a cell's notice board.
 //!
 //! So far everything is rules: no database, no HTTP, no clock. Around them stand [`store`]
 //! (each change one transaction), [`load`] and [`refresh`] (how every process gets its
@@ -15,6 +16,8 @@
 
 pub mod account;
 pub mod assign;
+pub mod board;
+pub mod changes;
 pub mod command;
 pub mod content;
 pub mod draft;
@@ -29,6 +32,7 @@ pub mod index;
 pub mod load;
 pub mod locate;
 pub mod naming;
+pub mod pairing;
 mod planar;
 pub mod preview;
 pub mod problem;

@@ -8,6 +8,7 @@ mod rows;
 mod wishes;
 
 pub use rows::{AreaMove, CellRow, ForcedBy, ForcedWhy, ManagerMove, Preview, Together};
+pub(in crate::territory) use wishes::weights;
 pub use wishes::{Known, LookError, ManagerAt, SplitWishes, WeightBy, Workload};
 
 use super::{

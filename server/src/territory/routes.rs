@@ -3,19 +3,23 @@
 //! Whoever may see a station sees its territory; station staff and administrators change
 //! it. A station out of the caller's scope is as if it did not exist.
 
+mod boards;
 mod cells;
 mod checks;
 mod customers;
 mod import;
 mod locate;
+mod pairs;
 mod split;
 mod stations;
 
+pub use boards::{BoardList, BoardPosted, BoardView, BoardWish, board_page, board_sheet};
 pub use cells::{CellList, CellSummary, Manager, RolesSet, RolesWish};
 pub use checks::{Checks, Flaw, FlawKind};
 pub use customers::{CustomerFound, CustomerInput, CustomersImported, CustomersToImport};
 pub use import::{Mended, StandsElsewhere, TerritoryImport, TerritoryImported};
 pub use locate::{Located, LocatedCandidate, Place};
+pub use pairs::{PairWish, PairingDone, PairingWish, PairsAccepted, PairsToAccept, WithLimits};
 pub use split::{SplitDone, SplitWish};
 pub use stations::{Station, StationList};
 
@@ -50,6 +54,12 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(checks::check_territory)
         .service(cells::list_cells)
         .service(cells::set_roles)
+        .service(boards::list_boards)
+        .service(boards::read_board)
+        .service(boards::set_board)
+        .service(boards::board_posted)
+        .service(pairs::propose_pairs)
+        .service(pairs::accept_pairs)
         .service(customers::import_customers)
         .service(customers::find_customer)
         .service(locate::locate);
@@ -135,6 +145,9 @@ fn text(what: &str, given: &str, least: usize, most: usize) -> Result<String, Pr
     Err(Problem::new(Code::RequestInvalid, detail))
 }
 
+#[cfg(test)]
+#[path = "routes_pairs_tests.rs"]
+mod pairs_tests;
 #[cfg(test)]
 #[path = "routes_tests.rs"]
 mod tests;

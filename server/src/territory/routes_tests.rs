@@ -199,7 +199,7 @@ async fn a_split_is_looked_at_first_and_stored_when_accepted() {
     let (status, done) = desk.post(&split, wish.clone()).await;
     assert_eq!((status, &done["version"]), (200, &json!(2)), "{done}");
     assert_eq!(done["cells"], look["cells"]);
-    assert_eq!(code(&desk.post(&split, wish).await), "conflict");
+    assert_eq!(code(&desk.post(&split, wish).await), "territory.changed");
     let many = desk.post(&split, json!({ "cells": 5 })).await;
     assert_eq!(code(&many), "territory.cannot_split");
 

@@ -22,6 +22,89 @@ rows! {
         reason: String,
         /// All of it, as JSON, with the ids of the cells.
         content: String,
+        /// When it came into force, milliseconds; 0 when that was not noted yet.
+        came_at: i64,
+        /// What it changed: [`super::changes::Changes`] as JSON.
+        changes: String,
+        /// The version that it undid.
+        undoes: Option<i64>,
+        /// Whether hand-overs of the open orders that it moved are still to be looked for.
+        hand_overs_due: bool,
+    }
+}
+
+rows! {
+    /// Versions that count from a later day.
+    territory_plan, "territory_plan", {
+        /// The plan.
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid,
+        /// The station.
+        station_id: Uuid,
+        /// The version that it was worked out from.
+        base_version: i64,
+        /// From when it counts, milliseconds.
+        effective_from: i64,
+        /// Who accepted it.
+        author: Uuid,
+        /// Why.
+        reason: String,
+        /// When it was made, milliseconds.
+        made_at: i64,
+        /// What is done with the present territory: edits as JSON, none when it was not made
+        /// by edits.
+        edits: String,
+        /// The whole territory as it shall be, as JSON.
+        content: String,
+        /// What it would change, as JSON.
+        changes: String,
+        /// The version that it undoes.
+        undoes: Option<i64>,
+        /// A `PlanState` in snake case.
+        state: String,
+        /// Why it is stale; empty when it is not.
+        flaw: String,
+        /// When it was put in force or cancelled, milliseconds.
+        ended_at: Option<i64>,
+        /// By whom; the nil id when by the calendar.
+        ended_by: Option<Uuid>,
+        /// The version that it became.
+        version: Option<i64>,
+    }
+}
+
+rows! {
+    /// To which station area an account was linked before.
+    account_area_link, "account_area_link", {
+        /// The customer.
+        #[sea_orm(primary_key, auto_increment = false)]
+        customer_id: Uuid,
+        /// Until when, milliseconds, excluded.
+        #[sea_orm(primary_key, auto_increment = false)]
+        until_at: i64,
+        /// The station of that station area.
+        station_id: Uuid,
+        /// Its code.
+        station_area: String,
+    }
+}
+
+rows! {
+    /// What the checks of a station's territory found last.
+    territory_check, "territory_check", {
+        /// The station.
+        #[sea_orm(primary_key, auto_increment = false)]
+        station_id: Uuid,
+        /// When it is to be checked again, milliseconds.
+        due_at: i64,
+        /// When it was checked, milliseconds.
+        checked_at: Option<i64>,
+        /// Which version was checked.
+        version: Option<i64>,
+        /// How many flaws there were.
+        found: Option<i64>,
+        /// How many of each kind, as JSON.
+        kinds: String,
     }
 }
 

@@ -6,7 +6,10 @@
 
 mod customers;
 mod due;
+mod history;
+mod pairs;
 mod people;
+mod plans;
 mod read;
 mod roles;
 mod version;
@@ -14,23 +17,27 @@ mod workload;
 
 pub use customers::{Imported, NewCustomer, customer_by_account, import_customers};
 pub use due::{next_due, tell_due};
+pub use history::what_came;
+pub use pairs::{roles_mark, set_pairs, station_managers};
 pub use people::active_managers;
 pub(super) use read::outline;
 pub use read::{
     CellDetail, NamedManager, StationSummary, StoredTerritory, cells, current_change,
     current_version, stations, territory,
 };
+pub use roles::stored_term as term;
 pub(super) use roles::stored_term;
 pub use roles::{RolesChange, set_roles};
-pub use version::{Accepted, Proposal, accept, class_of};
+pub use version::{Accepted, How, Proposal, accept, accept_as, class_of, would_change};
 pub use workload::known;
 
-use super::rows::territory_change;
+use super::rows::{territory_change, territory_check};
 use crate::{
+    app::App,
     edge::Problem,
     trace::feed_log::{StationLock, Subject},
 };
-use gridcrew_sync_protocol::ids::CellId;
+use gridcrew_sync_protocol::ids::{CellId, OrgId};
 use sea_orm::{
     ActiveValue::Set,
     DatabaseTransaction, EntityTrait, ExprTrait,
@@ -39,6 +46,13 @@ use sea_orm::{
 
 /// Rows in one statement: far below what either database can bind.
 const CHUNK: usize = 500;
+
+/// A station's territory is another now: every process loads its snapshot anew, and the
+/// station is checked.
+async fn changed(tx: &DatabaseTransaction, app: &App, station: OrgId) -> Result<(), Problem> {
+    raise(tx).await?;
+    check_soon(tx, app, station).await
+}
 
 /// Counts one more change, so that every process loads its snapshot anew.
 async fn raise(tx: &DatabaseTransaction) -> Result<(), Problem> {
@@ -51,6 +65,27 @@ async fn raise(tx: &DatabaseTransaction) -> Result<(), Problem> {
         .on_conflict(
             OnConflict::column(territory_change::Column::Id)
                 .value(territory_change::Column::Change, Expr::col(change).add(1))
+                .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// Has the territory of a station checked soon: something that the checks look at changed.
+async fn check_soon(tx: &DatabaseTransaction, app: &App, station: OrgId) -> Result<(), Problem> {
+    let due = territory_check::ActiveModel {
+        station_id: Set(station.0),
+        due_at: Set(app.now().0),
+        checked_at: Set(None),
+        version: Set(None),
+        found: Set(None),
+        kinds: Set("{}".to_owned()),
+    };
+    territory_check::Entity::insert(due)
+        .on_conflict(
+            OnConflict::column(territory_check::Column::StationId)
+                .update_column(territory_check::Column::DueAt)
                 .to_owned(),
         )
         .exec_without_returning(tx)

@@ -202,7 +202,7 @@ async fn a_refused_version_leaves_everything_as_it_was() {
     assert_eq!(problem.code, Code::TerritoryStationAreaInNoCell);
 
     let problem = ground.accept_over(0, two_cells()).await.unwrap_err();
-    assert_eq!(problem.code, Code::Conflict);
+    assert_eq!(problem.code, Code::TerritoryChanged);
 
     assert_eq!(current_change(db).await.unwrap(), change);
     assert_eq!(current_version(db, ground.station()).await.unwrap(), 1);

@@ -84,6 +84,15 @@ pub(super) async fn found(server: &Server) -> Fallible<World> {
     world.work(&managers, &moving).await?;
     world.journals().await?;
     world.fall(moving, &managers).await?;
+    for (staff, manager) in [
+        ("staff_ding", "wei"),
+        ("staff_sui", "ping"),
+        ("staff_meng", "gao"),
+    ] {
+        let person = managers.get(manager).copied();
+        let person = person.ok_or_else(|| Failure::new(format!("no {manager}")))?;
+        world.ask_leave(staff, person).await?;
+    }
     Ok(world)
 }
 

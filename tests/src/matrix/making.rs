@@ -3,7 +3,7 @@
 
 use super::{
     row::{Kind, Target},
-    world::{Caller, Device, Order, Person, Role, Upload, World},
+    world::{Caller, Device, Leave, Order, Person, Role, Upload, World},
 };
 use crate::{
     client::Client,
@@ -26,6 +26,9 @@ pub(super) const SPARE_BYTES: u64 = 8;
 
 /// How long it may take until the orders of someone who left have gone to others.
 const PASSED_ON: Duration = Duration::from_secs(30);
+
+/// When the first leave begins: far ahead, so that none keeps anybody from his orders.
+const LEAVES_BEGIN: u64 = 2_000_000_000_000;
 
 /// Nobody has this: what is asked for is not there.
 fn lost(what: &str) -> Failure {
@@ -184,6 +187,33 @@ impl World {
         Ok(())
     }
 
+    /// What a leave of one day is asked for with; no two are at one time.
+    pub(super) fn new_leave(&self, person: PersonId) -> Value {
+        const DAY: u64 = 86_400_000;
+        let from = LEAVES_BEGIN + 2 * DAY * self.number();
+        json!({ "person": person, "kind": "planned", "reason": "family",
+            "from_at": from, "until_at": from + DAY })
+    }
+
+    /// Asks for leave for somebody, as the staff of his station.
+    pub(super) async fn ask_leave(&mut self, by: &str, person: PersonId) -> Fallible<Uuid> {
+        let caller = self.caller(by).ok_or_else(|| lost(by))?;
+        let wish = self.new_leave(person);
+        let made = caller.client.post("/leaves", &wish).await?.done()?;
+        self.note_leave(&made)
+    }
+
+    /// Notes a leave that was asked for.
+    pub(super) fn note_leave(&mut self, shown: &Value) -> Fallible<Uuid> {
+        let id = id_of(shown, "id")?;
+        self.leaves.push(Leave {
+            id,
+            person: id_of(shown, "person")?,
+            station: id_of(shown, "station")?,
+        });
+        Ok(id)
+    }
+
     /// Begins an upload of a photo that a handheld promised.
     pub(super) async fn begin_upload(&mut self, journal: JournalId) -> Fallible<String> {
         let hand = self.writer(journal).ok_or_else(|| lost("handheld"))?;
@@ -234,6 +264,18 @@ impl World {
                 let account = cell.map(|cell| cell.account.clone());
                 let order = self.take_in("center_top", account.as_deref(), desk).await?;
                 order.to_string()
+            }
+            Kind::Leave => {
+                let like = self.leave(target.id()).ok_or_else(|| lost("leave"))?;
+                let (person, station) = (like.person, like.station);
+                let staff = [
+                    ("staff_ding", self.places.ding),
+                    ("staff_sui", self.places.sui),
+                    ("staff_meng", self.places.meng),
+                ];
+                let staff = staff.iter().find(|(_, place)| *place == station);
+                let staff = staff.ok_or_else(|| lost("staff"))?.0;
+                self.ask_leave(staff, person).await?.to_string()
             }
             Kind::Upload => {
                 let like = self.uploads.iter().find(|upload| upload.id == target.key);

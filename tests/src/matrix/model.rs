@@ -110,6 +110,26 @@ impl World {
         })
     }
 
+    /// Whether he may know why somebody is away: his own leave, and the staff of the station
+    /// that of all its people.
+    pub(super) fn sees_leave(&self, caller: &Caller, leave: Uuid) -> bool {
+        self.leave(leave).is_some_and(|leave| {
+            self.sees_station(caller, leave.station)
+                && match caller.role {
+                    Role::Station => true,
+                    Role::Manager => leave.person == caller.person,
+                    Role::Center | Role::Administrator => false,
+                }
+        })
+    }
+
+    pub(super) fn all_leaves(&self, caller: &Caller) -> BTreeSet<Uuid> {
+        let leaves = self.leaves.iter().map(|leave| leave.id);
+        leaves
+            .filter(|leave| self.sees_leave(caller, *leave))
+            .collect()
+    }
+
     pub(super) fn sees_customer(&self, caller: &Caller, account: &str) -> bool {
         self.cell_of(account).is_some_and(|cell| match caller.role {
             Role::Manager => self.answers_for(caller, cell.id),

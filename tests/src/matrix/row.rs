@@ -52,6 +52,8 @@ pub(super) enum Kind {
     /// A photo that a handheld promised, by its digest.
     Promise,
     Upload,
+    /// A leave that somebody asked for.
+    Leave,
     Journal,
 }
 

@@ -401,6 +401,12 @@ impl World {
                     .map(|order| target(order.id.to_string(), order.station))
                     .collect()
             }
+            Kind::Leave => {
+                let founded = self.leaves.iter().take(LEAVES);
+                founded
+                    .map(|leave| target(leave.id.to_string(), leave.station))
+                    .collect()
+            }
             Kind::Photo => {
                 let known = self.photos.iter().filter_map(|photo| {
                     let order = self.order(photo.order)?;
@@ -416,6 +422,8 @@ impl World {
 const FOUNDED: usize = 9;
 /// How many of them, the last, were handed over.
 const HANDED_OVER: usize = 2;
+/// How many leaves it was founded with.
+const LEAVES: usize = 3;
 
 /// Ids that stand in bodies and queries: what is named but hidden is as what is made up.
 ///

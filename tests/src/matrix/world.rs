@@ -101,6 +101,14 @@ pub(super) struct Order {
     pub(super) given_to: Vec<PersonId>,
 }
 
+/// A leave that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leave {
+    pub(super) id: Uuid,
+    pub(super) person: PersonId,
+    pub(super) station: OrgId,
+}
+
 /// A photo that has come, and the order whose record promises it.
 #[derive(Clone, Debug)]
 pub(super) struct Photo {
@@ -183,6 +191,7 @@ pub(super) struct World {
     pub(super) orders: Vec<Order>,
     pub(super) photos: Vec<Photo>,
     pub(super) uploads: Vec<Upload>,
+    pub(super) leaves: Vec<Leave>,
     /// Sessions that were begun and not ended.
     pub(super) sessions: Vec<(PersonId, Uuid)>,
     pub(super) callers: Vec<Caller>,
@@ -204,6 +213,7 @@ impl World {
             orders: Vec::new(),
             photos: Vec::new(),
             uploads: Vec::new(),
+            leaves: Vec::new(),
             sessions: Vec::new(),
             callers: Vec::new(),
             fallen: None,
@@ -239,6 +249,10 @@ impl World {
 
     pub(super) fn order(&self, id: OrderId) -> Option<&Order> {
         self.orders.iter().find(|order| order.id == id)
+    }
+
+    pub(super) fn leave(&self, id: Uuid) -> Option<&Leave> {
+        self.leaves.iter().find(|leave| leave.id == id)
     }
 
     /// The cell of the customer with this account number.

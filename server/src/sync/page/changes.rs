@@ -189,10 +189,12 @@ impl Reading<'_> {
         Ok((gone.collect(), orders.collect(), sizes))
     }
 
-    /// Whether the order is the person's own or of a cell that was told; the others will be
-    /// told with their cell.
+    /// Whether the order is the person's own, offered to him or of a cell that was told; the
+    /// others will be told with their cell.
     fn is_told(&self, head: &Head) -> bool {
-        head.owner == Some(self.caller.person)
+        let offered = head.hand_over.as_ref();
+        offered.is_some_and(|offered| offered.to_person == self.caller.person.0)
+            || head.owner == Some(self.caller.person)
             || head
                 .cell
                 .is_some_and(|cell| self.page.told.cells.contains(&cell))

@@ -204,7 +204,7 @@ pub(super) fn resolve(
 
 /// What each station area weighs. A mix counts in customers: the orders of the station are
 /// worth as much as all its customers.
-fn weights(content: &Content, by: WeightBy, known: &Known) -> Vec<u64> {
+pub(in crate::territory) fn weights(content: &Content, by: WeightBy, known: &Known) -> Vec<u64> {
     let areas = content.station_areas.iter();
     let both: Vec<(u64, u64)> = areas
         .map(|area| {

@@ -107,9 +107,8 @@ pub(super) async fn split_territory(
         .await?
         .ok_or_else(no_territory)?;
     let base = held.version;
-    if wish.of_version.is_some_and(|version| version != base) {
-        let detail = format!("The territory is at version {base} now. Look again.");
-        return Err(Problem::new(Code::Conflict, detail));
+    if let Some(seen) = wish.of_version.filter(|version| *version != base) {
+        return Err(store::what_came(app.store.read(), station, seen, base).await?);
     }
     let known = store::known(app.store.read(), station, &held.cells, caller.now).await?;
     let store = wish.accept;

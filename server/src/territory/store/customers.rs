@@ -1,11 +1,11 @@
 //! Customers: taking in a list, and looking one up by the account number.
 
-use super::CHUNK;
+use super::{CHUNK, check_soon};
 use crate::{
     app::App,
     edge::Problem,
     people::{Scope, field},
-    territory::rows::{customer, station_area},
+    territory::rows::{account_area_link, customer, station_area},
     trace::feed_log::{StationLock, Subject},
 };
 use gridcrew_sync_protocol::{
@@ -14,8 +14,8 @@ use gridcrew_sync_protocol::{
     position::Wgs84,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    SqlErr, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, QueryFilter, SqlErr, sea_query::OnConflict,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
@@ -55,7 +55,8 @@ pub struct Imported {
 }
 
 /// Takes in customers of a station, all or none. Who is known by his account number keeps
-/// his id. The snapshot holds no customers, so no process has to load it anew.
+/// his id; where an account was linked before is kept. The snapshot holds no customers, so no
+/// process has to load it anew.
 ///
 /// # Errors
 /// `territory.code_twice` when an account number stands twice, `request.invalid` when a
@@ -70,12 +71,15 @@ pub async fn import_customers(
     let lock = StationLock::take(tx, station).await?;
     let areas = areas_of(tx, station).await?;
     check(&customers, &areas)?;
+    let codes = areas.values().map(|area| (area.id, area.code.as_str()));
+    let codes: HashMap<Uuid, &str> = codes.collect();
     let mut imported = Imported::default();
     let mut new_in: BTreeMap<CellId, Vec<CustomerId>> = BTreeMap::new();
     let mut people = BTreeSet::new();
     for chunk in customers.chunks(CHUNK) {
         let held = held(tx, station, chunk).await?;
         let mut rows = Vec::new();
+        let mut links = Vec::new();
         for new in chunk {
             let area = &areas[&new.station_area];
             let before = held.get(&new.account_no);
@@ -86,9 +90,10 @@ pub async fn import_customers(
                     imported.unchanged += 1;
                     continue;
                 }
-                Some(_) => {
+                Some(before) => {
                     imported.changed += 1;
                     people.insert(CustomerId(id));
+                    links.extend(ended_link(app, before, &row, &codes));
                 }
                 None => {
                     imported.added += 1;
@@ -100,7 +105,9 @@ pub async fn import_customers(
             rows.push(customer::ActiveModel::from(row).reset_all());
         }
         store(tx, rows).await?;
+        store_links(tx, links).await?;
     }
+    check_soon(tx, app, station).await?;
     // One who changed may have left a cell, so he is told of by himself; so are the new ones,
     // unless they are a whole list of a cell.
     let mut cells = Vec::new();
@@ -238,6 +245,45 @@ async fn store(tx: &DatabaseTransaction, rows: Vec<customer::ActiveModel>) -> Re
             Some(SqlErr::UniqueConstraintViolation(_)) => in_use_elsewhere(),
             _ => error.into(),
         })?;
+    Ok(())
+}
+
+/// Where an account was linked until now, if it is linked elsewhere from now on.
+fn ended_link(
+    app: &App,
+    before: &customer::Model,
+    now: &customer::Model,
+    codes: &HashMap<Uuid, &str>,
+) -> Option<account_area_link::ActiveModel> {
+    if before.station_area_id == now.station_area_id {
+        return None;
+    }
+    let code = codes.get(&before.station_area_id)?;
+    Some(account_area_link::ActiveModel {
+        customer_id: Set(before.id),
+        until_at: Set(app.now().0),
+        station_id: Set(before.station_id),
+        station_area: Set((*code).to_owned()),
+    })
+}
+
+async fn store_links(
+    tx: &DatabaseTransaction,
+    links: Vec<account_area_link::ActiveModel>,
+) -> Result<(), Problem> {
+    if links.is_empty() {
+        return Ok(());
+    }
+    use account_area_link::Column;
+    // Two changes at one moment: only the first ended what was so before.
+    account_area_link::Entity::insert_many(links)
+        .on_conflict(
+            OnConflict::columns([Column::CustomerId, Column::UntilAt])
+                .update_column(Column::CustomerId)
+                .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Storing who is A and who is B.
 
-use super::{people, raise, tell_roles};
+use super::{changed, people, tell_roles};
 use crate::{
     app::App,
     edge::Problem,
@@ -81,7 +81,7 @@ pub async fn set_roles(
     if from <= now {
         tell_roles(tx, &lock, cell).await?;
     }
-    raise(tx).await?;
+    changed(tx, app, station).await?;
     let changed = true;
     Ok(RolesChange { changed, from })
 }
@@ -111,7 +111,10 @@ async fn stored_terms(tx: &DatabaseTransaction, cell: CellId) -> Result<Vec<Stor
 }
 
 /// A row as a term.
-pub(in crate::territory) fn stored_term(row: &cell_role::Model) -> Result<StoredTerm, Problem> {
+///
+/// # Errors
+/// `internal` when the row names a role that there is not.
+pub fn stored_term(row: &cell_role::Model) -> Result<StoredTerm, Problem> {
     Ok(StoredTerm {
         id: row.id,
         role: role_of(&row.role)?,

@@ -2,14 +2,16 @@
 
 mod areas;
 mod cells;
+mod heirs;
 
 pub use areas::class_of;
 
-use super::{raise, tell};
+use super::{changed, plans, tell, what_came};
 use crate::{
     app::App,
     edge::Problem,
     territory::{
+        changes::{CellSide, ChangeKind, Changes, compare, moved},
         content::{AreaContent, CellContent, Content},
         rows::{cell, station_area, territory},
         shape::Shape,
@@ -43,6 +45,23 @@ pub struct Proposal {
     pub reason: String,
 }
 
+/// How a version comes about, beside what it says.
+#[derive(Clone, Debug, Default)]
+pub struct How {
+    /// By what.
+    pub kind: ChangeKind,
+    /// What was done, a sentence for each edit.
+    pub said: Vec<String>,
+    /// The version that it undoes.
+    pub undoes: Option<i64>,
+    /// Cells that are no more and come back with their id and the A and B that they had, by
+    /// code.
+    pub revived: BTreeMap<String, CellId>,
+    /// The code of a new cell, and of the present cell whose A and B answer for it until
+    /// others are named.
+    pub heirs: BTreeMap<String, String>,
+}
+
 /// What was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
@@ -74,45 +93,143 @@ struct Placed<'c> {
 /// and station areas whose code stays keep their id, their A and B, their customers.
 ///
 /// # Errors
-/// `conflict` when another version came meanwhile, `request.invalid` when it would count
-/// from a later day, `territory.station_area_in_no_cell` when a station area with
+/// `territory.changed` when another version came meanwhile, `request.invalid` when it would
+/// count from a later day, `territory.station_area_in_no_cell` when a station area with
 /// customers is left out, or a problem of the database.
 pub async fn accept(
     tx: &DatabaseTransaction,
     app: &App,
     proposal: Proposal,
 ) -> Result<Accepted, Problem> {
+    accept_as(tx, app, proposal, &How::default()).await
+}
+
+/// As [`accept`], with how it came about.
+///
+/// # Errors
+/// As [`accept`].
+pub async fn accept_as(
+    tx: &DatabaseTransaction,
+    app: &App,
+    proposal: Proposal,
+    how: &How,
+) -> Result<Accepted, Problem> {
     let lock = StationLock::take(tx, proposal.station).await?;
     if proposal.effective_from > app.now() {
         return Err(Problem::new(
             Code::RequestInvalid,
-            "effective_from lies in the future; a territory counts from now or an earlier day.",
+            "effective_from lies in the future; this would have to be planned.",
         ));
     }
     let held = super::current_version(tx, proposal.station).await?;
     if held != proposal.base {
-        let detail = format!(
-            "The territory is at version {held} now, this was worked out from {}. Look again.",
-            proposal.base
-        );
-        return Err(Problem::new(Code::Conflict, detail));
+        return Err(what_came(tx, proposal.station, proposal.base, held).await?);
     }
     let version = held + 1;
     let before = Before::read(tx, proposal.station).await?;
     let content = &proposal.content;
     areas::remove(tx, &before, content).await?;
-    let cells = place_cells(app, &before, content);
+    let cells = place_cells(app, &before, how, content);
+    let heirs = heirs::Heirs::read(tx, &before, how, &cells, app.now()).await?;
+    let changes = changes(&before, how, content, &cells)?;
     cells::store(tx, &proposal, version, &before, &cells, app.now()).await?;
+    heirs.store(tx, app, &proposal).await?;
     areas::store(tx, app, &proposal, &cells).await?;
-    insert_version(tx, &proposal, version, &cells).await?;
+    let moves_orders = !before.cells.is_empty();
+    let row = row(app, &proposal, version, &cells, (how, &changes))?;
+    territory::Entity::insert(territory::ActiveModel {
+        hand_overs_due: Set(moves_orders),
+        ..row
+    })
+    .exec_without_returning(tx)
+    .await?;
+    plans::base_is_gone(tx, proposal.station, version).await?;
     for cell in cells::changed(&before, content, &cells)? {
         tell(tx, &lock, cell).await?;
     }
-    raise(tx).await?;
+    changed(tx, app, proposal.station).await?;
     Ok(Accepted {
         version,
         cells: content.cells.len(),
         station_areas: content.station_areas.len(),
+    })
+}
+
+/// What a version would change, by the cells and station areas that are stored now.
+///
+/// # Errors
+/// A problem of the database, or `internal` when a stored outline cannot be read.
+pub async fn would_change(
+    tx: &DatabaseTransaction,
+    app: &App,
+    station: OrgId,
+    content: &Content,
+    how: &How,
+) -> Result<Changes, Problem> {
+    let before = Before::read(tx, station).await?;
+    let cells = place_cells(app, &before, how, content);
+    changes(&before, how, content, &cells)
+}
+
+fn changes(
+    before: &Before,
+    how: &How,
+    content: &Content,
+    cells: &[Placed<'_>],
+) -> Result<Changes, Problem> {
+    let mut outlines = BTreeMap::new();
+    for held in before.cells.values() {
+        outlines.insert(held.id, super::outline(&held.geometry)?);
+    }
+    let none = BTreeSet::new();
+    let mut old = Vec::with_capacity(before.cells.len());
+    for held in before.cells.values() {
+        if let Some(outline) = outlines.get(&held.id) {
+            let areas = before.members.get(&held.id).unwrap_or(&none);
+            old.push(CellSide {
+                id: CellId(held.id),
+                code: &held.code,
+                name: &held.name,
+                outline,
+                areas: areas.iter().map(String::as_str).collect(),
+            });
+        }
+    }
+    let mut members: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for area in &content.station_areas {
+        if let Some(cell) = area.cell.as_deref() {
+            members.entry(cell).or_default().insert(&area.code);
+        }
+    }
+    let new: Vec<CellSide<'_>> = cells
+        .iter()
+        .map(|placed| CellSide {
+            id: placed.id,
+            code: &placed.content.code,
+            name: &placed.content.name,
+            outline: &placed.content.outline,
+            areas: members
+                .remove(placed.content.code.as_str())
+                .unwrap_or_default(),
+        })
+        .collect();
+    let codes: BTreeMap<Uuid, &str> = before
+        .cells
+        .values()
+        .map(|cell| (cell.id, cell.code.as_str()))
+        .collect();
+    let cell_of = |area: &station_area::Model| area.cell_id.and_then(|id| codes.get(&id).copied());
+    let stood = before
+        .areas
+        .values()
+        .map(|area| (area.code.as_str(), cell_of(area)));
+    let stands = content.station_areas.iter();
+    let stands = stands.map(|area| (area.code.as_str(), area.cell.as_deref()));
+    Ok(Changes {
+        kind: how.kind,
+        said: how.said.clone(),
+        cells: compare(&old, &new),
+        station_areas: moved(stood, stands),
     })
 }
 
@@ -142,11 +259,12 @@ impl Before {
     }
 }
 
-/// The cells with their ids: kept where the code is.
-fn place_cells<'c>(app: &App, before: &Before, content: &'c Content) -> Vec<Placed<'c>> {
-    let id = |code: &str| match before.cells.get(code) {
-        Some(cell) => CellId(cell.id),
-        None => CellId(app.new_id()),
+/// The cells with their ids: kept where the code is, given back to those that come back.
+fn place_cells<'c>(app: &App, before: &Before, how: &How, content: &'c Content) -> Vec<Placed<'c>> {
+    let id = |code: &str| match (before.cells.get(code), how.revived.get(code)) {
+        (Some(cell), _) => CellId(cell.id),
+        (None, Some(cell)) => *cell,
+        (None, None) => CellId(app.new_id()),
     };
     content
         .cells
@@ -166,18 +284,19 @@ struct Document<'c> {
     station_areas: &'c [AreaContent],
 }
 
-async fn insert_version(
-    tx: &DatabaseTransaction,
+fn row(
+    app: &App,
     proposal: &Proposal,
     version: i64,
     cells: &[Placed<'_>],
-) -> Result<(), Problem> {
+    (how, changes): (&How, &Changes),
+) -> Result<territory::ActiveModel, Problem> {
     let document = Document {
         boundary: &proposal.content.boundary,
         cells,
         station_areas: &proposal.content.station_areas,
     };
-    let row = territory::ActiveModel {
+    Ok(territory::ActiveModel {
         station_id: Set(proposal.station.0),
         version: Set(version),
         boundary: Set(cells::outline_text(&proposal.content.boundary)?),
@@ -185,9 +304,9 @@ async fn insert_version(
         author: Set(proposal.author.0),
         reason: Set(proposal.reason.clone()),
         content: Set(serde_json::to_string(&document).map_err(Problem::internal)?),
-    };
-    territory::Entity::insert(row)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(())
+        came_at: Set(app.now().0),
+        changes: Set(serde_json::to_string(changes).map_err(Problem::internal)?),
+        undoes: Set(how.undoes),
+        hand_overs_due: Set(false),
+    })
 }

@@ -1,5 +1,6 @@
 //! The rows, one for each operation, by capability.
 
+mod duty;
 mod media;
 mod orders;
 mod people;
@@ -19,6 +20,7 @@ const EVERYONE: &[Role] = &Role::ALL;
 pub(super) fn all() -> Vec<Row> {
     let mut rows = people::rows();
     rows.extend(territory::rows());
+    rows.extend(duty::rows());
     rows.extend(orders::rows());
     rows.extend(media::rows());
     rows.extend(sync::rows());

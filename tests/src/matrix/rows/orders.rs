@@ -24,6 +24,7 @@ const ACTS: Who = Who::Roles(&[Role::Manager, Role::Station]);
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = reading();
     rows.extend(acting());
+    rows.extend(handing_over());
     rows.push(
         Row::writing(
             "take_in_order",
@@ -181,6 +182,31 @@ fn acting() -> Vec<Row> {
                 Verdict::Refused(409, _) if caller.role == Role::Station => Verdict::Done(200),
                 verdict => verdict,
             },
+        ),
+    ]
+}
+
+/// Nothing is offered in this world: its territories move no open order.
+fn handing_over() -> Vec<Row> {
+    vec![
+        Row::reading(
+            "list_hand_overs",
+            READS,
+            Kind::Nothing,
+            |_, _, _| Ask::plain(),
+            |_, _, _| Verdict::Done(200),
+            Reads::List {
+                items: "hand_overs",
+                next: "after",
+                queries: &[("", "", |_, _| BTreeSet::new())],
+            },
+        ),
+        Row::writing(
+            "answer_hand_over",
+            ACTS,
+            Kind::Order,
+            |_, _, target| Ask::about(&target.key).json(json!({ "answer": "keep" })),
+            |_, _, _| Verdict::NOT_FOUND,
         ),
     ]
 }

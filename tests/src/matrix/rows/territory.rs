@@ -69,6 +69,26 @@ fn reading() -> Vec<Row> {
             },
         ),
         Row::reading(
+            "list_boards",
+            Who::Roles(EVERYONE),
+            Kind::Nothing,
+            |_, _, _| Ask::plain(),
+            |_, _, _| Verdict::Done(200),
+            Reads::List {
+                items: "boards",
+                next: "after",
+                queries: &[("", "", World::all_cells)],
+            },
+        ),
+        Row::reading(
+            "read_board",
+            Who::Roles(EVERYONE),
+            Kind::Cell,
+            |_, _, target| Ask::about(&target.key),
+            |world, caller, target| Verdict::done_if(world.sees_cell(caller, target.id()), 200),
+            STATUS_ONLY,
+        ),
+        Row::reading(
             "locate",
             Who::Roles(EVERYONE),
             Kind::Cell,
@@ -161,6 +181,39 @@ fn writing() -> Vec<Row> {
             |world, caller, target| Verdict::done_if(world.sees_cell(caller, target.id()), 200),
         ),
         Row::writing(
+            "propose_pairs",
+            MANAGES,
+            Kind::Ground,
+            |_, _, target| Ask::about(&target.key).json(json!({})),
+            ground_if_seen,
+        ),
+        Row::writing(
+            "accept_pairs",
+            MANAGES,
+            Kind::Ground,
+            |_, _, target| {
+                let wish = json!({ "of": "0".repeat(64), "pairs": [] });
+                Ask::about(&target.key).json(wish)
+            },
+            |world, caller, target| conflict_if(world.sees_station(caller, target.id())),
+        ),
+        Row::writing(
+            "set_board",
+            MANAGES,
+            Kind::Cell,
+            |_, _, target| {
+                Ask::about(&target.key).json(json!({ "phone": "95598", "service_zh": "x" }))
+            },
+            |world, caller, target| Verdict::done_if(world.sees_cell(caller, target.id()), 200),
+        ),
+        Row::writing(
+            "board_posted",
+            MANAGES,
+            Kind::Cell,
+            |_, _, target| Ask::about(&target.key).json(json!({ "mark": "old" })),
+            |world, caller, target| conflict_if(world.sees_cell(caller, target.id())),
+        ),
+        Row::writing(
             "import_customers",
             MANAGES,
             Kind::Ground,
@@ -168,6 +221,15 @@ fn writing() -> Vec<Row> {
             |world, caller, target| Verdict::done_if(has_cells(world, caller, target), 200),
         ),
     ]
+}
+
+/// It is visible, but something else is there than was looked at.
+fn conflict_if(visible: bool) -> Verdict {
+    if visible {
+        Verdict::Refused(409, "conflict")
+    } else {
+        Verdict::NOT_FOUND
+    }
 }
 
 /// The territory of the target, or that of some station where it has none.

@@ -132,6 +132,7 @@ impl Life {
             trusted_proxy: Vec::new(),
             // Small, so that a scope takes several pages.
             feed_page_bytes: 16_384,
+            public_url: None,
         };
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let tasks = LocalSet::new();

@@ -66,6 +66,8 @@ pub(super) async fn store(
             cell::Column::Name,
             cell::Column::Geometry,
             cell::Column::FromVersion,
+            // One that comes back is present again.
+            cell::Column::UntilVersion,
         ];
         cell::Entity::insert_many(rows)
             .on_conflict(

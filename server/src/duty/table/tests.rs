@@ -1,0 +1,179 @@
+use super::*;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+const HOUR: i64 = 3_600_000;
+
+fn person(n: u128) -> PersonId {
+    PersonId(Uuid::from_u128(n))
+}
+
+fn window(kind: DutyKind, start: &str, end: &str) -> Window {
+    Window {
+        kind,
+        start: start.to_owned(),
+        end: end.to_owned(),
+    }
+}
+
+fn table(from: &str, to: &str) -> DutyTable {
+    DutyTable {
+        name: "duty".to_owned(),
+        from: from.to_owned(),
+        to: to.to_owned(),
+        windows: vec![
+            window(DutyKind::Night, "18:00", "08:00"),
+            window(DutyKind::Weekend, "08:00", "18:00"),
+            window(DutyKind::Holiday, "08:00", "18:00"),
+        ],
+        turns: vec![person(1), person(2), person(3)],
+        shifts: vec![],
+    }
+}
+
+fn at(day: &str, hour: u8) -> UnixMillis {
+    moment_of(date_of(day).unwrap(), Time::from_hms(hour, 0, 0).unwrap())
+}
+
+fn made(table: &DutyTable) -> (Vec<Shift>, Review) {
+    let wanted = wanted(table, Calendar::shipped()).unwrap();
+    let shifts = expand(table, &wanted);
+    let review = review(&wanted, &shifts);
+    (shifts, review)
+}
+
+#[test]
+fn turns_go_round_over_nights_weekends_and_holidays_by_the_calendar() {
+    // A Wednesday, then the holiday until the 7th, two working days, a make-up Saturday, a
+    // Sunday.
+    let (shifts, review) = made(&table("2026-09-30", "2026-10-11"));
+    let of = |kind| shifts.iter().filter(|shift| shift.kind == kind).count();
+    assert_eq!(
+        [DutyKind::Night, DutyKind::Holiday, DutyKind::Weekend].map(of),
+        [12, 7, 1]
+    );
+    let who: Vec<PersonId> = shifts.iter().take(4).map(|shift| shift.person).collect();
+    assert_eq!(who, [1, 2, 3, 1].map(person));
+    assert_eq!(shifts[0].from_at, at("2026-09-30", 18));
+    assert_eq!(shifts[0].until_at, at("2026-10-01", 8));
+    assert_eq!((review.gaps, review.overlaps), (vec![], vec![]));
+    assert_eq!(review.calendar_unknown_from, None);
+}
+
+#[test]
+fn what_was_agreed_on_takes_the_place_of_a_turn_and_its_gap_and_overlap_are_listed() {
+    let mut table = table("2026-10-12", "2026-10-13");
+    table.shifts = vec![Shift {
+        person: person(9),
+        kind: DutyKind::Night,
+        from_at: at("2026-10-12", 20),
+        until_at: at("2026-10-13", 19),
+    }];
+    let (shifts, review) = made(&table);
+    // It reaches into the second night, so that has no turn either.
+    assert_eq!(shifts.len(), 1);
+    let gaps: Vec<_> = review
+        .gaps
+        .iter()
+        .map(|gap| (gap.from_at, gap.until_at))
+        .collect();
+    assert_eq!(
+        gaps,
+        [
+            (at("2026-10-12", 18), at("2026-10-12", 20)),
+            (at("2026-10-13", 19), at("2026-10-14", 8))
+        ]
+    );
+    table.shifts.push(Shift {
+        person: person(8),
+        ..table.shifts[0]
+    });
+    let (_, review) = made(&table);
+    assert_eq!(review.overlaps.len(), 1);
+    assert_eq!(review.overlaps[0].people, [person(8), person(9)]);
+}
+
+#[test]
+fn days_past_the_calendar_are_flagged() {
+    let (shifts, review) = made(&table("2026-12-30", "2027-01-03"));
+    assert_eq!(review.calendar_unknown_from.as_deref(), Some("2027-01-01"));
+    assert!(!shifts.is_empty());
+}
+
+#[test]
+fn a_table_that_cannot_be_is_refused_with_its_reason() {
+    let refused = |change: &dyn Fn(&mut DutyTable)| {
+        let mut table = table("2026-10-12", "2026-10-13");
+        change(&mut table);
+        wanted(&table, Calendar::shipped()).unwrap_err()
+    };
+    assert_eq!(
+        refused(&|t| t.to = "2026-10-11".to_owned()),
+        TableError::Days
+    );
+    assert_eq!(
+        refused(&|t| t.to = "2029-10-11".to_owned()),
+        TableError::Days
+    );
+    assert_eq!(
+        refused(&|t| t.from = "12.10.2026".to_owned()),
+        TableError::Days
+    );
+    for text in ["8:00", "25:00", "", "18:60", "+1:00", "24:01"] {
+        let error = refused(&|t| t.windows[0].start = text.to_owned());
+        assert_eq!(error, TableError::Time(text.to_owned()));
+    }
+    assert_eq!(
+        refused(&|t| t.turns = vec![person(1); 101]),
+        TableError::Size
+    );
+    assert_eq!(refused(&|t| t.windows.clear()), TableError::Size);
+    let shift = |from_at, until_at| Shift {
+        person: person(1),
+        kind: DutyKind::Night,
+        from_at,
+        until_at,
+    };
+    for bad in [
+        shift(at("2026-10-12", 8), at("2026-10-12", 8)),
+        shift(at("2026-10-11", 8), at("2026-10-12", 9)),
+        shift(UnixMillis(i64::MAX), UnixMillis(i64::MIN)),
+    ] {
+        assert_eq!(
+            refused(&|t| t.shifts = vec![bad]),
+            TableError::Shift(person(1))
+        );
+    }
+}
+
+proptest! {
+    /// Turns alone leave no gap; and what is listed as a gap is a time that nobody has.
+    #[test]
+    fn gaps_are_where_nobody_is(
+        agreed in proptest::collection::vec((0i64..72, 1i64..30, 1u128..4), 0..6),
+        turns in 0usize..4,
+    ) {
+        let mut table = table("2026-10-12", "2026-10-14");
+        table.turns = (0..turns).map(|n| person(n as u128)).collect();
+        let start = at("2026-10-12", 0).0;
+        table.shifts = agreed
+            .into_iter()
+            .map(|(from, long, who)| Shift {
+                person: person(who),
+                kind: DutyKind::Night,
+                from_at: UnixMillis(start + from * HOUR),
+                until_at: UnixMillis(start + (from + long) * HOUR),
+            })
+            .collect();
+        let (shifts, review) = made(&table);
+        prop_assert!(turns == 0 || !table.shifts.is_empty() || review.gaps.is_empty());
+        let wanted = wanted(&table, Calendar::shipped()).unwrap();
+        for hour in 0..96 {
+            let moment = UnixMillis(start + hour * HOUR);
+            let asked = wanted.times.iter().any(|(_, time)| time.has(moment));
+            let there = shifts.iter().any(|shift| shift.span().has(moment));
+            let gap = review.gaps.iter().any(|gap| gap.from_at <= moment && moment < gap.until_at);
+            prop_assert_eq!(gap, asked && !there, "hour {}", hour);
+        }
+    }
+}

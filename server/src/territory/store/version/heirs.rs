@@ -1,0 +1,126 @@
+//! Who answers for cells that are new or come back: nobody may be without A and B because the
+//! ground was cut otherwise.
+
+use super::{Before, How, Placed, Proposal};
+use crate::{
+    app::App,
+    edge::Problem,
+    territory::{
+        rows::{cell, cell_role, territory},
+        store::people::active_managers,
+    },
+};
+use gridcrew_sync_protocol::{
+    ids::{CellId, PersonId},
+    time::UnixMillis,
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter,
+};
+
+/// The terms that new cells begin with.
+pub(super) struct Heirs(Vec<(CellId, cell_role::Model)>);
+
+impl Heirs {
+    /// Looks up the terms: those that run in the cell that a new one was cut from, and those
+    /// that ended when a cell that comes back had gone. Before anything is written.
+    pub(super) async fn read(
+        tx: &DatabaseTransaction,
+        before: &Before,
+        how: &How,
+        cells: &[Placed<'_>],
+        now: UnixMillis,
+    ) -> Result<Self, Problem> {
+        let mut terms = Vec::new();
+        for placed in cells {
+            let code = &placed.content.code;
+            if before.cells.contains_key(code) {
+                continue;
+            }
+            let parent = how.heirs.get(code).and_then(|code| before.cells.get(code));
+            let found = match (how.revived.contains_key(code), parent) {
+                (true, _) => ended_with(tx, placed.id).await?,
+                (false, Some(parent)) => running_in(tx, CellId(parent.id), now).await?,
+                (false, None) => Vec::new(),
+            };
+            terms.extend(found.into_iter().map(|term| (placed.id, term)));
+        }
+        Ok(Self(terms))
+    }
+
+    /// Opens the terms from now on, of those who can still be A or B.
+    pub(super) async fn store(
+        self,
+        tx: &DatabaseTransaction,
+        app: &App,
+        proposal: &Proposal,
+    ) -> Result<(), Problem> {
+        let people = self.0.iter().map(|(_, term)| PersonId(term.person_id));
+        let active = active_managers(tx, proposal.station, &people.collect()).await?;
+        let can = |term: &cell_role::Model| active.contains(&PersonId(term.person_id));
+        let rows: Vec<cell_role::ActiveModel> = self
+            .0
+            .into_iter()
+            .filter(|(_, term)| can(term))
+            .map(|(cell, term)| cell_role::ActiveModel {
+                id: Set(app.new_id()),
+                station_id: Set(proposal.station.0),
+                cell_id: Set(cell.0),
+                role: Set(term.role),
+                person_id: Set(term.person_id),
+                valid_from: Set(app.now().0),
+                valid_until: Set(None),
+                author: Set(proposal.author.0),
+                next_change: Set(None),
+            })
+            .collect();
+        if !rows.is_empty() {
+            cell_role::Entity::insert_many(rows)
+                .exec_without_returning(tx)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// The terms of a cell that run now.
+async fn running_in(
+    tx: &DatabaseTransaction,
+    cell: CellId,
+    now: UnixMillis,
+) -> Result<Vec<cell_role::Model>, Problem> {
+    let open = Condition::any()
+        .add(cell_role::Column::ValidUntil.is_null())
+        .add(cell_role::Column::ValidUntil.gt(now.0));
+    Ok(cell_role::Entity::find()
+        .filter(cell_role::Column::CellId.eq(cell.0))
+        .filter(cell_role::Column::ValidFrom.lte(now.0))
+        .filter(open)
+        .all(tx)
+        .await?)
+}
+
+/// The terms of a cell that ended because it went.
+async fn ended_with(
+    tx: &DatabaseTransaction,
+    cell: CellId,
+) -> Result<Vec<cell_role::Model>, Problem> {
+    let Some(held) = cell::Entity::find_by_id(cell.0).one(tx).await? else {
+        return Ok(Vec::new());
+    };
+    let Some(gone_in) = held.until_version else {
+        return Ok(Vec::new());
+    };
+    let went = territory::Entity::find_by_id((held.station_id, gone_in))
+        .one(tx)
+        .await?;
+    let Some(went) = went else {
+        return Ok(Vec::new());
+    };
+    Ok(cell_role::Entity::find()
+        .filter(cell_role::Column::CellId.eq(cell.0))
+        .filter(cell_role::Column::ValidUntil.eq(went.came_at))
+        .filter(cell_role::Column::ValidFrom.lt(went.came_at))
+        .all(tx)
+        .await?)
+}
