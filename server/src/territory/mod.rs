@@ -28,6 +28,7 @@ pub mod import;
 pub mod index;
 pub mod load;
 pub mod locate;
+pub mod marks;
 pub mod naming;
 mod planar;
 pub mod preview;

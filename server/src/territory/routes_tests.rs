@@ -174,7 +174,7 @@ async fn a_bad_territory_is_refused_with_its_code_and_changes_nothing() {
     assert_eq!(code(&shapeless), "request.malformed");
 
     assert_eq!(code(&desk.get(&path).await), "territory.none");
-    assert!(ground.app().territory.load().cells().is_empty());
+    assert_eq!(ground.app().territory.load().cells().len(), 0);
 }
 
 #[actix_web::test]

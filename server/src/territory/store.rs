@@ -1,8 +1,8 @@
 //! Storing territories: everything that changes one does so in one transaction.
 //!
 //! A change takes the station's lock first ([`StationLock`]), writes its rows, tells the
-//! feed which cells are concerned, and raises the one row of `territory_change`, by which
-//! every process notices that its snapshot is old ([`super::refresh`]).
+//! feed which cells are concerned, and raises two counts of `territory_change`, by which
+//! every process notices that its snapshot is old, and where ([`super::refresh`]).
 
 mod customers;
 mod due;
@@ -15,7 +15,6 @@ mod workload;
 pub use customers::{Imported, NewCustomer, customer_by_account, import_customers};
 pub use due::{next_due, tell_due};
 pub use people::active_managers;
-pub(super) use read::outline;
 pub use read::{
     CellDetail, NamedManager, StationSummary, StoredTerritory, cells, current_change,
     current_version, stations, territory,
@@ -25,12 +24,12 @@ pub use roles::{RolesChange, set_roles};
 pub use version::{Accepted, Proposal, accept, class_of};
 pub use workload::known;
 
-use super::rows::territory_change;
+use super::{marks, rows::territory_change};
 use crate::{
     edge::Problem,
     trace::feed_log::{StationLock, Subject},
 };
-use gridcrew_sync_protocol::ids::CellId;
+use gridcrew_sync_protocol::ids::{CellId, OrgId};
 use sea_orm::{
     ActiveValue::Set,
     DatabaseTransaction, EntityTrait, ExprTrait,
@@ -40,14 +39,18 @@ use sea_orm::{
 /// Rows in one statement: far below what either database can bind.
 const CHUNK: usize = 500;
 
-/// Counts one more change, so that every process loads its snapshot anew.
-async fn raise(tx: &DatabaseTransaction) -> Result<(), Problem> {
-    let row = territory_change::ActiveModel {
-        id: Set(1),
+/// Counts one more change of what a snapshot holds of a station, so that every process
+/// loads it anew. The row that counts all is locked first, whatever the station.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn raise(tx: &DatabaseTransaction, station: OrgId) -> Result<(), Problem> {
+    let rows = [marks::ALL, marks::group_of(station)].map(|id| territory_change::ActiveModel {
+        id: Set(id),
         change: Set(1),
-    };
+    });
     let change = (territory_change::Entity, territory_change::Column::Change);
-    territory_change::Entity::insert(row)
+    territory_change::Entity::insert_many(rows)
         .on_conflict(
             OnConflict::column(territory_change::Column::Id)
                 .value(territory_change::Column::Change, Expr::col(change).add(1))

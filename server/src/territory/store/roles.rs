@@ -81,7 +81,7 @@ pub async fn set_roles(
     if from <= now {
         tell_roles(tx, &lock, cell).await?;
     }
-    raise(tx).await?;
+    raise(tx, station).await?;
     let changed = true;
     Ok(RolesChange { changed, from })
 }

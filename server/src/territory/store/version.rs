@@ -108,7 +108,7 @@ pub async fn accept(
     for cell in cells::changed(&before, content, &cells)? {
         tell(tx, &lock, cell).await?;
     }
-    raise(tx).await?;
+    raise(tx, proposal.station).await?;
     Ok(Accepted {
         version,
         cells: content.cells.len(),
