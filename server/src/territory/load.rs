@@ -135,3 +135,7 @@ async fn laid_out(
     }
     Ok(grounds)
 }
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

@@ -133,7 +133,6 @@ impl TerritorySnapshot {
     }
 
     fn found(&self, point: Wgs84, stations: Option<&[OrgId]>) -> Answer<'_> {
-        debug_assert!(stations.is_none_or(|stations| stations.is_sorted()));
         let held = self.hold(point, stations);
         if let Some(cell) = held.only() {
             return Answer {

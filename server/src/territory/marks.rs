@@ -44,13 +44,17 @@ impl Marks {
     }
 
     /// The groups that changed since these were read, if that explains as many changes of
-    /// all as there were; `None` when it does not.
+    /// all as there were; `None` when it does not, or when a count went back: the database was
+    /// restored.
     #[must_use]
     pub fn changed_since(&self, before: &Self, changes: i64) -> Option<BTreeSet<i32>> {
         let mut explained = 0;
         let mut changed = BTreeSet::new();
         for (row, count) in &self.0 {
             let rise = count - before.0.get(row).copied().unwrap_or(0);
+            if rise < 0 {
+                return None;
+            }
             explained += rise;
             if rise != 0 {
                 changed.insert(*row);
@@ -76,6 +80,8 @@ mod tests {
         // Another process raised the count of all alone.
         assert_eq!(after.changed_since(&before, 4), None);
         assert_eq!(before.changed_since(&before, 0), Some(BTreeSet::new()));
+        let restored = Marks::of([(ALL, 10), (5, 4), (7, 0)]);
+        assert_eq!(restored.changed_since(&before, 1), None);
     }
 
     #[test]

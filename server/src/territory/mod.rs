@@ -44,6 +44,7 @@ pub mod split;
 pub mod store;
 mod tiles;
 pub mod tiling;
+pub mod under_way;
 
 #[cfg(test)]
 mod real_data_tests;

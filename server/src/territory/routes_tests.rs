@@ -195,6 +195,12 @@ async fn a_split_is_looked_at_first_and_stored_when_accepted() {
     assert_eq!(look["cells"].as_array().unwrap().len(), 2);
     assert_eq!(desk.get("/cells").await.1["cells"], json!([]));
 
+    assert_eq!(desk.get(&split).await, (200, json!({ "done": null })));
+    let making = ground.app().splits.begin(ground.station());
+    making.tell(0.25);
+    assert_eq!(desk.get(&split).await, (200, json!({ "done": 0.25 })));
+    drop(making);
+
     let wish = json!({ "cells": 2, "seed": 7, "accept": true, "of_version": 1 });
     let (status, done) = desk.post(&split, wish.clone()).await;
     assert_eq!((status, &done["version"]), (200, &json!(2)), "{done}");

@@ -80,7 +80,9 @@ struct CellPlace {
 pub struct TerritorySnapshot {
     change: i64,
     marks: Marks,
-    /// In the order of their stations.
+    /// The stations in the order of their ids: found without a look into their grounds.
+    stations: Vec<OrgId>,
+    /// In the same order.
     grounds: Vec<Arc<StationGround>>,
     /// In the order of their ids.
     cells: Vec<CellPlace>,
@@ -142,6 +144,7 @@ impl TerritorySnapshot {
         Ok(Self {
             change,
             marks,
+            stations: grounds.iter().map(|ground| ground.station()).collect(),
             grounds,
             cells,
             tree,
@@ -176,6 +179,7 @@ impl TerritorySnapshot {
         Self {
             change: 0,
             marks: Marks::default(),
+            stations: Vec::new(),
             grounds: Vec::new(),
             cells: Vec::new(),
             tree: RTree::new(),
@@ -258,7 +262,6 @@ impl TerritorySnapshot {
     }
 
     fn number_of(&self, station: OrgId) -> Option<usize> {
-        let order = |ground: &Arc<StationGround>| ground.station();
-        self.grounds.binary_search_by_key(&station, order).ok()
+        self.stations.binary_search(&station).ok()
     }
 }

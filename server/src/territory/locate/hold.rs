@@ -78,14 +78,12 @@ impl<'t> Asked<'_, 't> {
     }
 
     fn among_cells(&mut self, ground: &'t StationGround) {
-        let wanted = self
-            .stations
-            .is_none_or(|stations| stations.binary_search(&ground.station()).is_ok());
-        let Some(root) = ground.root() else { return };
-        self.among_nodes(ground, root, wanted);
+        if let Some(root) = ground.root() {
+            self.among_nodes(ground, root);
+        }
     }
 
-    fn among_nodes(&mut self, ground: &'t StationGround, node: Node, wanted: bool) {
+    fn among_nodes(&mut self, ground: &'t StationGround, node: Node) {
         let (lon, lat, margin) = (self.point.lon(), self.point.lat(), self.margin);
         for (place, aabb) in ground.children(node) {
             let holds = lon >= aabb.min_x - margin
@@ -96,32 +94,36 @@ impl<'t> Asked<'_, 't> {
                 continue;
             }
             match ground.below(node, place) {
-                Some(below) => self.among_nodes(ground, below, wanted),
-                None => self.touch(ground.cell(place), wanted),
+                Some(below) => self.among_nodes(ground, below),
+                None => self.touch(ground.cell(place)),
             }
         }
     }
 
-    fn touch(&mut self, cell: SnapshotCell<'t>, wanted: bool) {
+    fn touch(&mut self, cell: SnapshotCell<'t>) {
         let (mut winding, mut touches) = (0, false);
         for ring in cell.rings() {
             let around = Around::of(ring, self.point, self.margin);
             winding += around.winding;
             touches |= around.touches;
         }
+        let holds = winding > 0;
+        if !holds && !touches {
+            return;
+        }
+        let wanted = self
+            .stations
+            .is_none_or(|stations| stations.binary_search(&cell.station()).is_ok());
         let held = &mut self.held;
-        match (wanted, winding > 0) {
-            (true, holds) => {
-                if holds {
-                    held.holder = Some(cell);
-                    held.count += 1;
-                }
-                held.border |= touches;
+        if wanted {
+            if holds {
+                held.holder = Some(cell);
+                held.count += 1;
             }
-            (false, holds) => {
-                held.foreign |= holds;
-                held.foreign_border |= touches;
-            }
+            held.border |= touches;
+        } else {
+            held.foreign |= holds;
+            held.foreign_border |= touches;
         }
     }
 }

@@ -92,9 +92,10 @@ struct Entry {
     name: Range<u32>,
     terms: Range<u32>,
     areas: Range<u32>,
-    rings: Range<u32>,
-    /// Where the points of its first ring begin.
-    points: u32,
+    /// The points of its first ring.
+    first: Range<u32>,
+    /// Its further rings, which begin where the first ends; seldom any.
+    more: Range<u32>,
     /// The longest piece of its border in metres.
     longest: f64,
 }
@@ -110,6 +111,7 @@ pub struct StationGround {
     areas: Box<[AreaInCell]>,
     /// Places of station areas in the order of their ids.
     areas_by_id: Box<[u32]>,
+    /// Where rings end that are not the first of their cell.
     rings: Box<[RingEnd]>,
     points: Box<[Wgs84]>,
     /// The boxes of the cells, in the order of `cells`.
@@ -220,6 +222,10 @@ impl StationGround {
 
     /// The topmost node of the tree over the boxes of the cells, if there are any.
     pub(in crate::territory) fn root(&self) -> Option<Node> {
+        if self.cells.len() <= NODE {
+            // Most stations: one node, and nothing to look up.
+            return (!self.cells.is_empty()).then_some(Node { first: 0, level: 0 });
+        }
         let root = self.boxes.all_boxes().len().checked_sub(1)?;
         let level = self.boxes.level_bounds().len().checked_sub(2)?;
         Some(Node {
@@ -233,16 +239,21 @@ impl StationGround {
         &self,
         node: Node,
     ) -> impl Iterator<Item = (usize, &AABB<f64>)> {
-        let end = (node.first + NODE).min(self.boxes.level_bounds()[node.level]);
+        let level_end = match node.level {
+            0 => self.cells.len(),
+            level => self.boxes.level_bounds()[level],
+        };
+        let end = (node.first + NODE).min(level_end);
         let boxes = &self.boxes.all_boxes()[node.first..end];
         (node.first..end).zip(boxes)
     }
 
     /// The node at a place in a node; none where the place is that of a cell.
     pub(in crate::territory) fn below(&self, node: Node, place: usize) -> Option<Node> {
+        let level = node.level.checked_sub(1)?;
         Some(Node {
             first: self.boxes.all_box_indices()[place],
-            level: node.level.checked_sub(1)?,
+            level,
         })
     }
 
@@ -329,23 +340,28 @@ impl<'t> SnapshotCell<'t> {
     /// Its outline.
     #[must_use]
     pub fn outline(&self) -> Pairs {
-        let ends = &self.ground.rings[wide(&self.entry().rings)];
-        outline::pairs(self.rings().zip(ends.iter().map(|ring| ring.outer)))
+        let more = &self.ground.rings[wide(&self.entry().more)];
+        let outer = std::iter::once(true).chain(more.iter().map(|ring| ring.outer));
+        outline::pairs(self.rings().zip(outer))
     }
 
     /// Its rings, the first point of each repeated at its end.
     pub(in crate::territory) fn rings(&self) -> impl Iterator<Item = &'t [Wgs84]> + use<'t> {
         let entry = self.entry();
         let points = &self.ground.points;
-        let mut start = entry.points as usize;
-        self.ground.rings[wide(&entry.rings)]
-            .iter()
-            .map(move |ring| {
-                let end = ring.end as usize;
-                let points = &points[start..end];
-                start = end;
-                points
-            })
+        let mut start = entry.first.end as usize;
+        let more: &'t [RingEnd] = if entry.more.is_empty() {
+            &[]
+        } else {
+            &self.ground.rings[wide(&entry.more)]
+        };
+        let more = more.iter().map(move |ring| {
+            let end = ring.end as usize;
+            let points = &points[start..end];
+            start = end;
+            points
+        });
+        std::iter::once(&points[wide(&entry.first)]).chain(more)
     }
 
     /// The longest piece of its border in metres.
@@ -402,12 +418,16 @@ impl Layout {
 
     fn take(&mut self, cell: CellRecord) -> Result<(), SnapshotError> {
         let longest = cell.outline.longest();
-        let points = self.narrow(self.points.len())?;
-        let rings_from = self.narrow(self.rings.len())?;
+        let from = self.points.len();
+        let mut ends = Vec::with_capacity(cell.outline.rings.len());
         for ring in &cell.outline.rings {
-            let end = self.narrow(self.points.len() + ring.end as usize)?;
-            self.rings.push(RingEnd { end, ..*ring });
+            let end = self.narrow(from + ring.end as usize)?;
+            ends.push(RingEnd { end, ..*ring });
         }
+        let from = self.narrow(from)?;
+        let first = from..ends.first().map_or(from, |ring| ring.end);
+        let more_from = self.narrow(self.rings.len())?;
+        self.rings.extend(ends.into_iter().skip(1));
         self.points.extend_from_slice(&cell.outline.points);
         let terms_from = self.narrow(self.terms.len())?;
         self.terms.extend_from_slice(cell.roles.terms());
@@ -419,8 +439,8 @@ impl Layout {
             name: self.text(&cell.name)?,
             terms: terms_from..self.narrow(self.terms.len())?,
             areas: areas_from..self.narrow(self.areas.len())?,
-            rings: rings_from..self.narrow(self.rings.len())?,
-            points,
+            first,
+            more: more_from..self.narrow(self.rings.len())?,
             longest,
         };
         self.cells.push(entry);
