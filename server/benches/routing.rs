@@ -15,7 +15,7 @@
 use gridcrew_server::territory::{
     roles::CellRoles,
     shape::Shape,
-    snapshot::{CellRecord, TerritorySnapshot},
+    snapshot::{CellRecord, Outline, StationRecord, TerritorySnapshot},
 };
 use gridcrew_sync_protocol::{
     ids::{CellId, OrgId},
@@ -54,16 +54,15 @@ fn snapshot(cells: &[field::Cell]) -> TerritorySnapshot {
             .collect();
         CellRecord {
             id: CellId(Uuid::from_u128(number as u128)),
-            station: OrgId(Uuid::nil()),
-            version: 1,
             code: number.to_string(),
             name: number.to_string(),
-            shape: Shape::new(vec![vec![ring]]).unwrap(),
+            outline: Outline::from(&Shape::new(vec![vec![ring]]).unwrap()),
             roles: CellRoles::default(),
             station_areas: Vec::new(),
         }
     });
-    TerritorySnapshot::build(1, records.collect()).unwrap()
+    let station = StationRecord::of_cells(OrgId(Uuid::nil()), 1, records.collect());
+    TerritorySnapshot::build(1, vec![station]).unwrap()
 }
 
 fn time() -> bool {

@@ -8,7 +8,7 @@ use crate::{
     orders::Templates,
     people::Gate,
     store::Store,
-    territory::index::TerritoryIndex,
+    territory::{index::TerritoryIndex, under_way::UnderWay},
     trace::Recent,
 };
 use arc_swap::ArcSwap;
@@ -41,6 +41,8 @@ pub struct App {
     pub photos: Arc<PhotoFolder>,
     /// The territories of all stations, for searching.
     pub territory: Arc<TerritoryIndex>,
+    /// The splits of territories that are being made.
+    pub splits: Arc<UnderWay>,
 }
 
 impl App {

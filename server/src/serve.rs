@@ -105,6 +105,7 @@ pub async fn open_with(
         templates,
         recent: Arc::default(),
         territory: Arc::new(TerritoryIndex::default()),
+        splits: Arc::default(),
         photos,
     };
     watch_height(&app).await?;

@@ -108,10 +108,12 @@ async fn open_orders<C: ConnectionTrait>(
 }
 
 /// What is known of where an order belongs, and what distances are measured from.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Whereabouts {
     /// For finding the cell.
     pub known: Known,
+    /// The number of the customer's account, if he is known.
+    pub account_no: Option<String>,
     /// The point, else where the customer is, else where the transformer stands.
     pub origin: Option<Wgs84>,
 }
@@ -136,6 +138,7 @@ impl Whereabouts {
             };
             return Self {
                 known,
+                account_no: None,
                 origin: given,
             };
         };
@@ -152,6 +155,7 @@ impl Whereabouts {
         };
         Self {
             known,
+            account_no: Some(customer.account_no.clone()),
             origin: given.or(home).or(transformer),
         }
     }

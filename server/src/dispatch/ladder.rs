@@ -14,7 +14,7 @@ use crate::territory::roles::Managers;
 use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, PersonId, StationAreaId},
     order::OrderState,
-    position::{Metres, Wgs84, distance_m},
+    position::{LocalPlane, Metres, Wgs84},
     record::{Owner, Rung},
 };
 use serde::{Deserialize, Serialize};
@@ -229,7 +229,7 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
 pub fn handed_to(to: PersonId, situation: &Situation<'_>) -> Decision {
     let distance = situation
         .person(to)
-        .and_then(|person| situation.distance(person));
+        .and_then(|person| person.distance(situation.origin.map(LocalPlane::around)));
     Decision {
         owner: Owner::Person(to),
         rung: Rung::HandOver,
@@ -262,24 +262,25 @@ pub fn let_go_so_far(state: &OrderState) -> Vec<(PersonId, LetGo)> {
 impl Situation<'_> {
     /// Everyone on every rung, with why each cannot; `passed_over` is none for those who can.
     fn ladder(&self) -> Vec<Candidate> {
-        let mut ladder = Vec::new();
+        let mut ladder = Vec::with_capacity(self.people.len() + 3);
+        let from = self.origin.map(LocalPlane::around);
         for shift in self.shifts() {
-            self.stand_in(&mut ladder, shift.person, Rung::Duty);
+            self.stand_in(&mut ladder, shift.person, Rung::Duty, from);
         }
         if self.placed.cell.is_some() {
-            ladder.push(self.role(self.managers.a, Rung::RoleA));
-            ladder.push(self.role(self.managers.b, Rung::RoleB));
+            ladder.push(self.role(self.managers.a, Rung::RoleA, from));
+            ladder.push(self.role(self.managers.b, Rung::RoleB, from));
             for cover in &self.stand_ins.covers {
-                self.stand_in(&mut ladder, *cover, Rung::Cover);
+                self.stand_in(&mut ladder, *cover, Rung::Cover, from);
             }
             if let Some(home) = self.home() {
                 let most = self.limits.most_of_team;
-                self.rest(&mut ladder, Rung::Team, most, |person| {
+                self.rest(&mut ladder, Rung::Team, most, from, |person| {
                     person.manager && person.home == home
                 });
             }
             let most = self.limits.most_of_crews;
-            self.rest(&mut ladder, Rung::Crew, most, |person| {
+            self.rest(&mut ladder, Rung::Crew, most, from, |person| {
                 matches!(person.home, Home::Crew(_))
             });
         }
@@ -311,12 +312,18 @@ impl Situation<'_> {
     }
 
     /// Somebody who stands in, unless he is on the ladder already.
-    fn stand_in(&self, ladder: &mut Vec<Candidate>, who: PersonId, rung: Rung) {
+    fn stand_in(
+        &self,
+        ladder: &mut Vec<Candidate>,
+        who: PersonId,
+        rung: Rung,
+        from: Option<LocalPlane>,
+    ) {
         if !ladder
             .iter()
             .any(|earlier| earlier.who == Some(Owner::Person(who)))
         {
-            ladder.push(self.role(Some(who), rung));
+            ladder.push(self.role(Some(who), rung, from));
         }
     }
 
@@ -329,7 +336,7 @@ impl Situation<'_> {
             .find(|home| *home != Home::Station)
     }
 
-    fn role(&self, holder: Option<PersonId>, rung: Rung) -> Candidate {
+    fn role(&self, holder: Option<PersonId>, rung: Rung, from: Option<LocalPlane>) -> Candidate {
         let person = holder.and_then(|id| self.person(id));
         let passed_over = match (holder, person) {
             (None, _) => Some(PassedOver::Vacant),
@@ -339,7 +346,7 @@ impl Situation<'_> {
         Candidate {
             who: holder.map(Owner::Person),
             rung,
-            distance_m: person.and_then(|person| self.distance(person)),
+            distance_m: person.and_then(|person| person.distance(from)),
             passed_over,
         }
     }
@@ -351,6 +358,7 @@ impl Situation<'_> {
         ladder: &mut Vec<Candidate>,
         rung: Rung,
         most: u32,
+        from: Option<LocalPlane>,
         on: impl Fn(&PersonFacts) -> bool,
     ) {
         let mut rest: Vec<(Option<Metres>, &PersonFacts)> = self
@@ -361,7 +369,7 @@ impl Situation<'_> {
                 let who = Some(Owner::Person(person.id));
                 !ladder.iter().any(|earlier| earlier.who == who)
             })
-            .map(|person| (self.distance(person), person))
+            .map(|person| (person.distance(from), person))
             .collect();
         rest.sort_by(|(a, first), (b, second)| {
             let metres = |distance: &Option<Metres>| distance.map_or(f64::INFINITY, |d| d.0);
@@ -408,9 +416,12 @@ impl Situation<'_> {
     fn person(&self, id: PersonId) -> Option<&PersonFacts> {
         self.people.iter().find(|person| person.id == id)
     }
+}
 
-    fn distance(&self, person: &PersonFacts) -> Option<Metres> {
-        Some(distance_m(self.origin?, person.base?))
+impl PersonFacts {
+    /// How far the base is from the origin of a plane, where both are known.
+    fn distance(&self, from: Option<LocalPlane>) -> Option<Metres> {
+        Some(from?.to_point(self.base?))
     }
 }
 

@@ -7,7 +7,7 @@
 //! and did not decide stays in the explanation.
 
 use crate::territory::{
-    locate::Located,
+    locate::{Answer, Located, TIE},
     snapshot::{SnapshotCell, TerritorySnapshot},
 };
 use gridcrew_sync_protocol::{
@@ -40,6 +40,25 @@ pub enum Account {
         /// The station area that supplies the customer.
         area: StationAreaId,
     },
+}
+
+impl Account {
+    /// As the snapshot that decides knows it. A customer's row may name a station area that
+    /// came after the snapshot; the account then belongs where it did at the snapshot's
+    /// moment, so that a decision rests on one state of the territory.
+    #[must_use]
+    pub fn as_of(self, territory: &TerritorySnapshot, number: Option<&str>) -> Self {
+        let Self::Known { station, area } = self else {
+            return self;
+        };
+        let ground = territory.station(station);
+        let unknown = ground.filter(|ground| ground.area(area).is_none());
+        let before = unknown.zip(number);
+        match before.and_then(|(ground, number)| ground.area_of_account(number)) {
+            Some(area) => Self::Known { station, area },
+            None => self,
+        }
+    }
 }
 
 /// Why an order belongs where it does. Each is a stable code.
@@ -84,7 +103,21 @@ impl PlaceReason {
     }
 }
 
-/// A cell that was looked at for its distance.
+/// Why a cell that could take a place does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CellPassedOver {
+    /// Another is nearer.
+    Farther,
+    /// Another is as near and has a lower id.
+    EquallyNearHigherId,
+    /// It is farther away than a cell may be.
+    OutOfReach,
+    /// The place is on the ground of a station that the order cannot be given to from here.
+    OtherStationsGround,
+}
+
+/// A cell that could take a place, of those that may be given the order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CellLookedAt {
     /// The cell.
@@ -93,6 +126,10 @@ pub struct CellLookedAt {
     pub code: String,
     /// Its distance from the point; 0 inside.
     pub distance_m: Metres,
+    /// Why it does not take the place; none for the one that does. Decisions of before this
+    /// was written down have none.
+    #[serde(default)]
+    pub passed_over: Option<CellPassedOver>,
 }
 
 /// Where an order belongs.
@@ -115,12 +152,13 @@ pub struct Placed {
     pub distance_m: Option<Metres>,
     /// An account number was given that no customer in scope has.
     pub account_unknown: bool,
-    /// The cells of those stations whose distances were measured, the nearest first.
+    /// The cells of those stations that could take the point, the nearest first: inside one
+    /// and off its border that one alone, else the nearest few.
     pub cells: Vec<CellLookedAt>,
 }
 
 /// Decides where an order belongs. Only the `stations` may be given the order: those in the
-/// scope of whoever takes it in, or the one that has it already.
+/// scope of whoever takes it in, or the one that has it already, in the order of their ids.
 #[must_use]
 pub fn place(
     known: &Known,
@@ -145,9 +183,7 @@ pub fn place(
         placed.station = Some(station);
         placed.station_area = Some(area);
         placed.reason = PlaceReason::AccountAreaWithoutCell;
-        if let Some(cell) = territory.cell_of_area(area)
-            && cell.station == station
-        {
+        if let Some(cell) = territory.cell_of_area(station, area) {
             placed.in_cell(cell, PlaceReason::AccountAreaCell);
             return placed;
         }
@@ -171,11 +207,11 @@ impl Placed {
         self
     }
 
-    fn in_cell(&mut self, cell: &SnapshotCell, reason: PlaceReason) {
-        self.station = Some(cell.station);
-        self.cell = Some(cell.id);
-        self.cell_code = Some(cell.code.clone());
-        self.territory_version = cell.version;
+    fn in_cell(&mut self, cell: SnapshotCell<'_>, reason: PlaceReason) {
+        self.station = Some(cell.station());
+        self.cell = Some(cell.id());
+        self.cell_code = Some(cell.code().to_owned());
+        self.territory_version = cell.version();
         self.reason = reason;
     }
 
@@ -187,58 +223,71 @@ impl Placed {
         stations: &[OrgId],
     ) {
         let answer = territory.locate_among(point, stations);
-        let looked_at = answer.candidates.iter().filter_map(|candidate| {
-            let cell = territory.cell(candidate.cell)?;
-            Some(CellLookedAt {
-                cell: cell.id,
-                code: cell.code.clone(),
-                distance_m: candidate.distance,
-            })
-        });
-        self.cells = looked_at.collect();
-        let (id, reason, distance) = match answer.located {
-            Located::Inside { cell, shared } if shared => {
-                (cell, PlaceReason::OnBorderLowestId, Metres(0.0))
+        self.cells = looked_at(&answer);
+        let near = |distance: Metres| distance <= reach;
+        let (reason, distance) = match answer.located {
+            Located::Inside { shared: true, .. } => (PlaceReason::OnBorderLowestId, Metres(0.0)),
+            Located::Inside { shared: false, .. } => (PlaceReason::InsideCell, Metres(0.0)),
+            _ if answer.foreign_ground => {
+                return self.nowhere(
+                    PlaceReason::OtherStationsGround,
+                    CellPassedOver::OtherStationsGround,
+                );
             }
-            Located::Inside { cell, .. } => (cell, PlaceReason::InsideCell, Metres(0.0)),
-            near => match (near, territory.locate(point).located) {
-                // None of theirs holds the point, so it is another station's.
-                (_, Located::Inside { .. }) => {
-                    return self.nowhere(PlaceReason::OtherStationsGround);
+            Located::Nearest {
+                distance, shared, ..
+            } if near(distance) => {
+                let reason = if shared {
+                    PlaceReason::EquallyNearLowestId
+                } else {
+                    PlaceReason::NearestCell
+                };
+                (reason, distance)
+            }
+            // None of theirs is near enough; perhaps another station's is.
+            _ => match territory.locate(point).located {
+                Located::Nearest { distance, .. } if near(distance) => {
+                    return self
+                        .nowhere(PlaceReason::OtherStationsGround, CellPassedOver::OutOfReach);
                 }
-                (
-                    Located::Nearest {
-                        cell,
-                        distance,
-                        shared,
-                    },
-                    _,
-                ) if distance <= reach => {
-                    let reason = if shared {
-                        PlaceReason::EquallyNearLowestId
-                    } else {
-                        PlaceReason::NearestCell
-                    };
-                    (cell, reason, distance)
-                }
-                (_, Located::Nearest { distance, .. }) if distance <= reach => {
-                    return self.nowhere(PlaceReason::OtherStationsGround);
-                }
-                _ => return self.nowhere(PlaceReason::NoCellInReach),
+                _ => return self.nowhere(PlaceReason::NoCellInReach, CellPassedOver::OutOfReach),
             },
         };
-        if let Some(cell) = territory.cell(id) {
-            self.in_cell(cell, reason);
+        if let Some(chosen) = answer.candidates.first() {
+            self.in_cell(chosen.cell, reason);
             self.distance_m = Some(distance);
         }
     }
 
     /// The point did not help; an account that says the station is the better reason.
-    fn nowhere(&mut self, reason: PlaceReason) {
+    fn nowhere(&mut self, reason: PlaceReason, why: CellPassedOver) {
         if self.reason == PlaceReason::NoPlace {
             self.reason = reason;
         }
+        for cell in &mut self.cells {
+            cell.passed_over = Some(why);
+        }
     }
+}
+
+/// The candidates of an answer, the first of them chosen.
+fn looked_at(answer: &Answer<'_>) -> Vec<CellLookedAt> {
+    let candidates = answer.candidates.iter();
+    let distances = candidates.clone().map(|candidate| candidate.distance.0);
+    let equal = distances.fold(f64::INFINITY, f64::min) + TIE.0;
+    candidates
+        .enumerate()
+        .map(|(place, candidate)| CellLookedAt {
+            cell: candidate.cell.id(),
+            code: candidate.cell.code().to_owned(),
+            distance_m: candidate.distance,
+            passed_over: match place {
+                0 => None,
+                _ if candidate.distance.0 <= equal => Some(CellPassedOver::EquallyNearHigherId),
+                _ => Some(CellPassedOver::Farther),
+            },
+        })
+        .collect()
 }
 
 #[cfg(test)]

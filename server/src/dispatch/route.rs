@@ -10,7 +10,7 @@ use super::{
     hand_over,
     ladder::{Decision, LetGo, PersonFacts, Situation, decide, handed_to, let_go_so_far},
     limits::Limits,
-    place::{Placed, place},
+    place::{Known, Placed, place},
 };
 use crate::{
     app::App,
@@ -68,7 +68,14 @@ impl Ground {
     pub fn find(app: &App, whereabouts: &Whereabouts, stations: &[OrgId]) -> Self {
         let territory = app.territory.load();
         let reach = Limits::in_force(app.now()).reach_m;
-        let placed = place(&whereabouts.known, &territory, reach, stations);
+        let known = Known {
+            account: whereabouts
+                .known
+                .account
+                .as_of(&territory, whereabouts.account_no.as_deref()),
+            ..whereabouts.known
+        };
+        let placed = place(&known, &territory, reach, stations);
         Self { territory, placed }
     }
 
@@ -81,7 +88,7 @@ impl Ground {
         }
     }
 
-    fn cell(&self) -> Option<&SnapshotCell> {
+    fn cell(&self) -> Option<SnapshotCell<'_>> {
         self.territory.cell(self.placed.cell?)
     }
 
@@ -102,7 +109,7 @@ impl Ground {
     /// A and B of the cell.
     pub(super) fn managers(&self, now: UnixMillis) -> Managers {
         self.cell()
-            .map_or_else(Managers::default, |cell| cell.roles.at(now))
+            .map_or_else(Managers::default, |cell| cell.managers(now))
     }
 
     /// The class of a point, by the station areas of the cell that was found.

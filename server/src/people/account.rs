@@ -15,6 +15,7 @@ use super::{
 use crate::{
     app::App,
     edge::Problem,
+    territory::store::raise,
     trace::feed_log::{StationLock, Subject},
 };
 use gridcrew_sync_protocol::{
@@ -70,6 +71,9 @@ pub async fn create_person(
     };
     let row = row.insert(tx).await.map_err(taken)?;
     announce(tx, &locks, PersonId(row.id)).await?;
+    if new.base.is_some() {
+        base_changed(tx, [new.org]).await?;
+    }
     Ok(row)
 }
 
@@ -93,6 +97,21 @@ async fn announce(
 ) -> Result<(), Problem> {
     for lock in locks.values() {
         lock.announce(tx, Subject::Person(person), false).await?;
+    }
+    Ok(())
+}
+
+/// Every process knows by its snapshot of the territories where people start from.
+async fn base_changed(
+    tx: &DatabaseTransaction,
+    units: impl IntoIterator<Item = OrgId>,
+) -> Result<(), Problem> {
+    let mut stations = BTreeSet::new();
+    for unit in units {
+        stations.extend(reach::around(tx, unit).await?.station_of(unit));
+    }
+    for station in stations {
+        raise(tx, station).await?;
     }
     Ok(())
 }
@@ -162,6 +181,7 @@ pub async fn change_person(
         None
     };
     let before = lock(tx, id).await?;
+    let before_org = OrgId(before.org_id);
     if locks
         .as_ref()
         .is_some_and(|(_, seen)| *seen != before.org_id)
@@ -203,6 +223,9 @@ pub async fn change_person(
     }
     if let Some((locks, _)) = locks {
         announce(tx, &locks, id).await?;
+    }
+    if change.base.is_some() || (change.org.is_some() && row.base_lon.is_some()) {
+        base_changed(tx, [before_org, OrgId(row.org_id)]).await?;
     }
     Ok(row)
 }

@@ -51,10 +51,12 @@ pub async fn around<C: ConnectionTrait>(conn: &C, unit: OrgId) -> Result<Tree, P
 pub fn scope(tree: &Tree, person: PersonId, role: Role, org: OrgId, now: UnixMillis) -> Scope {
     let units = tree.subtree(tree.root_of_reach(role, org));
     let stations = units.iter().filter(|unit| unit.kind == UnitKind::Station);
+    let mut stations: Vec<OrgId> = stations.map(|unit| unit.id).collect();
+    stations.sort_unstable();
     Scope {
         person,
         role,
-        stations: stations.map(|unit| unit.id).collect(),
+        stations: stations.into(),
         units: units.iter().map(|unit| unit.id).collect(),
         now,
     }

@@ -13,6 +13,9 @@ use sea_orm::{
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
+/// Rows that wait between SQLite's thread and whoever reads them.
+const ROWS_AT_ONCE: usize = 1_000;
+
 /// Readers of one process on SQLite; WAL readers do not wait for the writer.
 const SQLITE_READERS: u32 = 4;
 /// Connections of one process on PostgreSQL.
@@ -114,6 +117,8 @@ async fn connect_sqlite(
                 .foreign_keys(true)
                 .busy_timeout(BUSY)
                 .statement_cache_capacity(256)
+                // The thread that runs SQLite wakes the reader for as many rows, not for each.
+                .row_buffer_size(ROWS_AT_ONCE)
                 .pragma("cache_size", "-16000")
                 .pragma("temp_store", "memory")
                 .pragma("wal_autocheckpoint", checkpoint_at_pages)

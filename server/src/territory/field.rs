@@ -24,36 +24,63 @@ impl Seeded {
     }
 }
 
-/// Cells of 25 points each, in rows, borders crooked and shared to the bit; `lakes` of a
-/// hundred are left out. South-west corner and side of a cell in degrees.
-pub(crate) fn cells(side: usize, corner: [f64; 2], step: f64, lakes: u64, seed: u64) -> Vec<Cell> {
-    const PARTS: usize = 6;
-    let fine = step / PARTS as f64;
-    let point = |i: usize, j: usize| {
-        let mut random = Seeded::new(seed ^ ((i as u64) << 32 | j as u64));
+/// Cells in rows, borders crooked and shared to the bit.
+pub(crate) struct Field {
+    /// South-west corner in degrees.
+    pub(crate) corner: [f64; 2],
+    /// Side of a cell in degrees.
+    pub(crate) step: f64,
+    /// Pieces of each of its four sides.
+    pub(crate) parts: usize,
+    /// Of a hundred cells so many are left out.
+    pub(crate) lakes: u64,
+    pub(crate) seed: u64,
+}
+
+impl Field {
+    /// The cell in a column and a row, unless it is left out.
+    pub(crate) fn cell(&self, column: usize, row: usize) -> Option<Cell> {
+        let parts = self.parts;
+        let (i, j) = (column * parts, row * parts);
+        let mut random = Seeded::new(self.seed ^ 0xFACE ^ ((i as u64) << 32 | j as u64));
         random.next();
+        if random.next() * 100.0 < self.lakes as f64 {
+            return None;
+        }
+        let south = (0..parts).map(|k| self.point(i + k, j));
+        let east = (0..parts).map(|k| self.point(i + parts, j + k));
+        let north = (0..parts).map(|k| self.point(i + parts - k, j + parts));
+        let west = (0..=parts).map(|k| self.point(i, j + parts - k));
+        Some(south.chain(east).chain(north).chain(west).collect())
+    }
+
+    fn point(&self, i: usize, j: usize) -> [f64; 2] {
+        let mut random = Seeded::new(self.seed ^ ((i as u64) << 32 | j as u64));
+        random.next();
+        let fine = self.step / self.parts as f64;
         let at = |n: usize, shift: f64| (n as f64 + 0.6 * (shift - 0.5)) * fine;
         let (x, y) = (random.next(), random.next());
         let to_grid = |degrees: f64| (degrees * 1e9).round() / 1e9;
-        [to_grid(corner[0] + at(i, x)), to_grid(corner[1] + at(j, y))]
-    };
-    let mut cells = Vec::new();
-    for row in 0..side {
-        for column in 0..side {
-            let (i, j) = (column * PARTS, row * PARTS);
-            let mut random = Seeded::new(seed ^ 0xFACE ^ ((i as u64) << 32 | j as u64));
-            random.next();
-            if random.next() * 100.0 < lakes as f64 {
-                continue;
-            }
-            let south = (0..PARTS).map(|k| point(i + k, j));
-            let east = (0..PARTS).map(|k| point(i + PARTS, j + k));
-            let north = (0..PARTS).map(|k| point(i + PARTS - k, j + PARTS));
-            let west = (0..=PARTS).map(|k| point(i, j + PARTS - k));
-            cells.push(south.chain(east).chain(north).chain(west).collect());
-        }
+        [
+            to_grid(self.corner[0] + at(i, x)),
+            to_grid(self.corner[1] + at(j, y)),
+        ]
     }
-    cells
+}
+
+/// Cells of 25 points each in so many rows and columns; `lakes` of a hundred are left out.
+/// South-west corner and side of a cell in degrees.
+pub(crate) fn cells(side: usize, corner: [f64; 2], step: f64, lakes: u64, seed: u64) -> Vec<Cell> {
+    let field = Field {
+        corner,
+        step,
+        parts: 6,
+        lakes,
+        seed,
+    };
+    (0..side * side)
+        .filter_map(|number| field.cell(number % side, number / side))
+        .collect()
 }
 
 /// Metres in a degree of latitude, to half a percent.

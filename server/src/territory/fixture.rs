@@ -32,7 +32,10 @@ pub(crate) struct Ground {
 
 impl Ground {
     pub(crate) async fn new() -> Self {
-        let fixture = Fixture::new().await;
+        Self::on(Fixture::new().await).await
+    }
+
+    pub(crate) async fn on(fixture: Fixture) -> Self {
         let organisation = Organisation::in_(&fixture).await;
         let staff = fixture.person(Role::Station, organisation.station).await;
         let mut managers = Vec::new();
@@ -70,8 +73,18 @@ impl Ground {
         base: i64,
         content: Content,
     ) -> Result<Accepted, Problem> {
+        self.accept_of(self.station(), base, content).await
+    }
+
+    /// Stores a version of another station.
+    pub(crate) async fn accept_of(
+        &self,
+        station: OrgId,
+        base: i64,
+        content: Content,
+    ) -> Result<Accepted, Problem> {
         let proposal = Proposal {
-            station: self.station(),
+            station,
             base,
             content,
             effective_from: self.app().now(),

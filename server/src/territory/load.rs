@@ -1,48 +1,53 @@
-//! Building the snapshot of all stations from the database, in a handful of queries.
+//! Building the snapshot from the database.
+//!
+//! Stations are read some at a time, in a handful of queries, and laid out while the next
+//! ones are read, so that rows never lie in memory for long. After a change only the stations
+//! that it concerns are read ([`super::marks`]); all others are taken over from the snapshot
+//! before.
+
+mod rows;
 
 use super::{
-    roles::{CellRoles, RoleTerm},
-    rows::{cell, cell_role, station_area, territory},
-    snapshot::{AreaInCell, CellRecord, TerritorySnapshot},
-    store::{class_of, current_change, outline, stored_term},
+    marks::{self, Marks},
+    rows::{territory, territory_change},
+    snapshot::{StationGround, TerritorySnapshot},
 };
 use crate::{app::App, edge::Problem};
-use gridcrew_sync_protocol::{
-    ids::{CellId, OrgId, StationAreaId},
-    position::Wgs84,
-    time::Millis,
-};
+use gridcrew_sync_protocol::{ids::OrgId, time::Millis};
+use rows::StationRows;
 use sea_orm::{
-    AccessMode, ColumnTrait, DatabaseBackend, DatabaseTransaction, EntityTrait, ExprTrait,
-    IsolationLevel, QueryFilter, QuerySelect, TransactionTrait,
+    AccessMode, ColumnTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, EntityTrait,
+    IsolationLevel, QuerySelect, TransactionTrait,
 };
-use std::collections::HashMap;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
-
-/// Everything that a snapshot is built from, read at one moment.
-struct Rows {
-    change: i64,
-    cells: Vec<cell::Model>,
-    terms: Vec<cell_role::Model>,
-    /// Station areas in cells.
-    areas: Vec<AreaRow>,
-    versions: HashMap<Uuid, i64>,
-}
-
-/// A station area: its cell, its id, longitude, latitude and class.
-type AreaRow = (Uuid, Uuid, f64, f64, String);
 
 /// Terms that ended longer ago than this are left out: nobody asks so far back.
 const ENDED_LONG_AGO: Millis = Millis(24 * 3_600_000);
 
-/// The snapshot of what is stored now.
+/// Stations that are read at a time.
+const AT_A_TIME: usize = 128;
+
+/// The snapshot of what is stored now. What did not change since the one before is taken
+/// over from it, if there is one.
 ///
 /// # Errors
 /// A problem of the database, or `internal` when what is stored does not fit together.
-pub async fn load(app: &App) -> Result<TerritorySnapshot, Problem> {
-    let db = app.store.read();
-    // SQLite reads from one moment anyway; PostgreSQL does when told to.
-    let tx = match db.get_database_backend() {
+pub async fn load(
+    app: &App,
+    before: Option<&TerritorySnapshot>,
+) -> Result<TerritorySnapshot, Problem> {
+    let tx = one_moment(app.store.read()).await?;
+    let since = app.now().0.saturating_sub(ENDED_LONG_AGO.0);
+    let loaded = read(&tx, before, since).await;
+    tx.rollback().await?;
+    loaded
+}
+
+/// SQLite reads from one moment anyway; PostgreSQL does when told to.
+async fn one_moment(db: &DatabaseConnection) -> Result<DatabaseTransaction, Problem> {
+    let config = match db.get_database_backend() {
         DatabaseBackend::Postgres => {
             let isolation = Some(IsolationLevel::RepeatableRead);
             db.begin_with_config(isolation, Some(AccessMode::ReadOnly))
@@ -50,90 +55,87 @@ pub async fn load(app: &App) -> Result<TerritorySnapshot, Problem> {
         }
         _ => db.begin().await?,
     };
-    let since = app.now().0.saturating_sub(ENDED_LONG_AGO.0);
-    let rows = Rows::read(&tx, since).await;
-    tx.rollback().await?;
-    let rows = rows?;
-    tokio::task::spawn_blocking(move || rows.build())
-        .await
-        .map_err(Problem::internal)?
+    Ok(config)
 }
 
-impl Rows {
-    async fn read(tx: &DatabaseTransaction, since: i64) -> Result<Self, Problem> {
-        let running = cell_role::Column::ValidUntil
-            .is_null()
-            .or(cell_role::Column::ValidUntil.gt(since));
-        let versions: Vec<(Uuid, i64)> = territory::Entity::find()
-            .select_only()
-            .column(territory::Column::StationId)
-            .column_as(territory::Column::Version.max(), "latest")
-            .group_by(territory::Column::StationId)
-            .into_tuple()
-            .all(tx)
-            .await?;
-        Ok(Self {
-            change: current_change(tx).await?,
-            cells: cell::Entity::find()
-                .filter(cell::Column::UntilVersion.is_null())
-                .all(tx)
-                .await?,
-            terms: cell_role::Entity::find().filter(running).all(tx).await?,
-            areas: station_area::Entity::find()
-                .select_only()
-                .columns([
-                    station_area::Column::CellId,
-                    station_area::Column::Id,
-                    station_area::Column::Lon,
-                    station_area::Column::Lat,
-                    station_area::Column::AreaClass,
-                ])
-                .filter(station_area::Column::CellId.is_not_null())
-                .into_tuple()
-                .all(tx)
-                .await?,
-            versions: versions.into_iter().collect(),
-        })
+async fn read(
+    tx: &DatabaseTransaction,
+    before: Option<&TerritorySnapshot>,
+    since: i64,
+) -> Result<TerritorySnapshot, Problem> {
+    let (change, marks) = counts(tx).await?;
+    let versions = versions(tx).await?;
+    let changed = before.and_then(|before| {
+        let changes = change - before.change();
+        Some((before, marks.changed_since(before.marks(), changes)?))
+    });
+    let anew: Vec<(OrgId, i64)> = match &changed {
+        None => versions.into_iter().collect(),
+        Some((before, groups)) => versions
+            .into_iter()
+            .filter(|(station, version)| {
+                groups.contains(&marks::group_of(*station))
+                    || before.version_of(*station) != *version
+            })
+            .collect(),
+    };
+    let grounds = laid_out(tx, &anew, since).await?;
+    match changed {
+        None => TerritorySnapshot::of_grounds(
+            change,
+            marks,
+            grounds.into_iter().map(Arc::new).collect(),
+        ),
+        Some((before, _)) => before.with(change, marks, grounds),
     }
-
-    fn build(self) -> Result<TerritorySnapshot, Problem> {
-        let mut areas: HashMap<Uuid, Vec<AreaInCell>> = HashMap::new();
-        for (cell, id, lon, lat, class) in self.areas {
-            areas.entry(cell).or_default().push(AreaInCell {
-                id: StationAreaId(id),
-                position: Wgs84::new(lon, lat).map_err(Problem::internal)?,
-                class: class_of(&class)?,
-            });
-        }
-        let mut terms: HashMap<Uuid, Vec<RoleTerm>> = HashMap::new();
-        for row in &self.terms {
-            let term = stored_term(row)?;
-            // One that was taken back never counted.
-            if !term.is_void() {
-                terms.entry(row.cell_id).or_default().push(RoleTerm {
-                    person: term.person,
-                    role: term.role,
-                    from: term.from,
-                    until: term.until,
-                });
-            }
-        }
-        let mut records = Vec::with_capacity(self.cells.len());
-        for cell in self.cells {
-            let roles = terms.remove(&cell.id).unwrap_or_default();
-            records.push(CellRecord {
-                id: CellId(cell.id),
-                station: OrgId(cell.station_id),
-                version: self.versions.get(&cell.station_id).copied().unwrap_or(0),
-                shape: outline(&cell.geometry)?,
-                roles: CellRoles::new(roles).map_err(Problem::internal)?,
-                station_areas: areas.remove(&cell.id).unwrap_or_default(),
-                code: cell.code,
-                name: cell.name,
-            });
-        }
-        let snapshot = TerritorySnapshot::build(self.change, records).map_err(Problem::internal)?;
-        let versions = self.versions.into_iter();
-        Ok(snapshot.with_versions(versions.map(|(station, version)| (OrgId(station), version))))
-    }
+    .map_err(Problem::internal)
 }
+
+/// How often all territories have changed, and each group of stations.
+async fn counts(tx: &DatabaseTransaction) -> Result<(i64, Marks), Problem> {
+    let rows = territory_change::Entity::find().all(tx).await?;
+    let all = rows.iter().find(|row| row.id == marks::ALL);
+    let change = all.map_or(0, |row| row.change);
+    let rows = rows.iter().map(|row| (row.id, row.change));
+    Ok((change, Marks::of(rows)))
+}
+
+/// The stations that have a territory, with its version, in the order of their ids.
+async fn versions(tx: &DatabaseTransaction) -> Result<BTreeMap<OrgId, i64>, Problem> {
+    let versions: Vec<(Uuid, i64)> = territory::Entity::find()
+        .select_only()
+        .column(territory::Column::StationId)
+        .column_as(territory::Column::Version.max(), "latest")
+        .group_by(territory::Column::StationId)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    let versions = versions.into_iter();
+    Ok(versions
+        .map(|(station, version)| (OrgId(station), version))
+        .collect())
+}
+
+/// Reads stations and lays them out; while some are laid out, the next are read.
+async fn laid_out(
+    tx: &DatabaseTransaction,
+    stations: &[(OrgId, i64)],
+    since: i64,
+) -> Result<Vec<StationGround>, Problem> {
+    let mut grounds = Vec::with_capacity(stations.len());
+    let mut layout: Option<JoinHandle<Result<Vec<StationGround>, Problem>>> = None;
+    for chunk in stations.chunks(AT_A_TIME) {
+        let rows = StationRows::read(tx, chunk.to_vec(), since).await?;
+        if let Some(before) = layout.replace(tokio::task::spawn_blocking(move || rows.lay_out())) {
+            grounds.extend(before.await.map_err(Problem::internal)??);
+        }
+    }
+    if let Some(last) = layout {
+        grounds.extend(last.await.map_err(Problem::internal)??);
+    }
+    Ok(grounds)
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

@@ -1,16 +1,19 @@
 use super::{
     super::{
         field,
+        marks::Marks,
         roles::CellRoles,
         shape::Shape,
-        snapshot::{AreaInCell, CellRecord, SnapshotError},
+        snapshot::{AreaInCell, CellRecord, Outline, SnapshotError, StationGround, StationRecord},
     },
     *,
 };
 use gridcrew_sync_protocol::{
-    ids::{OrgId, StationAreaId},
+    ids::{OrgId, PersonId, StationAreaId},
+    position::LocalPlane,
     workflow::AreaClass,
 };
+use proptest::prelude::*;
 use uuid::Uuid;
 
 fn record(id: usize, polygons: Vec<Vec<Vec<[f64; 2]>>>) -> CellRecord {
@@ -21,11 +24,9 @@ fn record(id: usize, polygons: Vec<Vec<Vec<[f64; 2]>>>) -> CellRecord {
         .collect();
     CellRecord {
         id: cell_id(id),
-        station: OrgId(Uuid::from_u128(1)),
-        version: 1,
         code: format!("C{id}"),
         name: format!("cell {id}"),
-        shape: Shape::new(polygons).unwrap(),
+        outline: Outline::from(&Shape::new(polygons).unwrap()),
         roles: CellRoles::default(),
         station_areas: vec![station_area(id)],
     }
@@ -47,8 +48,13 @@ fn square(x: f64, y: f64, side: f64) -> Vec<[f64; 2]> {
     vec![[x, y], [x + side, y], [x + side, y + side], [x, y + side]]
 }
 
-fn snapshot(records: Vec<CellRecord>) -> TerritorySnapshot {
-    TerritorySnapshot::build(1, records).unwrap()
+fn station(n: u128) -> OrgId {
+    OrgId(Uuid::from_u128(n))
+}
+
+fn snapshot(cells: Vec<CellRecord>) -> TerritorySnapshot {
+    let station = StationRecord::of_cells(station(1), 1, cells);
+    TerritorySnapshot::build(1, vec![station]).unwrap()
 }
 
 fn at(lon: f64, lat: f64) -> Wgs84 {
@@ -71,10 +77,14 @@ fn inside_nearest_and_nowhere() {
         }
     );
     assert_eq!(inside.located.reason(), "inside_cell");
-    assert_eq!(inside.candidates.len(), 2);
+    // No other cell could take it; the neighbours are there for who looks around.
+    assert_eq!(inside.candidates.len(), 1);
+    let around = map.look_around(at(120.015, 30.005), &[station(1)]);
+    assert_eq!(around.located, inside.located);
+    assert_eq!(around.candidates.len(), 2);
     assert!(
-        (inside.candidates[1].distance.0 - 482.4).abs() < 0.5,
-        "{inside:?}"
+        (around.candidates[1].distance.0 - 482.4).abs() < 0.5,
+        "{around:?}"
     );
 
     let near = map.locate(at(120.005, 30.02));
@@ -158,30 +168,98 @@ fn a_hole_is_outside_and_its_island_takes_its_own() {
     };
     assert_eq!(cell, cell_id(1));
     assert!((distance.0 - 96.5).abs() < 0.5);
-    let outline = map.outline(cell_id(1)).unwrap();
+    let outline = map.cell(cell_id(1)).unwrap().outline();
     assert_eq!(
         (outline.len(), outline[0].len(), outline[0][1].len()),
         (1, 2, 5)
     );
-    assert_eq!(map.outline(cell_id(2)).unwrap().len(), 2);
+    assert_eq!(map.cell(cell_id(2)).unwrap().outline().len(), 2);
 }
 
 #[test]
 fn station_areas_lead_to_their_cell_and_to_one_only() {
     let map = snapshot(vec![record(1, vec![vec![square(120.0, 30.0, 0.01)]])]);
     let area = StationAreaId(Uuid::from_u128(1));
-    assert_eq!(map.cell_of_area(area).unwrap().id, cell_id(1));
-    assert!(
-        map.cell_of_area(StationAreaId(Uuid::from_u128(9)))
-            .is_none()
-    );
+    let cell = map.cell_of_area(station(1), area);
+    assert_eq!(cell.unwrap().id(), cell_id(1));
+    assert!(map.cell_of_area(station(2), area).is_none());
+    let unknown = StationAreaId(Uuid::from_u128(9));
+    assert!(map.cell_of_area(station(1), unknown).is_none());
 
+    let build = |cells| {
+        let stations = vec![StationRecord::of_cells(station(1), 1, cells)];
+        TerritorySnapshot::build(1, stations).unwrap_err()
+    };
     let mut twice = record(2, vec![vec![square(121.0, 30.0, 0.01)]]);
     twice.station_areas = vec![station_area(1)];
     let first = record(1, vec![vec![square(120.0, 30.0, 0.01)]]);
-    let error = TerritorySnapshot::build(1, vec![first.clone(), twice]).unwrap_err();
-    assert!(matches!(error, SnapshotError::AreaInTwoCells { .. }));
-    let error = TerritorySnapshot::build(1, vec![first.clone(), first]).unwrap_err();
+    let error = build(vec![first.clone(), twice]);
+    assert!(matches!(error, SnapshotError::AreaTwice { .. }));
+    let other = CellRecord {
+        station_areas: vec![],
+        ..first.clone()
+    };
+    let error = build(vec![first, other]);
+    assert_eq!(error, SnapshotError::CellTwice { cell: cell_id(1) });
+}
+
+#[test]
+fn accounts_bases_and_areas_without_a_cell_are_known_by_station() {
+    let person = PersonId(Uuid::from_u128(7));
+    let record = StationRecord {
+        areas_without_cell: vec![station_area(50)],
+        accounts: vec![
+            ("0100".to_owned(), station_area(1).id),
+            ("0200".to_owned(), station_area(50).id),
+            ("0300".to_owned(), station_area(99).id),
+        ],
+        bases: vec![(person, at(120.5, 30.5))],
+        ..StationRecord::of_cells(
+            station(1),
+            3,
+            vec![record(1, vec![vec![square(120.0, 30.0, 0.01)]])],
+        )
+    };
+    let map = TerritorySnapshot::build(1, vec![record]).unwrap();
+    let area_of = |number| map.area_of_account(number, &[station(2), station(1)]);
+    assert_eq!(area_of("0100"), Some((station(1), station_area(1).id)));
+    assert_eq!(area_of("0200"), Some((station(1), station_area(50).id)));
+    assert_eq!(area_of("100"), None);
+    assert_eq!(area_of("0300"), None, "its station area is unknown");
+    assert_eq!(map.area_of_account("0100", &[station(2)]), None);
+    let cell = |area| map.cell_of_area(station(1), station_area(area).id);
+    assert_eq!(cell(1).unwrap().id(), cell_id(1));
+    assert!(cell(50).is_none());
+    assert_eq!(map.base_of(station(1), person), Some(at(120.5, 30.5)));
+    assert_eq!(map.base_of(station(2), person), None);
+}
+
+#[test]
+fn the_next_snapshot_shares_what_did_not_change() {
+    let of = |n: u128, version, x| {
+        let cells = vec![record(n as usize, vec![vec![square(x, 30.0, 0.01)]])];
+        StationRecord::of_cells(station(n), version, cells)
+    };
+    let before = TerritorySnapshot::build(1, vec![of(1, 1, 120.0), of(2, 1, 120.01)]).unwrap();
+    let anew = [of(2, 2, 120.02), of(3, 1, 120.04)].map(|s| StationGround::build(s).unwrap());
+    let next = before.with(2, Marks::default(), anew.into()).unwrap();
+    let kept = [&before, &next].map(|map| std::ptr::from_ref(map.station(station(1)).unwrap()));
+    assert_eq!(kept[0], kept[1]);
+    let versions = [1, 2, 3, 4].map(|n| next.version_of(station(n)));
+    assert_eq!(versions, [1, 2, 1, 0]);
+    let found = |map: &TerritorySnapshot, lon| map.locate(at(lon, 30.005)).located.cell();
+    assert_eq!(found(&before, 120.015), Some(cell_id(2)));
+    assert_eq!(found(&next, 120.025), Some(cell_id(2)));
+    assert_eq!(found(&next, 120.045), Some(cell_id(3)));
+    assert!(matches!(
+        next.locate(at(120.0145, 30.005)).located,
+        Located::Nearest { .. }
+    ));
+    let twice = StationGround::build(of(1, 9, 121.0)).unwrap();
+    let thief = StationRecord::of_cells(station(5), 1, of(1, 9, 121.0).cells);
+    let thief = StationGround::build(thief).unwrap();
+    assert!(next.with(3, Marks::default(), vec![twice]).is_ok());
+    let error = next.with(3, Marks::default(), vec![thief]).unwrap_err();
     assert_eq!(error, SnapshotError::CellTwice { cell: cell_id(1) });
 }
 
@@ -211,13 +289,14 @@ fn the_class_of_a_place_is_that_of_the_nearest_station_area() {
 
 #[test]
 fn among_some_stations_no_cell_of_another_hides_theirs() {
-    let station = |n| OrgId(Uuid::from_u128(n));
-    let of = |id, n, x| CellRecord {
-        station: station(n),
-        ..record(id, vec![vec![square(x, 30.0, 0.01)]])
+    let of = |id, n, x| {
+        let cell = record(id, vec![vec![square(x, 30.0, 0.01)]]);
+        StationRecord::of_cells(station(n), 1, vec![cell])
     };
+    let bare = StationRecord::of_cells(station(3), 4, vec![]);
     // The boundaries of the two stations overlap by a thousandth of a degree.
-    let map = snapshot(vec![of(1, 1, 120.0), of(2, 2, 120.009)]).with_versions([(station(3), 4)]);
+    let stations = vec![of(1, 1, 120.0), of(2, 2, 120.009), bare];
+    let map = TerritorySnapshot::build(1, stations).unwrap();
     let versions = [1, 2, 3, 4].map(|n| map.version_of(station(n)));
     assert_eq!(versions, [1, 1, 4, 0]);
     let both = at(120.0095, 30.005);
@@ -228,10 +307,62 @@ fn among_some_stations_no_cell_of_another_hides_theirs() {
     assert_eq!(theirs.candidates.len(), 1);
     let all = map.locate_among(both, &[station(1), station(2)]);
     assert_eq!(all, map.locate(both));
+    assert!(!all.foreign_ground && !theirs.foreign_ground);
+    let hidden = map.locate_among(at(120.005, 30.005), &[station(2)]);
+    assert!(matches!(hidden.located, Located::Nearest { .. }) && hidden.foreign_ground);
+    // On the border of the other station's cell is on its ground, too.
+    let edge = map.locate_among(at(120.0, 30.005), &[station(2)]);
+    assert!(edge.foreign_ground);
     assert_eq!(map.locate_among(both, &[]).located, Located::Nowhere);
     // In no cell, nearer to the other station's.
     let beside = map.locate_among(at(120.021, 30.005), &[station(1)]);
     assert_eq!(beside.located.cell(), Some(cell_id(1)));
+}
+
+/// Cells of 4 by 4 to a station, like a real map.
+fn townships(cells: &[field::Cell]) -> TerritorySnapshot {
+    let stations = cells.chunks(16).zip(1..).map(|(chunk, n)| {
+        let first = (n as usize - 1) * 16;
+        let cells = chunk
+            .iter()
+            .zip(first..)
+            .map(|(cell, id)| record(id, vec![vec![cell.clone()]]));
+        StationRecord::of_cells(station(n), 1, cells.collect())
+    });
+    TerritorySnapshot::build(1, stations.collect()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Where no distance is needed, the answer is the one that measuring gives: at random,
+    /// and within micrometres to metres of corners and borders.
+    #[test]
+    fn the_quick_answer_is_the_measured_one(
+        seed in 0u64..1_000,
+        lat in prop::sample::select(vec![-35.0, 0.0, 18.0, 35.0, 53.0, 70.0]),
+        picks in prop::collection::vec((0usize..10_000, 0.0f64..=1.0, -9.0f64..=0.0, 0.0f64..6.3), 40),
+    ) {
+        let cells = field::cells(9, [109.0, lat], 0.012, 12, seed);
+        let map = townships(&cells);
+        let every: Vec<OrgId> = map.stations().map(|ground| ground.station()).collect();
+        for (pick, along, exponent, angle) in picks {
+            let cell = &cells[pick % cells.len()];
+            let corner = (pick / cells.len()) % (cell.len() - 1);
+            let (a, b) = (cell[corner], cell[corner + 1]);
+            let off = 10f64.powf(exponent) / 100.0;
+            let lon = a[0] + along * (b[0] - a[0]) + off * angle.cos();
+            let lat = a[1] + along * (b[1] - a[1]) + off * angle.sin();
+            let (quick, measured) = (map.locate(at(lon, lat)), map.look_around(at(lon, lat), &every));
+            prop_assert_eq!(quick.located, measured.located, "{} {}", lon, lat);
+            prop_assert_eq!(quick.candidates.first(), measured.candidates.first());
+            // What one station alone is asked is what it has when there is no other.
+            let one = [every[pick % every.len()]];
+            let alone = map.locate_among(at(lon, lat), &one);
+            let measured = map.look_around(at(lon, lat), &one);
+            prop_assert_eq!(alone.located, measured.located);
+        }
+    }
 }
 
 #[test]
@@ -239,13 +370,7 @@ fn nearest_by_metres_agrees_with_geodesics_to_every_cell() {
     for (lat, seed) in [(18.0, 1u64), (35.0, 2), (53.0, 3)] {
         let corner = [109.0, lat];
         let cells = field::cells(30, corner, 0.012, 12, seed);
-        let map = snapshot(
-            cells
-                .iter()
-                .enumerate()
-                .map(|(n, c)| record(n, vec![vec![c.clone()]]))
-                .collect(),
-        );
+        let map = townships(&cells);
         let slow = field::Slow::new(&cells);
         let mut random = field::Seeded::new(seed);
         let (mut inside, mut outside) = (0, 0);

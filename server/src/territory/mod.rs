@@ -31,6 +31,7 @@ pub mod import;
 pub mod index;
 pub mod load;
 pub mod locate;
+pub mod marks;
 pub mod naming;
 pub mod pairing;
 mod planar;
@@ -47,6 +48,7 @@ pub mod split;
 pub mod store;
 mod tiles;
 pub mod tiling;
+pub mod under_way;
 
 #[cfg(test)]
 mod real_data_tests;

@@ -1,9 +1,9 @@
 //! How every process gets its snapshot within a second of a change.
 //!
 //! Whoever changes a territory raises one number in the same transaction. Each process
-//! looks at it every [`LOOK_EVERY`], and when it has risen loads everything anew and swaps
-//! the snapshot; the process that made the change does so at once. When loading fails, the
-//! old snapshot stays and the next look tries again. The same task tells the feed when a
+//! looks at it every [`LOOK_EVERY`], and when it has risen loads the stations that changed and
+//! swaps the snapshot; the process that made the change does so at once. When loading fails,
+//! the old snapshot stays and the next look tries again. The same task tells the feed when a
 //! term begins or ends by the calendar.
 
 use super::{load::load, store};
@@ -21,7 +21,9 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A problem of the database, or `internal` when what is stored does not fit together; the
 /// snapshot in force then stays.
 pub async fn refresh(app: &App) -> Result<(), Problem> {
-    app.territory.swap(load(app).await?);
+    let before = app.territory.load();
+    let next = load(app, Some(&before)).await?;
+    app.territory.swap(next);
     Ok(())
 }
 
@@ -78,7 +80,7 @@ impl Watcher {
             Ordering::Greater => refresh(app).await?,
             Ordering::Equal => {}
             // Older than what is in force: the database was restored.
-            Ordering::Less => app.territory.replace(load(app).await?),
+            Ordering::Less => app.territory.replace(load(app, None).await?),
         }
         if self.known != Some(change) {
             self.due = store::next_due(app.store.read()).await?;

@@ -122,16 +122,22 @@ impl CellRoles {
     /// Who answers at a moment.
     #[must_use]
     pub fn at(&self, moment: UnixMillis) -> Managers {
-        let holder = |role| {
-            self.terms
-                .iter()
-                .find(|t| t.role == role && t.covers(moment))
-                .map(|t| t.person)
-        };
-        Managers {
-            a: holder(CellRole::A),
-            b: holder(CellRole::B),
-        }
+        managers_at(&self.terms, moment)
+    }
+}
+
+/// Who answers at a moment, by the terms of one cell.
+#[must_use]
+pub fn managers_at(terms: &[RoleTerm], moment: UnixMillis) -> Managers {
+    let holder = |role| {
+        terms
+            .iter()
+            .find(|t| t.role == role && t.covers(moment))
+            .map(|t| t.person)
+    };
+    Managers {
+        a: holder(CellRole::A),
+        b: holder(CellRole::B),
     }
 }
 

@@ -20,7 +20,7 @@ pub use customers::{CustomerFound, CustomerInput, CustomersImported, CustomersTo
 pub use import::{Mended, StandsElsewhere, TerritoryImport, TerritoryImported};
 pub use locate::{Located, LocatedCandidate, Place};
 pub use pairs::{PairWish, PairingDone, PairingWish, PairsAccepted, PairsToAccept, WithLimits};
-pub use split::{SplitDone, SplitWish};
+pub use split::{SplitDone, SplitProgress, SplitWish};
 pub use stations::{Station, StationList};
 
 use super::{
@@ -51,6 +51,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(stations::read_territory)
         .service(import::import_territory)
         .service(split::split_territory)
+        .service(split::split_progress)
         .service(checks::check_territory)
         .service(cells::list_cells)
         .service(cells::set_roles)

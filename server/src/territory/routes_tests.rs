@@ -174,7 +174,7 @@ async fn a_bad_territory_is_refused_with_its_code_and_changes_nothing() {
     assert_eq!(code(&shapeless), "request.malformed");
 
     assert_eq!(code(&desk.get(&path).await), "territory.none");
-    assert!(ground.app().territory.load().cells().is_empty());
+    assert_eq!(ground.app().territory.load().cells().len(), 0);
 }
 
 #[actix_web::test]
@@ -194,6 +194,12 @@ async fn a_split_is_looked_at_first_and_stored_when_accepted() {
     assert_eq!((status, &look["version"]), (200, &Value::Null), "{look}");
     assert_eq!(look["cells"].as_array().unwrap().len(), 2);
     assert_eq!(desk.get("/cells").await.1["cells"], json!([]));
+
+    assert_eq!(desk.get(&split).await, (200, json!({ "done": null })));
+    let making = ground.app().splits.begin(ground.station());
+    making.tell(0.25);
+    assert_eq!(desk.get(&split).await, (200, json!({ "done": 0.25 })));
+    drop(making);
 
     let wish = json!({ "cells": 2, "seed": 7, "accept": true, "of_version": 1 });
     let (status, done) = desk.post(&split, wish.clone()).await;

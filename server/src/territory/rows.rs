@@ -109,9 +109,10 @@ rows! {
 }
 
 rows! {
-    /// How often any territory has changed: one row.
+    /// How often any territory has changed, and how often each group of stations
+    /// ([`super::marks`]).
     territory_change, "territory_change", {
-        /// Always 1.
+        /// 1 for all, from 2 on for the groups.
         #[sea_orm(primary_key, auto_increment = false)]
         id: i32,
         /// The count.

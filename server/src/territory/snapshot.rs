@@ -1,85 +1,26 @@
 //! All cells of all stations at one moment, laid out for searching.
 //!
 //! A snapshot never changes. It is built from what the store holds, searched by any number
-//! of threads ([`TerritorySnapshot::locate`]), and replaced whole. Customers are not in it:
-//! account → station area is a look-up in the store, station area → cell one here.
+//! of threads ([`TerritorySnapshot::locate`]), and replaced whole. It consists of one
+//! [`StationGround`] for each station, which the next snapshot shares where nothing changed
+//! ([`TerritorySnapshot::with`]), and over them an R-tree of the stations and the list of the
+//! cells by id.
 
-use super::{
-    roles::CellRoles,
-    shape::{Pairs, Shape},
-};
+mod accounts;
+mod ground;
+mod outline;
+
+pub(super) use ground::Node;
+pub use ground::{AreaInCell, CellRecord, SnapshotCell, StationGround, StationRecord};
+pub use outline::Outline;
+
+use super::marks::Marks;
 use gridcrew_sync_protocol::{
-    ids::{CellId, OrgId, StationAreaId},
-    position::{Metres, Wgs84, distance_m},
-    workflow::AreaClass,
+    ids::{CellId, OrgId, PersonId, StationAreaId},
+    position::{Metres, Wgs84},
 };
 use rstar::{AABB, RTree, RTreeObject};
-use std::collections::HashMap;
-
-/// A station area of a cell.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AreaInCell {
-    /// Its id.
-    pub id: StationAreaId,
-    /// Where its transformer stands.
-    pub position: Wgs84,
-    /// Urban, rural or remote.
-    pub class: AreaClass,
-}
-
-/// A cell as the store holds it.
-#[derive(Clone, Debug)]
-pub struct CellRecord {
-    /// Its id.
-    pub id: CellId,
-    /// The station that it belongs to.
-    pub station: OrgId,
-    /// The version of that station's territory (I12: orders remember it).
-    pub version: i64,
-    /// Its code within the station.
-    pub code: String,
-    /// Its name.
-    pub name: String,
-    /// Its outline.
-    pub shape: Shape,
-    /// Its A and B.
-    pub roles: CellRoles,
-    /// The station areas in it.
-    pub station_areas: Vec<AreaInCell>,
-}
-
-/// A cell in a snapshot; its outline is held apart ([`TerritorySnapshot::outline`]).
-#[derive(Clone, Debug)]
-pub struct SnapshotCell {
-    /// Its id.
-    pub id: CellId,
-    /// The station that it belongs to.
-    pub station: OrgId,
-    /// The version of that station's territory.
-    pub version: i64,
-    /// Its code within the station.
-    pub code: String,
-    /// Its name.
-    pub name: String,
-    /// Its A and B.
-    pub roles: CellRoles,
-    /// The station areas in it.
-    pub station_areas: Vec<AreaInCell>,
-}
-
-impl SnapshotCell {
-    /// The class of a place in or near the cell: that of the station area whose transformer
-    /// is nearest, since it is the likeliest to supply the place; of equally near ones that
-    /// with the lowest id.
-    #[must_use]
-    pub fn class_at(&self, point: Wgs84) -> Option<AreaClass> {
-        let nearest = self.station_areas.iter().min_by(|a, b| {
-            let far = |area: &AreaInCell| distance_m(point, area.position).0;
-            far(a).total_cmp(&far(b)).then(a.id.cmp(&b.id))
-        });
-        nearest.map(|area| area.class)
-    }
-}
+use std::sync::Arc;
 
 /// Why records do not make a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,46 +32,34 @@ pub enum SnapshotError {
         cell: CellId,
     },
     /// One station area in two cells.
-    #[error("the station area {area} is in the cells {first} and {second}; it must be in one")]
-    AreaInTwoCells {
+    #[error("the station area {area} stands twice: in the cells {first:?} and {second:?}")]
+    AreaTwice {
         /// The station area.
         area: StationAreaId,
-        /// The one cell.
-        first: CellId,
+        /// The one cell, if it is in one.
+        first: Option<CellId>,
         /// The other.
-        second: CellId,
+        second: Option<CellId>,
+    },
+    /// A station that cannot be laid out.
+    #[error("the station {station} cannot be laid out: {why}")]
+    Layout {
+        /// The station.
+        station: OrgId,
+        /// Why.
+        why: String,
     },
 }
 
-/// Where a cell lies and where the points of its first ring are: what the search needs at
-/// hand, because each further look into memory costs more than the sums.
+/// The box around all cells of a station: what the tree of stations is made of.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Leaf {
+pub(super) struct StationBox {
     envelope: AABB<[f64; 2]>,
-    /// Place among the cells, which are ordered by id.
-    pub(super) cell: usize,
-    /// The points of its first ring.
-    pub(super) start: usize,
-    pub(super) end: usize,
-    /// It has further rings.
-    pub(super) more: bool,
+    /// Place among the grounds.
+    pub(super) ground: u32,
 }
 
-impl Leaf {
-    fn bare(cell: usize, shape: &Shape) -> Self {
-        let [west, south, east, north] = shape.bounds();
-        let envelope = AABB::from_corners([west, south], [east, north]);
-        Self {
-            envelope,
-            cell,
-            start: 0,
-            end: 0,
-            more: false,
-        }
-    }
-}
-
-impl RTreeObject for Leaf {
+impl RTreeObject for StationBox {
     type Envelope = AABB<[f64; 2]>;
 
     fn envelope(&self) -> Self::Envelope {
@@ -138,107 +67,110 @@ impl RTreeObject for Leaf {
     }
 }
 
-/// The rings of one cell: places in the common list of points.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Outline {
-    /// Where each ring ends; it begins where the one before ended, the first at `start`.
-    pub(super) start: usize,
-    pub(super) first_end: usize,
-    /// The ends of further rings; seldom any.
-    pub(super) more: Vec<usize>,
-    /// The longest piece of border.
-    pub(super) longest: f64,
+/// Where a cell stands.
+#[derive(Clone, Copy, Debug)]
+struct CellPlace {
+    id: CellId,
+    ground: u32,
+    place: u32,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct TerritorySnapshot {
     change: i64,
-    cells: Vec<SnapshotCell>,
-    versions: HashMap<OrgId, i64>,
-    area_cell: HashMap<StationAreaId, usize>,
-    pub(super) outlines: Vec<Outline>,
-    /// For each cell, how many rings each of its polygons has.
-    rings: Vec<Vec<usize>>,
-    pub(super) points: Vec<Wgs84>,
-    pub(super) tree: RTree<Leaf>,
+    marks: Marks,
+    /// The stations in the order of their ids: found without a look into their grounds.
+    stations: Vec<OrgId>,
+    /// In the same order.
+    grounds: Vec<Arc<StationGround>>,
+    /// In the order of their ids.
+    cells: Vec<CellPlace>,
+    pub(super) tree: RTree<StationBox>,
+    /// The longest piece of border of all.
     pub(super) longest: Metres,
 }
 
 impl TerritorySnapshot {
-    /// A snapshot of the cells in force; `change` counts the changes of all territories,
-    /// so that a later snapshot has a higher one.
+    /// A snapshot of stations as the store holds them; `change` counts the changes of all
+    /// territories, so that a later snapshot has a higher one.
     ///
     /// # Errors
-    /// A cell id that stands twice, a station area in two cells.
-    pub fn build(change: i64, mut records: Vec<CellRecord>) -> Result<Self, SnapshotError> {
-        records.sort_by_key(|record| record.id);
-        if let Some(pair) = records.windows(2).find(|pair| pair[0].id == pair[1].id) {
+    /// What stands twice, or cannot be laid out.
+    pub fn build(change: i64, stations: Vec<StationRecord>) -> Result<Self, SnapshotError> {
+        let grounds = stations
+            .into_iter()
+            .map(|station| StationGround::build(station).map(Arc::new))
+            .collect::<Result<_, _>>()?;
+        Self::of_grounds(change, Marks::default(), grounds)
+    }
+
+    /// A snapshot of stations that are laid out already.
+    ///
+    /// # Errors
+    /// A cell id that stands twice.
+    pub fn of_grounds(
+        change: i64,
+        marks: Marks,
+        mut grounds: Vec<Arc<StationGround>>,
+    ) -> Result<Self, SnapshotError> {
+        grounds.sort_by_key(|ground| ground.station());
+        let numbered = || grounds.iter().zip(0u32..);
+        let mut cells: Vec<CellPlace> = numbered()
+            .flat_map(|(ground, number)| {
+                ground
+                    .cells()
+                    .zip(0u32..)
+                    .map(move |(cell, place)| CellPlace {
+                        id: cell.id(),
+                        ground: number,
+                        place,
+                    })
+            })
+            .collect();
+        cells.sort_unstable_by_key(|cell| cell.id);
+        if let Some(pair) = cells.windows(2).find(|pair| pair[0].id == pair[1].id) {
             return Err(SnapshotError::CellTwice { cell: pair[0].id });
         }
-        let mut area_cell = HashMap::new();
-        for (number, record) in records.iter().enumerate() {
-            for area in &record.station_areas {
-                if let Some(other) = area_cell.insert(area.id, number) {
-                    return Err(SnapshotError::AreaInTwoCells {
-                        area: area.id,
-                        first: records[other].id,
-                        second: record.id,
-                    });
-                }
-            }
-        }
-        // Neighbours in the tree are searched together, so their points lie together: the
-        // tree is built once to learn the order, and again with the places.
-        let mut leaves: Vec<Leaf> = RTree::bulk_load(
-            records
-                .iter()
-                .enumerate()
-                .map(|(cell, r)| Leaf::bare(cell, &r.shape))
-                .collect(),
-        )
-        .iter()
-        .copied()
-        .collect();
-        let mut points = Vec::with_capacity(records.iter().map(|r| r.shape.vertices()).sum());
-        let mut outlines = vec![Outline::default(); records.len()];
-        for leaf in &mut leaves {
-            let outline = laid_out(&records[leaf.cell].shape, &mut points);
-            leaf.start = outline.start;
-            leaf.end = outline.first_end;
-            leaf.more = !outline.more.is_empty();
-            outlines[leaf.cell] = outline;
-        }
-        let tree = RTree::bulk_load(leaves);
-        let longest = outlines.iter().map(|o| o.longest).fold(0.0, f64::max);
-        let ring_count = |r: &CellRecord| r.shape.polygons().iter().map(Vec::len).collect();
-        let rings = records.iter().map(ring_count).collect();
-        let versions = records.iter().map(|r| (r.station, r.version)).collect();
-        let cells = records.into_iter().map(SnapshotCell::from).collect();
+        let boxes = numbered().filter_map(|(ground, number)| {
+            let [west, south, east, north] = ground.bounds()?;
+            Some(StationBox {
+                envelope: AABB::from_corners([west, south], [east, north]),
+                ground: number,
+            })
+        });
+        let tree = RTree::bulk_load(boxes.collect());
+        let longest = grounds.iter().map(|g| g.longest).fold(0.0, f64::max);
         Ok(Self {
             change,
+            marks,
+            stations: grounds.iter().map(|ground| ground.station()).collect(),
+            grounds,
             cells,
-            versions,
-            area_cell,
-            outlines,
-            rings,
-            points,
             tree,
             longest: Metres(longest),
         })
     }
 
-    /// With the versions of the territories of all stations, also of those without cells.
-    #[must_use]
-    pub fn with_versions(mut self, versions: impl IntoIterator<Item = (OrgId, i64)>) -> Self {
-        self.versions.extend(versions);
-        self
-    }
-
-    /// The version of a station's territory; 0 when it has none.
-    #[must_use]
-    pub fn version_of(&self, station: OrgId) -> i64 {
-        self.versions.get(&station).copied().unwrap_or(0)
+    /// The next snapshot: some stations anew, all others as they are.
+    ///
+    /// # Errors
+    /// A cell id that stands twice.
+    pub fn with(
+        &self,
+        change: i64,
+        marks: Marks,
+        anew: Vec<StationGround>,
+    ) -> Result<Self, SnapshotError> {
+        let mut grounds = self.grounds.clone();
+        for ground in anew {
+            let ground = Arc::new(ground);
+            match self.number_of(ground.station()) {
+                Some(number) => grounds[number] = ground,
+                None => grounds.push(ground),
+            }
+        }
+        Self::of_grounds(change, marks, grounds)
     }
 
     /// A snapshot of no cells: before the first territory.
@@ -246,12 +178,10 @@ impl TerritorySnapshot {
     pub fn empty() -> Self {
         Self {
             change: 0,
+            marks: Marks::default(),
+            stations: Vec::new(),
+            grounds: Vec::new(),
             cells: Vec::new(),
-            versions: HashMap::new(),
-            area_cell: HashMap::new(),
-            outlines: Vec::new(),
-            rings: Vec::new(),
-            points: Vec::new(),
             tree: RTree::new(),
             longest: Metres(0.0),
         }
@@ -263,96 +193,75 @@ impl TerritorySnapshot {
         self.change
     }
 
-    /// All cells, ordered by id.
+    /// How often each group of stations had changed by then.
     #[must_use]
-    pub fn cells(&self) -> &[SnapshotCell] {
-        &self.cells
+    pub const fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// All cells, ordered by id.
+    pub fn cells(&self) -> impl ExactSizeIterator<Item = SnapshotCell<'_>> {
+        self.cells.iter().map(|place| self.at(*place))
     }
 
     /// A cell by its id.
     #[must_use]
-    pub fn cell(&self, id: CellId) -> Option<&SnapshotCell> {
-        self.place_of(id).map(|place| &self.cells[place])
+    pub fn cell(&self, id: CellId) -> Option<SnapshotCell<'_>> {
+        let place = self.cells.binary_search_by_key(&id, |cell| cell.id).ok()?;
+        Some(self.at(self.cells[place]))
     }
 
-    /// The cell that a station area is in.
+    /// What is laid out of a station.
     #[must_use]
-    pub fn cell_of_area(&self, area: StationAreaId) -> Option<&SnapshotCell> {
-        self.area_cell.get(&area).map(|place| &self.cells[*place])
+    pub fn station(&self, station: OrgId) -> Option<&StationGround> {
+        self.number_of(station).map(|number| &*self.grounds[number])
     }
 
-    /// The outline of a cell.
+    /// All stations, ordered by id.
+    pub fn stations(&self) -> impl ExactSizeIterator<Item = &StationGround> {
+        self.grounds.iter().map(AsRef::as_ref)
+    }
+
+    /// The version of a station's territory; 0 when it has none.
     #[must_use]
-    pub fn outline(&self, id: CellId) -> Option<Pairs> {
-        let place = self.place_of(id)?;
-        let mut rings = self.rings_of(place);
-        let pairs = |ring: &[Wgs84]| ring.iter().map(|p| (p.lon(), p.lat())).collect();
-        let counts = self.rings[place].iter();
-        Some(
-            counts
-                .map(|n| rings.by_ref().take(*n).map(pairs).collect())
-                .collect(),
-        )
+    pub fn version_of(&self, station: OrgId) -> i64 {
+        self.station(station).map_or(0, StationGround::version)
     }
 
-    /// The rings of the cell at a place of the list.
-    pub(super) fn rings_of(&self, place: usize) -> impl Iterator<Item = &[Wgs84]> {
-        let outline = &self.outlines[place];
-        let mut start = outline.start;
-        std::iter::once(&outline.first_end)
-            .chain(&outline.more)
-            .map(move |end| {
-                let ring = &self.points[start..*end];
-                start = *end;
-                ring
-            })
+    /// The cell that a station area of a station is in.
+    #[must_use]
+    pub fn cell_of_area(&self, station: OrgId, area: StationAreaId) -> Option<SnapshotCell<'_>> {
+        self.station(station)?.area(area)?.1
     }
 
-    fn place_of(&self, id: CellId) -> Option<usize> {
-        self.cells.binary_search_by_key(&id, |cell| cell.id).ok()
+    /// The station area of an account that one of these stations serves, with the station.
+    #[must_use]
+    pub fn area_of_account(
+        &self,
+        number: &str,
+        stations: &[OrgId],
+    ) -> Option<(OrgId, StationAreaId)> {
+        stations.iter().find_map(|station| {
+            let area = self.station(*station)?.area_of_account(number)?;
+            Some((*station, area))
+        })
     }
-}
 
-fn laid_out(shape: &Shape, points: &mut Vec<Wgs84>) -> Outline {
-    let start = points.len();
-    let mut ends = Vec::new();
-    let mut longest = 0.0f64;
-    for ring in shape.rings() {
-        points.extend_from_slice(ring);
-        ends.push(points.len());
-        let lengths = ring.windows(2).map(|pair| distance_m(pair[0], pair[1]).0);
-        longest = lengths.fold(longest, f64::max);
+    /// Where a person of a station starts from.
+    #[must_use]
+    pub fn base_of(&self, station: OrgId, person: PersonId) -> Option<Wgs84> {
+        self.station(station)?.base_of(person)
     }
-    // A shape has at least one ring.
-    let more = ends.split_off(ends.len().min(1));
-    Outline {
-        start,
-        first_end: ends.first().copied().unwrap_or(start),
-        more,
-        longest,
-    }
-}
 
-impl From<CellRecord> for SnapshotCell {
-    fn from(record: CellRecord) -> Self {
-        let CellRecord {
-            id,
-            station,
-            version,
-            code,
-            name,
-            shape: _,
-            roles,
-            station_areas,
-        } = record;
-        Self {
-            id,
-            station,
-            version,
-            code,
-            name,
-            roles,
-            station_areas,
-        }
+    pub(super) fn ground(&self, number: u32) -> &StationGround {
+        &self.grounds[number as usize]
+    }
+
+    fn at(&self, place: CellPlace) -> SnapshotCell<'_> {
+        self.ground(place.ground).cell(place.place as usize)
+    }
+
+    fn number_of(&self, station: OrgId) -> Option<usize> {
+        self.stations.binary_search(&station).ok()
     }
 }

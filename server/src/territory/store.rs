@@ -1,8 +1,8 @@
 //! Storing territories: everything that changes one does so in one transaction.
 //!
 //! A change takes the station's lock first ([`StationLock`]), writes its rows, tells the
-//! feed which cells are concerned, and raises the one row of `territory_change`, by which
-//! every process notices that its snapshot is old ([`super::refresh`]).
+//! feed which cells are concerned, and raises two counts of `territory_change`, by which
+//! every process notices that its snapshot is old, and where ([`super::refresh`]).
 
 mod customers;
 mod due;
@@ -20,7 +20,6 @@ pub use due::{next_due, tell_due};
 pub use history::what_came;
 pub use pairs::{roles_mark, set_pairs, station_managers};
 pub use people::active_managers;
-pub(super) use read::outline;
 pub use read::{
     CellDetail, NamedManager, StationSummary, StoredTerritory, cells, current_change,
     current_version, stations, territory,
@@ -31,7 +30,10 @@ pub use roles::{RolesChange, set_roles};
 pub use version::{Accepted, How, Proposal, accept, accept_as, class_of, would_change};
 pub use workload::known;
 
-use super::rows::{territory_change, territory_check};
+use super::{
+    marks,
+    rows::{territory_change, territory_check},
+};
 use crate::{
     app::App,
     edge::Problem,
@@ -50,18 +52,22 @@ const CHUNK: usize = 500;
 /// A station's territory is another now: every process loads its snapshot anew, and the
 /// station is checked.
 async fn changed(tx: &DatabaseTransaction, app: &App, station: OrgId) -> Result<(), Problem> {
-    raise(tx).await?;
+    raise(tx, station).await?;
     check_soon(tx, app, station).await
 }
 
-/// Counts one more change, so that every process loads its snapshot anew.
-async fn raise(tx: &DatabaseTransaction) -> Result<(), Problem> {
-    let row = territory_change::ActiveModel {
-        id: Set(1),
+/// Counts one more change of what a snapshot holds of a station, so that every process
+/// loads it anew. The row that counts all is locked first, whatever the station.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn raise(tx: &DatabaseTransaction, station: OrgId) -> Result<(), Problem> {
+    let rows = [marks::ALL, marks::group_of(station)].map(|id| territory_change::ActiveModel {
+        id: Set(id),
         change: Set(1),
-    };
+    });
     let change = (territory_change::Entity, territory_change::Column::Change);
-    territory_change::Entity::insert(row)
+    territory_change::Entity::insert_many(rows)
         .on_conflict(
             OnConflict::column(territory_change::Column::Id)
                 .value(territory_change::Column::Change, Expr::col(change).add(1))

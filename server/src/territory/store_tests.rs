@@ -73,7 +73,7 @@ async fn who_is_a(ground: &Ground, cell: CellId) -> Option<PersonId> {
     let app = ground.app();
     refresh(app).await.unwrap();
     let now = app.now();
-    let snapshot = app.territory.load().cell(cell).unwrap().roles.at(now).a;
+    let snapshot = app.territory.load().cell(cell).unwrap().managers(now).a;
     let this = cell::Column::Id.eq(cell.0).into();
     let read = cells(app.store.read(), this, Some(1), now).await.unwrap();
     let read = read[0].role_a.as_ref().map(|named| named.person);
@@ -99,8 +99,8 @@ async fn a_territory_is_stored_whole_and_searched() {
     let snapshot = app.territory.load();
     let found = snapshot.locate(place).located.cell().unwrap();
     assert_eq!(found, cell_id(&ground, "E").await);
-    assert_eq!(snapshot.cell(found).unwrap().station_areas.len(), 2);
-    assert_eq!(snapshot.cell(found).unwrap().version, 1);
+    assert_eq!(snapshot.cell(found).unwrap().station_areas().len(), 2);
+    assert_eq!(snapshot.cell(found).unwrap().version(), 1);
 
     let read = territory(app.store.read(), ground.station(), app.now())
         .await
@@ -315,8 +315,9 @@ async fn a_second_process_sees_a_change_at_its_next_look() {
     let now = ground.app().now();
     assign(&ground, west, both(&ground, now)).await.unwrap();
     watcher.look().await.unwrap();
-    let roles = &other.territory.load().cell(west).unwrap().roles.clone();
-    assert_eq!(roles.at(now).b, Some(ground.managers[1]));
+    let snapshot = other.territory.load();
+    let managers = snapshot.cell(west).unwrap().managers(now);
+    assert_eq!(managers.b, Some(ground.managers[1]));
 }
 
 #[actix_web::test]
@@ -324,17 +325,18 @@ async fn what_cannot_be_loaded_leaves_the_old_snapshot_in_force() {
     let ground = Ground::new().await;
     ground.accept(two_cells()).await.unwrap();
     refresh(ground.app()).await.unwrap();
+    let station = ground.station();
     ground
         .app()
         .store
-        .write(|tx| {
+        .write(move |tx| {
             Box::pin(async move {
                 cell::Entity::update_many()
                     .col_expr(cell::Column::Geometry, Expr::value("broken"))
                     .filter(cell::Column::Code.eq("W"))
                     .exec(tx)
                     .await?;
-                raise(tx).await
+                raise(tx, station).await
             })
         })
         .await

@@ -68,11 +68,8 @@ pub(super) async fn locate(
     caller.may(Permission::ReadTerritory)?;
     let point = place.0.position.check()?.to_wgs84();
     let territory = app.territory.load();
-    let answer = territory.locate_among(point, &caller.scope.stations);
-    let inside = |located: &Decision| matches!(located, Decision::Inside { .. });
-    // On the ground of a station that he may not see the nearest of his own is not it.
-    let foreign = !inside(&answer.located) && inside(&territory.locate(point).located);
-    let ids = answer.candidates.iter().map(|near| near.cell.0);
+    let answer = territory.look_around(point, &caller.scope.stations);
+    let ids = answer.candidates.iter().map(|near| near.cell.id().0);
     let visible = caller
         .scope
         .of_stations("cell")
@@ -83,9 +80,10 @@ pub(super) async fn locate(
     let chosen = answer
         .located
         .cell()
-        .filter(|cell| !foreign && cells.contains_key(cell));
+        // On the ground of a station that he may not see the nearest of his own is not it.
+        .filter(|cell| !answer.foreign_ground && cells.contains_key(cell));
     let candidates = answer.candidates.iter().filter_map(|near| {
-        cells.remove(&near.cell).map(|cell| LocatedCandidate {
+        cells.remove(&near.cell.id()).map(|cell| LocatedCandidate {
             distance_m: near.distance.0,
             cell,
         })

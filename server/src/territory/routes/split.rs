@@ -12,7 +12,7 @@ use crate::{
         store::{self, Proposal},
     },
 };
-use actix_web::{post, web};
+use actix_web::{get, post, web};
 use gridcrew_sync_protocol::{code::Code, ids::OrgId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -112,9 +112,11 @@ pub(super) async fn split_territory(
     }
     let known = store::known(app.store.read(), station, &held.cells, caller.now).await?;
     let store = wish.accept;
+    let making = app.splits.begin(station);
     let (content, preview) = beside(move || {
         let wishes = wishes(wish, size)?;
-        Ok(look(held.content, &wishes, &known, &|_| ())?)
+        let told = |share| making.tell(share);
+        Ok(look(held.content, &wishes, &known, &told)?)
     })
     .await?;
     let version = if store {
@@ -135,6 +137,35 @@ pub(super) async fn split_territory(
         version,
         preview,
     }))
+}
+
+/// How far a split is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SplitProgress {
+    /// The share of it that is done, 0 to 1; absent when this server process makes none.
+    pub done: Option<f64>,
+}
+
+/// How far the split of a station's territory is that is being made at this moment, for whoever
+/// waits for it. Each server process knows of its own.
+#[utoipa::path(
+    operation_id = "split_progress",
+    tag = "territory",
+    params(("id" = OrgId, Path, description = "The station")),
+    responses(
+        (status = 200, description = "The share that is done", body = SplitProgress),
+        (status = "4XX", description = "A problem", body = ProblemDocument),
+    )
+)]
+#[get("/stations/{id}/territory/split")]
+pub(super) async fn split_progress(
+    app: web::Data<App>,
+    caller: Caller,
+    station: web::Path<OrgId>,
+) -> Result<web::Json<SplitProgress>, Problem> {
+    allow(&caller, Permission::ReadTerritory, *station)?;
+    let done = app.splits.done(*station);
+    Ok(web::Json(SplitProgress { done }))
 }
 
 fn size(wish: &SplitWish) -> Result<Size, Problem> {

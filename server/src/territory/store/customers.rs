@@ -1,6 +1,6 @@
 //! Customers: taking in a list, and looking one up by the account number.
 
-use super::{CHUNK, check_soon};
+use super::{CHUNK, check_soon, raise};
 use crate::{
     app::App,
     edge::Problem,
@@ -55,8 +55,8 @@ pub struct Imported {
 }
 
 /// Takes in customers of a station, all or none. Who is known by his account number keeps
-/// his id; where an account was linked before is kept. The snapshot holds no customers, so no
-/// process has to load it anew.
+/// his id; where an account was linked before is kept. The snapshot holds which station area
+/// supplies each account, so every process loads the station anew when that changed.
 ///
 /// # Errors
 /// `territory.code_twice` when an account number stands twice, `request.invalid` when a
@@ -76,6 +76,7 @@ pub async fn import_customers(
     let mut imported = Imported::default();
     let mut new_in: BTreeMap<CellId, Vec<CustomerId>> = BTreeMap::new();
     let mut people = BTreeSet::new();
+    let mut supplied_otherwise = false;
     for chunk in customers.chunks(CHUNK) {
         let held = held(tx, station, chunk).await?;
         let mut rows = Vec::new();
@@ -91,11 +92,13 @@ pub async fn import_customers(
                     continue;
                 }
                 Some(before) => {
+                    supplied_otherwise |= before.station_area_id != row.station_area_id;
                     imported.changed += 1;
                     people.insert(CustomerId(id));
                     links.extend(ended_link(app, before, &row, &codes));
                 }
                 None => {
+                    supplied_otherwise = true;
                     imported.added += 1;
                     if let Some(cell) = area.cell_id {
                         new_in.entry(CellId(cell)).or_default().push(CustomerId(id));
@@ -122,6 +125,9 @@ pub async fn import_customers(
     let people = people.into_iter().map(Subject::Customer);
     let changes: Vec<_> = cells.chain(people).map(|subject| (subject, true)).collect();
     lock.announce_all(tx, &changes).await?;
+    if supplied_otherwise {
+        raise(tx, station).await?;
+    }
     Ok(imported)
 }
 

@@ -57,6 +57,14 @@ fn reading() -> Vec<Row> {
             STATUS_ONLY,
         ),
         Row::reading(
+            "split_progress",
+            Who::Roles(EVERYONE),
+            Kind::Ground,
+            |_, _, target| Ask::about(&target.key),
+            |world, caller, target| Verdict::done_if(world.sees_station(caller, target.id()), 200),
+            STATUS_ONLY,
+        ),
+        Row::reading(
             "list_cells",
             Who::Roles(EVERYONE),
             Kind::Nothing,
