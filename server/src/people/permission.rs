@@ -81,6 +81,8 @@ pub enum Permission {
     ReadTerritory,
     /// Import and split a territory, assign A and B.
     ManageTerritory,
+    /// Export accounts, with whole telephone numbers.
+    ExportCustomers,
     /// Take in orders.
     IntakeOrders,
     /// See orders, their traces, routing and photos.
@@ -108,7 +110,7 @@ impl Permission {
             Self::IntakeOrders => matches!(role, Station | Center),
             Self::ReadOrders => matches!(role, Manager | Station | Center),
             Self::ActOnOrders => matches!(role, Manager | Station),
-            Self::ExportTraces => matches!(role, Station),
+            Self::ExportTraces | Self::ExportCustomers => matches!(role, Station),
             Self::Sync => matches!(role, Manager),
         }
     }

@@ -6,16 +6,20 @@
 mod cells;
 mod checks;
 mod customers;
+mod exchange;
 mod import;
 mod locate;
+mod sheets;
 mod split;
 mod stations;
 
 pub use cells::{CellList, CellSummary, Manager, RolesSet, RolesWish};
 pub use checks::{Checks, Flaw, FlawKind};
 pub use customers::{CustomerFound, CustomerInput, CustomersImported, CustomersToImport};
+pub use exchange::TerritoryFileImported;
 pub use import::{Mended, StandsElsewhere, TerritoryImport, TerritoryImported};
 pub use locate::{Located, LocatedCandidate, Place};
+pub use sheets::{SheetImported, SheetOutcome};
 pub use split::{SplitDone, SplitWish};
 pub use stations::{Station, StationList};
 
@@ -46,12 +50,19 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(stations::list_stations)
         .service(stations::read_territory)
         .service(import::import_territory)
+        .service(exchange::export_territory_file)
+        .service(exchange::import_territory_file)
         .service(split::split_territory)
         .service(checks::check_territory)
         .service(cells::list_cells)
         .service(cells::set_roles)
         .service(customers::import_customers)
         .service(customers::find_customer)
+        .service(sheets::sheet_template)
+        .service(sheets::export_station_areas)
+        .service(sheets::import_station_areas)
+        .service(sheets::export_customers)
+        .service(sheets::import_customers_sheet)
         .service(locate::locate);
 }
 
@@ -135,6 +146,8 @@ fn text(what: &str, given: &str, least: usize, most: usize) -> Result<String, Pr
     Err(Problem::new(Code::RequestInvalid, detail))
 }
 
+#[cfg(test)]
+mod file_tests;
 #[cfg(test)]
 #[path = "routes_tests.rs"]
 mod tests;

@@ -4,16 +4,20 @@
 //! feed which cells are concerned, and raises the one row of `territory_change`, by which
 //! every process notices that its snapshot is old ([`super::refresh`]).
 
+mod accounts;
 mod customers;
 mod due;
+mod neighbours;
 mod people;
 mod read;
 mod roles;
 mod version;
 mod workload;
 
+pub use accounts::{accounts, known_accounts};
 pub use customers::{Imported, NewCustomer, customer_by_account, import_customers};
 pub use due::{next_due, tell_due};
+pub use neighbours::neighbours;
 pub use people::active_managers;
 pub(super) use read::outline;
 pub use read::{
