@@ -8,7 +8,10 @@ use gridcrew_server::{
     people::bootstrap::bootstrap,
     serve,
     sync::{ImportArgs, import},
-    territory::command::{SplitArgs, run_split},
+    territory::{
+        command::{SplitArgs, run_split},
+        exchange_command::{TerritoryCommand, run_export as export_territory, run_import},
+    },
     trace::{
         commands::{Outcome, RebuildArgs, TraceCommand, run_export, run_rebuild, run_verify},
         epoch,
@@ -39,6 +42,9 @@ enum Command {
     Rebuild(RebuildArgs),
     /// Split a territory from files and show how that looks.
     Split(SplitArgs),
+    /// Export and import a territory, station areas and accounts.
+    #[command(subcommand)]
+    Territory(TerritoryCommand),
     /// Take in what a handheld exported because it could not send it.
     Import(ImportArgs),
     /// Say that the database was restored from a backup.
@@ -158,6 +164,16 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             ));
         }
         Command::Split(args) => run_split(&args, &mut std::io::stdout(), &mut std::io::stderr())?,
+        Command::Territory(TerritoryCommand::Export(args)) => {
+            let app = serve::open(args.about.config.clone()).await?;
+            export_territory(&app, &args, &mut std::io::stdout()).await?;
+        }
+        Command::Territory(TerritoryCommand::Import(args)) => {
+            let app = serve::open(args.about.config.clone()).await?;
+            if !run_import(&app, &args, &mut std::io::stdout()).await? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Command::Import(args) => {
             let app = serve::open(args.config.clone()).await?;
             let done = import(&app, &args, &mut std::io::stdout()).await?;

@@ -148,6 +148,22 @@ codes! {
     LeaveUncovered = "leave.uncovered", 409;
     /// The person named cannot cover the cell.
     LeaveBadCover = "leave.bad_cover", 422;
+    /// The coordinates look like another datum than the stated one: they lie from what is known
+    /// there as far as that datum is off.
+    TerritoryDatumDoubtful = "territory.datum_doubtful", 422;
+
+    /// The file is not of the format stated, is damaged, or lacks a part.
+    FileUnreadable = "file.unreadable", 422;
+    /// The file unpacks to more than allowed.
+    FileTooLarge = "file.too_large", 422;
+    /// The text is in another encoding than stated.
+    FileEncoding = "file.encoding", 422;
+    /// A sheet without the columns that are needed, or with one twice.
+    SheetColumns = "sheet.columns", 422;
+    /// A cell of a row is empty or holds what it may not.
+    SheetValue = "sheet.value", 422;
+    /// A row about the same as one above it.
+    SheetRowTwice = "sheet.row_twice", 422;
 
     /// The order's source and outside number came before with other content.
     OrderConflict = "order.conflict", 409;

@@ -14,23 +14,33 @@ use gridcrew_sync_protocol::{
 };
 use gridcrew_tests::{
     Failure, Fallible, both_databases,
+    client::Reply,
     failure::ensure,
     postgres::TestDatabase,
     raw::{RawHandheld, clock_says, location, offset_of, picture},
     scene::{CORNER, SIDE, Scene},
-    township::{order, row_of_areas, square, territory},
+    server::{peak_memory_kib, resident_memory_kib},
+    township::{order, row_of_areas, square, territory, text_of},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    io::{Cursor, Write},
+    time::{Duration, Instant},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
+use zip::{ZipWriter, write::SimpleFileOptions};
 
 both_databases! {
     territories_that_cannot_be,
+    territories_that_are_too_much,
+    files_and_sheets_that_cannot_be,
+    files_and_sheets_that_swell,
     orders_that_cannot_be,
     journals_that_were_changed,
     journals_with_gaps_and_forks,
@@ -177,6 +187,320 @@ async fn territories_that_cannot_be(database: TestDatabase) -> Fallible<()> {
         unchanged(&scene, &before, what).await?;
     }
     Ok(())
+}
+
+/// Posts a file to an operation of the station.
+async fn send(scene: &Scene, path: &str, bytes: Vec<u8>) -> Fallible<Reply> {
+    let path = format!("/stations/{}{path}", scene.township.station);
+    let staff = &scene.township.staff;
+    let request = staff
+        .request(Method::POST, &path)
+        .header("content-type", "application/octet-stream");
+    staff.send(&path, request.body(bytes)).await
+}
+
+/// Runs something, and says how long it took and by how much the server's peak memory grew
+/// over what it held before.
+async fn measured<T>(
+    scene: &Scene,
+    what: &str,
+    work: impl Future<Output = Fallible<T>>,
+) -> Fallible<T> {
+    let process = scene.server.process()?;
+    // 5: the peak counts from now on (proc(5)).
+    fs::write(format!("/proc/{process}/clear_refs"), "5")?;
+    let before = resident_memory_kib(&process.to_string()).unwrap_or(0);
+    let began = Instant::now();
+    let done = work.await?;
+    let took = began.elapsed();
+    let peak = peak_memory_kib(&process.to_string()).unwrap_or(0);
+    let grown = peak.saturating_sub(before) / 1024;
+    println!("{what}: {} ms, {grown} MiB more", took.as_millis());
+    ensure(took < Duration::from_secs(20), || {
+        format!("{what}: {took:?}")
+    })?;
+    ensure(grown < 400, || format!("{what}: {grown} MiB more"))?;
+    Ok(done)
+}
+
+/// A ring of so many points, as text with few digits: the most that fit into a body.
+fn round_ring(points: u32) -> String {
+    let points: Vec<String> = (0..points)
+        .map(|n| {
+            let turn = f64::from(n) / f64::from(points) * std::f64::consts::TAU;
+            format!(
+                "[{:.5},{:.5}]",
+                116.6 + 0.2 * turn.cos(),
+                32.8 + 0.2 * turn.sin()
+            )
+        })
+        .collect();
+    format!("[{},{}]", points.join(","), points[0])
+}
+
+async fn territories_that_are_too_much(database: TestDatabase) -> Fallible<()> {
+    let scene = Scene::set(database).await?;
+    let before = held(&scene).await?;
+    let station = scene.township.station;
+    let staff = &scene.township.staff;
+    let path = format!("/stations/{station}/territory");
+    let areas = row_of_areas(CORNER, SIDE, 10);
+    let good = territory("WGS-84", &square(CORNER, SIDE), &areas);
+
+    // 500,000 vertices, in a body that is small enough.
+    let text = good.to_string();
+    let ring = format!(
+        "{{\"type\":\"Polygon\",\"coordinates\":[{}]}}",
+        round_ring(390_000)
+    );
+    let swollen = text.replace(&good["boundary"].to_string(), &ring);
+    ensure(swollen.len() > text.len(), || {
+        "no boundary to replace".to_owned()
+    })?;
+    let large = || async {
+        let request = staff
+            .request(Method::POST, &path)
+            .header("content-type", "application/json");
+        staff.send(&path, request.body(swollen.clone())).await
+    };
+    let reply = measured(&scene, "390,000 vertices as JSON", large()).await?;
+    reply.refused(422, "territory.too_large")?;
+    unchanged(&scene, &before, "a territory of 390,000 vertices").await?;
+    let ring = round_ring(500_000);
+    let file = format!(
+        "{{\"type\":\"Feature\",\"properties\":{{\"kind\":\"boundary\"}},\"geometry\":\
+         {{\"type\":\"Polygon\",\"coordinates\":[{ring}]}}}}"
+    );
+    let query = "/territory/file?format=geojson&datum=WGS-84&reason=x";
+    let large = send(&scene, query, file.into_bytes());
+    let reply = measured(&scene, "500,000 vertices as a file", large).await?;
+    reply.refused(422, "territory.too_large")?;
+    unchanged(&scene, &before, "a file of 500,000 vertices").await?;
+
+    // 200 MB: refused by its announced length, before it is sent.
+    let large = announced(&scene, &path, 200 * 1024 * 1024);
+    let answer = measured(&scene, "200 MB announced", large).await?;
+    ensure(answer.starts_with("HTTP/1.1 413"), || answer.clone())?;
+    let path = format!("/stations/{station}{query}");
+    let large = announced(&scene, &path, 200 * 1024 * 1024);
+    let answer = measured(&scene, "200 MB announced as a file", large).await?;
+    ensure(answer.starts_with("HTTP/1.1 413"), || answer.clone())?;
+    unchanged(&scene, &before, "200 MB").await?;
+
+    // A thousand cells for ten station areas: asked for, and given.
+    let path = format!("/stations/{station}/territory");
+    let mut bare = good.clone();
+    bare.as_object_mut().map(|body| body.remove("cells"));
+    let many: Vec<_> = (0..1_000)
+        .map(|n| {
+            let share = |n: i32| f64::from(n) / 1_000.0;
+            let own = areas.get(n as usize).map(|area| area.code.clone());
+            (format!("c{n}"), rectangle(share(n), share(n + 1)), own)
+        })
+        .collect();
+    let many: Vec<(&str, Ring, Vec<String>)> = many
+        .iter()
+        .map(|(code, ring, own)| (code.as_str(), ring.clone(), own.iter().cloned().collect()))
+        .collect();
+    let mut body = good.clone();
+    body["cells"] = cells(&many);
+    let reply = measured(
+        &scene,
+        "1,000 cells for 10 station areas",
+        staff.post(&path, &body),
+    );
+    reply
+        .await?
+        .refused(422, "territory.cell_without_station_area")?;
+    unchanged(&scene, &before, "a thousand cells for ten station areas").await?;
+    let wish = json!({ "cells": 1_000, "accept": true });
+    let split = format!("{path}/split");
+    let reply = measured(
+        &scene,
+        "a split into 1,000 cells",
+        staff.post(&split, &wish),
+    );
+    reply.await?.refused(422, "territory.cannot_split")?;
+    unchanged(&scene, &before, "a split into a thousand cells").await
+}
+
+/// Announces a body, sends none of it, and waits for what the server says.
+async fn announced(scene: &Scene, path: &str, length: usize) -> Fallible<String> {
+    let server = scene.server.address()?;
+    let token = scene.township.staff.token().unwrap_or_default();
+    let head = format!(
+        "POST /api/v1{path} HTTP/1.1\r\nHost: {server}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(server).await?;
+    stream.write_all(head.as_bytes()).await?;
+    let mut answer = vec![0; 4_096];
+    let count = timeout(Duration::from_secs(10), stream.read(&mut answer)).await??;
+    answer.truncate(count);
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+async fn files_and_sheets_that_cannot_be(database: TestDatabase) -> Fallible<()> {
+    let scene = Scene::set(database).await?;
+    let before = held(&scene).await?;
+    let staff = &scene.township.staff;
+    let station = scene.township.station;
+    let path = format!("/stations/{station}/territory/file?format=geojson");
+    let whole = staff.get(&path).await?;
+    let whole = String::from_utf8_lossy(&whole.bytes).into_owned();
+    let altered = |change: &dyn Fn(&mut Value)| -> Fallible<Vec<u8>> {
+        let mut json: Value = serde_json::from_str(&whole)?;
+        change(&mut json);
+        Ok(json.to_string().into_bytes())
+    };
+    let areas = |json: &mut Value, change: &dyn Fn(&mut Value)| {
+        for feature in json["features"].as_array_mut().into_iter().flatten() {
+            if feature["properties"]["kind"] == "station_area" {
+                change(&mut feature["geometry"]["coordinates"]);
+            }
+        }
+    };
+    let query = "/territory/file?format=geojson&reason=x";
+    let cases = [
+        (
+            "NaN",
+            whole.replacen("116.", "NaN", 1).into_bytes(),
+            "territory.malformed",
+        ),
+        (
+            "a longitude of 200",
+            altered(&|json| areas(json, &|at| at[0] = json!(200)))?,
+            "position.out_of_range",
+        ),
+        (
+            "swapped coordinates",
+            altered(&|json| areas(json, &|at| *at = json!([at[1], at[0]])))?,
+            "position.out_of_range",
+        ),
+        (
+            "swapped coordinates in the west, where they are in range",
+            altered(&|json| areas(json, &|at| *at = json!([38.5, 77.2])))?,
+            "position.out_of_range",
+        ),
+        (
+            "GCJ-02 that is said to be WGS-84",
+            {
+                let path = format!("{path}&datum=GCJ-02");
+                let shifted = staff.get(&path).await?;
+                let text = String::from_utf8_lossy(&shifted.bytes).into_owned();
+                text.replace("\"GCJ-02\"", "\"WGS-84\"").into_bytes()
+            },
+            "territory.datum_doubtful",
+        ),
+        (
+            "text in GBK",
+            b"{\"type\":\"FeatureCollection\",\"name\":\"\xb6\xa1\xbc\xaf\",\"features\":[]}"
+                .to_vec(),
+            "file.encoding",
+        ),
+    ];
+    for (what, body, code) in cases {
+        let reply = send(&scene, query, body).await?;
+        reply
+            .refused(422, code)
+            .map_err(|failure| failure.during(what))?;
+        unchanged(&scene, &before, what).await?;
+    }
+    let sheet = "/customers/sheet?format=csv";
+    let gbk = b"\xbb\xa7\xba\xc5,\xbb\xa7\xc3\xfb,\xcc\xa8\xc7\xf8\xb1\xe0\xba\xc5\n1,\xb6\xa1,t\n";
+    let reply = send(&scene, sheet, gbk.to_vec()).await?;
+    reply.refused(422, "file.encoding")?;
+    ensure(reply.said().contains("户号"), || reply.said())?;
+    let reply = send(&scene, sheet, b"1,2\n3,4\n".to_vec()).await?;
+    reply.refused(422, "sheet.columns")?;
+    let reply = send(
+        &scene,
+        "/customers/sheet?format=xlsx",
+        b"\xd0\xcf\x11\xe0".to_vec(),
+    )
+    .await?;
+    reply.refused(422, "file.unreadable")?;
+    unchanged(&scene, &before, "sheets that cannot be read").await?;
+    // Rows that are refused are listed, and the good ones beside them are not taken.
+    let code = text_of(
+        &staff
+            .get(&format!("/stations/{station}/territory"))
+            .await?
+            .done()?["features"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|feature| feature["properties"]["kind"] == "station_area")
+            .cloned()
+            .unwrap_or_default()["properties"],
+        "code",
+    )?;
+    let rows = format!("户号,台区编号\n1,{code}\n2,nowhere\n");
+    let done = send(&scene, sheet, rows.into_bytes()).await?.done()?;
+    ensure(done["outcome"] == "nothing_stored", || done.to_string())?;
+    ensure(done["refused"][0]["row"] == 3, || done.to_string())?;
+    unchanged(&scene, &before, "a sheet with a refused row").await
+}
+
+async fn files_and_sheets_that_swell(database: TestDatabase) -> Fallible<()> {
+    let scene = Scene::set(database).await?;
+    let before = held(&scene).await?;
+    let archive = |name: &str, bytes: &[u8]| -> Fallible<Vec<u8>> {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default();
+        zip.start_file("xl/workbook.xml", options)?;
+        zip.write_all(b"<w><sheet name=\"a\" r:id=\"1\"/></w>")?;
+        zip.start_file("xl/_rels/workbook.xml.rels", options)?;
+        zip.write_all(b"<r><Relationship Id=\"1\" Target=\"sheet.xml\"/></r>")?;
+        zip.start_file(name, options)?;
+        zip.write_all(bytes)?;
+        Ok(zip.finish()?.into_inner())
+    };
+    let sheet = "/customers/sheet?format=xlsx";
+    let bomb = archive("xl/sheet.xml", &vec![b' '; 90 * 1024 * 1024])?;
+    let reply = measured(
+        &scene,
+        "90 MB of spaces in a workbook",
+        send(&scene, sheet, bomb),
+    )
+    .await?;
+    reply.refused(422, "file.too_large")?;
+    let bomb = archive("boundary.shp", &vec![0; 90 * 1024 * 1024])?;
+    let file = "/territory/file?format=shapefile&reason=x";
+    let reply = measured(
+        &scene,
+        "90 MB of zeros as a shapefile",
+        send(&scene, file, bomb),
+    )
+    .await?;
+    reply.refused(422, "file.too_large")?;
+
+    let mut xml = "<worksheet><sheetData><row r=\"1\"><c t=\"str\"><v>户号</v></c>\
+        <c t=\"str\"><v>台区编号</v></c></row>"
+        .to_owned();
+    for row in 2..1_000_002 {
+        xml += &format!("<row r=\"{row}\"><c r=\"A{row}\" s=\"1\"/></row>");
+    }
+    xml += "</sheetData></worksheet>";
+    let empty = archive("xl/sheet.xml", xml.as_bytes())?;
+    let reply = measured(&scene, "a million empty rows", send(&scene, sheet, empty)).await?;
+    let done = reply.done()?;
+    ensure(
+        (&done["rows"], &done["outcome"]) == (&json!(0), &json!("unchanged")),
+        || done.to_string(),
+    )?;
+
+    let mut csv = "户号,台区编号\n".to_owned();
+    for row in 0..49_000 {
+        csv += &format!("{row},nowhere{row}\n");
+    }
+    let sheet = "/customers/sheet?format=csv";
+    let refused = send(&scene, sheet, csv.into_bytes());
+    let done = measured(&scene, "49,000 refused rows", refused)
+        .await?
+        .done()?;
+    ensure(done["refused_rows"] == 49_000, || done["notes"].to_string())?;
+    unchanged(&scene, &before, "what swells").await
 }
 
 async fn orders_that_cannot_be(database: TestDatabase) -> Fallible<()> {

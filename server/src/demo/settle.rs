@@ -294,7 +294,7 @@ async fn territory(
             code: area.code.clone(),
             name: area.name.clone(),
             customers: u32::try_from(area.customers.len()).unwrap_or(u32::MAX),
-            feeder: area.feeder.clone(),
+            feeder: Some(area.feeder.clone()),
             area_class: area.class,
             at: point(area.at)?,
             outline: None,

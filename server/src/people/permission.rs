@@ -87,6 +87,8 @@ pub enum Permission {
     ManageDuty,
     /// See duty tables, and which cells are without a present A or B.
     ReadDuty,
+    /// Export accounts, with whole telephone numbers.
+    ExportCustomers,
     /// Take in orders.
     IntakeOrders,
     /// See orders, their traces, routing and photos.
@@ -117,7 +119,7 @@ impl Permission {
             Self::IntakeOrders => matches!(role, Station | Center),
             Self::ReadOrders => matches!(role, Manager | Station | Center),
             Self::ActOnOrders => matches!(role, Manager | Station),
-            Self::ExportTraces => matches!(role, Station),
+            Self::ExportTraces | Self::ExportCustomers => matches!(role, Station),
             Self::Sync => matches!(role, Manager),
         }
     }

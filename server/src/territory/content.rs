@@ -62,6 +62,15 @@ impl Content {
         }
     }
 
+    /// The station areas as an import would give them.
+    #[must_use]
+    pub fn area_drafts(&self) -> Vec<StationAreaDraft> {
+        self.station_areas
+            .iter()
+            .map(StationAreaDraft::from)
+            .collect()
+    }
+
     /// The cells as an import would give them, with those of their station areas that are
     /// among `areas`.
     #[must_use]
@@ -113,13 +122,27 @@ impl From<TerritoryDraft> for Content {
     }
 }
 
+impl From<&AreaContent> for StationAreaDraft {
+    fn from(area: &AreaContent) -> Self {
+        Self {
+            code: area.code.clone(),
+            name: area.name.clone(),
+            customers: area.customers,
+            feeder: area.feeder.clone(),
+            area_class: area.area_class,
+            at: area.position,
+            outline: None,
+        }
+    }
+}
+
 impl From<StationAreaDraft> for AreaContent {
     fn from(area: StationAreaDraft) -> Self {
         Self {
             code: area.code,
             name: area.name,
             position: area.at,
-            feeder: Some(area.feeder),
+            feeder: area.feeder,
             customers: area.customers,
             area_class: area.area_class,
             cell: None,

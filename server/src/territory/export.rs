@@ -90,7 +90,7 @@ fn place(point: Wgs84, datum: Datum) -> [f64; 2] {
 }
 
 /// The code of an area class (DOMAIN 2.3), as the import takes it.
-const fn class_code(class: AreaClass) -> &'static str {
+pub(super) const fn class_code(class: AreaClass) -> &'static str {
     match class {
         AreaClass::Urban => "01",
         AreaClass::Rural => "02",

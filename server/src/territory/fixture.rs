@@ -35,6 +35,15 @@ impl Ground {
         Self::on(Fixture::new().await).await
     }
 
+    /// One on SQLite, and one on PostgreSQL if there is a server to test on.
+    pub(crate) async fn on_both() -> Vec<Self> {
+        let mut grounds = vec![Self::new().await];
+        if let Some(fixture) = Fixture::on_postgres().await {
+            grounds.push(Self::on(fixture).await);
+        }
+        grounds
+    }
+
     pub(crate) async fn on(fixture: Fixture) -> Self {
         let organisation = Organisation::in_(&fixture).await;
         let staff = fixture.person(Role::Station, organisation.station).await;

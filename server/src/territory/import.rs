@@ -1,25 +1,31 @@
-//! GeoJSON in, with a datum that someone states.
+//! Features in, with a datum that someone states.
 //!
-//! Three files make a territory: its boundary, its station areas, its cells. Each function
-//! here reads one: limits first, then the datum (stated with the request or as a member
-//! `datum` of the file; both must agree, none is refused), then every feature, converted to
-//! WGS-84 and checked by itself. What belongs together is checked in
-//! [`draft`](super::draft).
+//! Three layers make a territory: its boundary, its station areas, its cells. Whatever file
+//! they come in, it is read into features first ([`Layer`]: from GeoJSON here, from other
+//! formats in [`exchange`](super::exchange)). Each function here takes one layer: limits
+//! first, then the datum (stated with the request or by the file itself; both must agree,
+//! none is refused), then every feature, converted to WGS-84 and checked by itself. What
+//! belongs together is checked in [`draft`](super::draft).
 
 mod barriers;
+mod layer;
+mod properties;
 
 pub use barriers::barriers;
+pub use layer::Layer;
 
 use super::{
+    grid::snapped,
     problem::{FeatureName, Problem, Problems},
     repair::{Repair, without_repeats},
     shape::{Ring, Shape},
 };
-use geojson::{Feature, GeoJson, Geometry, GeometryValue, JsonObject, JsonValue, Position};
+use geojson::{Feature, Geometry, GeometryValue, Position};
 use gridcrew_sync_protocol::{
-    position::{Datum, PositionError, TypedPosition, Wgs84},
+    position::{Datum, PositionError, TypedPosition, Wgs84, in_shifted_area},
     workflow::AreaClass,
 };
+use properties::Properties;
 use std::collections::HashSet;
 
 /// At most so many features in a file.
@@ -34,6 +40,13 @@ pub const MAX_OUTLINE_POINTS: usize = 5_000;
 pub const MAX_CODE: usize = 64;
 /// At most so many characters in a name.
 pub const MAX_NAME: usize = 200;
+
+/// What is wanted as a boundary.
+const BOUNDARY: &str = "one Polygon or MultiPolygon";
+/// What is wanted as station areas.
+const STATION_AREAS: &str = "a FeatureCollection of Points or Polygons";
+/// What is wanted as cells.
+const CELLS: &str = "a FeatureCollection of Polygons";
 
 /// What was read, and what was mended on the way.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,8 +68,8 @@ pub struct StationAreaDraft {
     pub name: String,
     /// How many customers it supplies.
     pub customers: u32,
-    /// The code of its feeder.
-    pub feeder: String,
+    /// The code of its feeder; absent when it was said that it is not known.
+    pub feeder: Option<String>,
     /// Urban, rural or remote.
     pub area_class: AreaClass,
     /// Where it is: the point given, or a point inside the outline given.
@@ -72,7 +85,7 @@ pub struct CellDraft {
     pub code: String,
     /// Its name.
     pub name: String,
-    /// The codes of its station areas.
+    /// The codes of its station areas, in the order given.
     pub station_areas: Vec<String>,
     /// Its outline.
     pub shape: Shape,
@@ -84,17 +97,24 @@ pub struct CellDraft {
 /// # Errors
 /// Everything found wrong with it.
 pub fn boundary(text: &str, datum: Option<&str>) -> Result<Imported<Shape>, Problems> {
-    const WANTED: &str = "one Polygon or MultiPolygon";
-    let file = File::read(text, datum, WANTED)?;
-    let [feature] = &file.features[..] else {
-        let why = format!("it has {} features", file.features.len());
+    boundary_of(&Layer::from_geojson(text, BOUNDARY)?, datum)
+}
+
+/// The same of a layer.
+///
+/// # Errors
+/// Everything found wrong with it.
+pub fn boundary_of(layer: &Layer, datum: Option<&str>) -> Result<Imported<Shape>, Problems> {
+    let datum = layer.settle(datum, BOUNDARY)?;
+    let [feature] = &layer.features[..] else {
+        let why = format!("it has {} features", layer.features.len());
         return Err(Problem::NotGeoJson {
             why,
-            wanted: WANTED,
+            wanted: BOUNDARY,
         }
         .into());
     };
-    let mut reader = Reader::new(file.datum);
+    let mut reader = Reader::new(datum);
     let name = FeatureName {
         number: 1,
         code: None,
@@ -113,12 +133,22 @@ pub fn station_areas(
     text: &str,
     datum: Option<&str>,
 ) -> Result<Imported<Vec<StationAreaDraft>>, Problems> {
-    let file = File::read(text, datum, "a FeatureCollection of Points or Polygons")?;
-    let mut reader = Reader::new(file.datum);
-    let areas = reader.each("station area", &file.features, |reader, feature, name| {
+    station_areas_of(&Layer::from_geojson(text, STATION_AREAS)?, datum)
+}
+
+/// The same of a layer.
+///
+/// # Errors
+/// Everything found wrong with them.
+pub fn station_areas_of(
+    layer: &Layer,
+    datum: Option<&str>,
+) -> Result<Imported<Vec<StationAreaDraft>>, Problems> {
+    let mut reader = Reader::new(layer.settle(datum, STATION_AREAS)?);
+    let areas = reader.each("station area", &layer.features, |reader, feature, name| {
         let properties = Properties::of(feature, name);
         let customers = reader.keep(properties.count("customers"));
-        let feeder = reader.keep(properties.text("feeder", MAX_CODE));
+        let feeder = reader.keep(properties.text_or_null("feeder", MAX_CODE));
         let area_class = reader.keep(properties.area_class());
         let title = reader.keep(properties.text("name", MAX_NAME));
         let (at, outline) = match feature.geometry.as_ref().map(|g| &g.value) {
@@ -128,7 +158,7 @@ pub fn station_areas(
             _ => {
                 let geometry = feature.geometry.as_ref();
                 let shape = reader.outline(geometry, name, MAX_OUTLINE_POINTS)?;
-                (shape.point_inside(), Some(shape))
+                (snapped(shape.point_inside()), Some(shape))
             }
         };
         Some(StationAreaDraft {
@@ -150,9 +180,16 @@ pub fn station_areas(
 /// # Errors
 /// Everything found wrong with them.
 pub fn cells(text: &str, datum: Option<&str>) -> Result<Imported<Vec<CellDraft>>, Problems> {
-    let file = File::read(text, datum, "a FeatureCollection of Polygons")?;
-    let mut reader = Reader::new(file.datum);
-    let cells = reader.each("cell", &file.features, |reader, feature, name| {
+    cells_of(&Layer::from_geojson(text, CELLS)?, datum)
+}
+
+/// The same of a layer.
+///
+/// # Errors
+/// Everything found wrong with them.
+pub fn cells_of(layer: &Layer, datum: Option<&str>) -> Result<Imported<Vec<CellDraft>>, Problems> {
+    let mut reader = Reader::new(layer.settle(datum, CELLS)?);
+    let cells = reader.each("cell", &layer.features, |reader, feature, name| {
         let properties = Properties::of(feature, name);
         let title = reader.keep(properties.text("name", MAX_NAME));
         let station_areas = reader.keep(properties.codes("station_areas"));
@@ -165,63 +202,6 @@ pub fn cells(text: &str, datum: Option<&str>) -> Result<Imported<Vec<CellDraft>>
         })
     });
     reader.done(Some(cells))
-}
-
-struct File {
-    features: Vec<Feature>,
-    datum: Datum,
-}
-
-impl File {
-    fn read(text: &str, stated: Option<&str>, wanted: &'static str) -> Result<Self, Problem> {
-        let stated: Option<Datum> = stated.map(str::parse).transpose().map_err(Problem::Datum)?;
-        let json: GeoJson = text.parse().map_err(|error: geojson::Error| {
-            let why = error.to_string().chars().take(200).collect();
-            Problem::NotGeoJson { why, wanted }
-        })?;
-        let (members, features) = match json {
-            GeoJson::FeatureCollection(all) => (all.foreign_members, all.features),
-            GeoJson::Feature(one) => (one.foreign_members.clone(), vec![one]),
-            GeoJson::Geometry(geometry) => (
-                geometry.foreign_members.clone(),
-                vec![Feature::from(geometry)],
-            ),
-        };
-        let in_file = datum_member(members.as_ref())?;
-        let datum = match (stated, in_file) {
-            (Some(stated), Some(in_file)) if stated != in_file => {
-                return Err(Problem::DatumConflict { stated, in_file });
-            }
-            (Some(datum), _) | (None, Some(datum)) => datum,
-            (None, None) => return Err(Problem::Datum(PositionError::DatumMissing)),
-        };
-        if features.len() > MAX_FEATURES {
-            return Err(Problem::TooLarge {
-                place: "the file".to_owned(),
-                what: "features",
-                count: features.len(),
-                limit: MAX_FEATURES,
-            });
-        }
-        if features.is_empty() {
-            return Err(Problem::NotGeoJson {
-                why: "it has no features".to_owned(),
-                wanted,
-            });
-        }
-        Ok(Self { features, datum })
-    }
-}
-
-fn datum_member(members: Option<&JsonObject>) -> Result<Option<Datum>, Problem> {
-    match members.and_then(|members| members.get("datum")) {
-        None => Ok(None),
-        Some(JsonValue::String(text)) => text.parse().map(Some).map_err(Problem::Datum),
-        Some(other) => {
-            let given = other.to_string().chars().take(40).collect();
-            Err(Problem::Datum(PositionError::DatumUnknown { given }))
-        }
-    }
 }
 
 /// Goes through features and gathers what is wrong.
@@ -305,7 +285,18 @@ impl Reader {
             feature: feature.clone(),
             error,
         };
-        self.keep(typed.map(TypedPosition::to_wgs84).map_err(named))
+        if let Ok(typed) = typed
+            && looks_swapped(typed.lon(), typed.lat())
+        {
+            self.problems.push(Problem::LooksSwapped {
+                feature: feature.clone(),
+                lon: typed.lon(),
+                lat: typed.lat(),
+            });
+            return None;
+        }
+        // On the grid, so that what is written out in another datum and read in again is the same.
+        self.keep(typed.map(|typed| snapped(typed.to_wgs84())).map_err(named))
     }
 
     fn outline(
@@ -371,94 +362,11 @@ impl Reader {
     }
 }
 
-/// The properties of a feature.
-struct Properties<'a> {
-    values: Option<&'a JsonObject>,
-    feature: &'a FeatureName,
-}
-
-impl<'a> Properties<'a> {
-    fn of(feature: &'a Feature, name: &'a FeatureName) -> Self {
-        Self {
-            values: feature.properties.as_ref(),
-            feature: name,
-        }
-    }
-
-    fn problem(&self, property: &'static str, why: impl Into<String>) -> Problem {
-        Problem::Property {
-            feature: self.feature.clone(),
-            property,
-            why: why.into(),
-        }
-    }
-
-    fn get(&self, property: &'static str) -> Result<&'a JsonValue, Problem> {
-        self.values
-            .and_then(|values| values.get(property))
-            .filter(|value| !value.is_null())
-            .ok_or_else(|| self.problem(property, "is missing; give it"))
-    }
-
-    fn text(&self, property: &'static str, limit: usize) -> Result<String, Problem> {
-        let text = match self.get(property)? {
-            JsonValue::String(text) => text.trim().to_owned(),
-            // Codes are often written as numbers.
-            JsonValue::Number(number) if number.is_u64() => number.to_string(),
-            other => {
-                return Err(self.problem(property, format!("is {other}; give a text")));
-            }
-        };
-        let length = text.chars().count();
-        if length == 0 || length > limit || text.chars().any(char::is_control) {
-            let why = format!("has {length} characters; give 1 to {limit}, none of them control");
-            return Err(self.problem(property, why));
-        }
-        Ok(text)
-    }
-
-    fn count(&self, property: &'static str) -> Result<u32, Problem> {
-        let value = self.get(property)?;
-        value
-            .as_u64()
-            .and_then(|n| u32::try_from(n).ok())
-            .ok_or_else(|| {
-                self.problem(
-                    property,
-                    format!("is {value}; give a whole number, 0 or more"),
-                )
-            })
-    }
-
-    fn area_class(&self) -> Result<AreaClass, Problem> {
-        match self.text("area_class", MAX_CODE)?.as_str() {
-            "01" => Ok(AreaClass::Urban),
-            "02" => Ok(AreaClass::Rural),
-            "03" => Ok(AreaClass::Remote),
-            other => {
-                let why = format!("is {other:?}; give 01 (urban), 02 (rural) or 03 (remote)");
-                Err(self.problem("area_class", why))
-            }
-        }
-    }
-
-    fn codes(&self, property: &'static str) -> Result<Vec<String>, Problem> {
-        let wrong = |value: &JsonValue| {
-            self.problem(
-                property,
-                format!("holds {value}; give a list of codes as texts"),
-            )
-        };
-        let value = self.get(property)?;
-        let list = value.as_array().ok_or_else(|| wrong(value))?;
-        list.iter()
-            .map(|code| {
-                code.as_str()
-                    .map(|c| c.trim().to_owned())
-                    .ok_or_else(|| wrong(code))
-            })
-            .collect()
-    }
+/// Whether longitude and latitude stand for each other: so far in the north there is only sea
+/// and ice, and swapped it is in China. Farther east in China swapped ones are out of range.
+#[must_use]
+pub fn looks_swapped(lon: f64, lat: f64) -> bool {
+    in_shifted_area(lat, lon)
 }
 
 #[cfg(test)]

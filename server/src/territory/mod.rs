@@ -1,7 +1,9 @@
 //! Whose ground is it: boundary, station areas, cells, their managers, and the search.
 //!
-//! The way through: [`import`] reads GeoJSON with a stated datum into drafts, mends small
-//! flaws and says which; [`draft`] puts them together and checks them; [`split`] makes
+//! The way through: [`exchange`] reads a file of any format into features, [`import`] reads
+//! these with a stated datum into drafts, mends small flaws and says which; [`fit`] sees
+//! whether the datum can be true, [`taking`] adds what stays as it is ([`sheet`] does the
+//! same for spreadsheets of station areas and accounts); [`draft`] puts them together and checks them; [`split`] makes
 //! cells from station areas, and [`preview`] shows them with their figures and what they
 //! would move before anything is stored; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
 //! accepted is stored, and every server process builds a [`snapshot`] from it: immutable,
@@ -21,9 +23,12 @@ pub mod changes;
 pub mod command;
 pub mod content;
 pub mod draft;
+pub mod exchange;
+pub mod exchange_command;
 pub mod export;
 #[cfg(test)]
 mod field;
+pub mod fit;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod grid;
@@ -43,9 +48,11 @@ pub mod roles;
 pub mod routes;
 pub mod rows;
 pub mod shape;
+pub mod sheet;
 pub mod snapshot;
 pub mod split;
 pub mod store;
+pub mod taking;
 mod tiles;
 pub mod tiling;
 pub mod under_way;

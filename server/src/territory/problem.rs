@@ -1,7 +1,7 @@
 //! What can be wrong with a territory that someone gives: each with a stable code, the
 //! value or feature, the place, and what to do.
 
-use super::{shape::ShapeError, split::SplitError};
+use super::{fit::Doubt, shape::ShapeError, split::SplitError};
 use gridcrew_sync_protocol::{
     code::Code,
     position::{Datum, PositionError, Wgs84},
@@ -30,7 +30,7 @@ impl fmt::Display for FeatureName {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Problem {
     /// Not GeoJSON, or not of the kind wanted.
-    #[error("this is not the GeoJSON wanted ({why}); send {wanted}")]
+    #[error("this is not what is wanted ({why}); send {wanted}")]
     NotGeoJson {
         /// What the reader says.
         why: String,
@@ -87,6 +87,83 @@ pub enum Problem {
         feature: FeatureName,
         /// What is wrong.
         error: PositionError,
+    },
+    /// A coordinate far in the north that lies in China once swapped.
+    #[error(
+        "{feature}: lon {lon}, lat {lat} is in the Arctic, and in China when swapped; give the \
+         longitude first"
+    )]
+    LooksSwapped {
+        /// Which.
+        feature: FeatureName,
+        /// The longitude given.
+        lon: f64,
+        /// The latitude given.
+        lat: f64,
+    },
+    /// Coordinates that look like another datum than the stated one.
+    #[error("{0}")]
+    Doubtful(Doubt),
+    /// A file, or a part of one, that cannot be read.
+    #[error("{what} cannot be read: {why}")]
+    Unreadable {
+        /// What.
+        what: String,
+        /// What the reader says.
+        why: String,
+    },
+    /// More comes out of an archive than is allowed.
+    #[error("{what} is too large once unpacked: at most {limit}; make it smaller")]
+    Unpacked {
+        /// What.
+        what: String,
+        /// How much is allowed.
+        limit: String,
+    },
+    /// Text that is not in the encoding that it should be in.
+    #[error(
+        "the text of {what} is not {encoding}{}",
+        .gbk.as_ref().map_or_else(String::new, |text| format!(
+            "; as GBK it reads {text:?}: if that is right, state the encoding GBK"
+        ))
+    )]
+    Encoding {
+        /// What.
+        what: String,
+        /// What it should be.
+        encoding: String,
+        /// What it would read as in GBK.
+        gbk: Option<String>,
+    },
+    /// A sheet without headings that can be understood.
+    #[error("the sheet's headings cannot be used: {why}")]
+    Columns {
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// A file that says coordinates of a system that is not taken.
+    #[error(
+        "{what} says that its coordinates are of {said}; give longitudes and latitudes in \
+         WGS-84, GCJ-02, BD-09 or CGCS2000"
+    )]
+    OtherSystem {
+        /// Which part of the file.
+        what: String,
+        /// What it says.
+        said: String,
+    },
+    /// A file without a boundary, for a station that has none yet.
+    #[error("there is no boundary, in the file or stored before; give one")]
+    NoBoundary,
+    /// A station area that says another cell than the one that lists it.
+    #[error("station area {area} says that it is in {says}, but {listed} lists it; keep one")]
+    MembershipConflict {
+        /// Its code.
+        area: String,
+        /// The cell that it names.
+        says: String,
+        /// The cell that lists it.
+        listed: String,
     },
     /// An outline that is not sound.
     #[error("{feature}: {error}; correct the border there")]
@@ -227,6 +304,14 @@ impl Problem {
                 Code::TerritoryMalformed
             }
             Self::Datum(error) | Self::Position { error, .. } => error.code(),
+            Self::LooksSwapped { .. } => Code::PositionOutOfRange,
+            Self::Doubtful(_) => Code::TerritoryDatumDoubtful,
+            Self::Unreadable { .. } => Code::FileUnreadable,
+            Self::Unpacked { .. } => Code::FileTooLarge,
+            Self::Encoding { .. } => Code::FileEncoding,
+            Self::Columns { .. } => Code::SheetColumns,
+            Self::OtherSystem { .. } => Code::PositionDatumUnknown,
+            Self::NoBoundary => Code::TerritoryMalformed,
             Self::DatumConflict { .. } => Code::TerritoryDatumConflict,
             Self::TooLarge { .. } => Code::TerritoryTooLarge,
             Self::Outline {
@@ -238,7 +323,8 @@ impl Problem {
             Self::CellWithoutStationArea { .. } => Code::TerritoryCellWithoutStationArea,
             Self::UnknownStationArea { .. }
             | Self::StationAreaInNoCell { .. }
-            | Self::StationAreaInTwoCells { .. } => Code::TerritoryStationAreaInNoCell,
+            | Self::StationAreaInTwoCells { .. }
+            | Self::MembershipConflict { .. } => Code::TerritoryStationAreaInNoCell,
             Self::StationAreaOutside { .. } | Self::Outside { .. } => {
                 Code::TerritoryOutsideBoundary
             }

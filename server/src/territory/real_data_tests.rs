@@ -14,7 +14,7 @@ use gridcrew_sync_protocol::position::Wgs84;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, io::Read, path::PathBuf};
 
-fn features(name: &str) -> Option<Vec<Value>> {
+pub(super) fn features(name: &str) -> Option<Vec<Value>> {
     let root = std::env::var_os("GRIDCREW_REAL_DATA").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
         PathBuf::from,

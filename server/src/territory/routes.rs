@@ -7,9 +7,11 @@ mod boards;
 mod cells;
 mod checks;
 mod customers;
+mod exchange;
 mod import;
 mod locate;
 mod pairs;
+mod sheets;
 mod split;
 mod stations;
 
@@ -17,9 +19,11 @@ pub use boards::{BoardList, BoardPosted, BoardView, BoardWish, board_page, board
 pub use cells::{CellList, CellSummary, Manager, RolesSet, RolesWish};
 pub use checks::{Checks, Flaw, FlawKind};
 pub use customers::{CustomerFound, CustomerInput, CustomersImported, CustomersToImport};
+pub use exchange::TerritoryFileImported;
 pub use import::{Mended, StandsElsewhere, TerritoryImport, TerritoryImported};
 pub use locate::{Located, LocatedCandidate, Place};
 pub use pairs::{PairWish, PairingDone, PairingWish, PairsAccepted, PairsToAccept, WithLimits};
+pub use sheets::{SheetImported, SheetOutcome};
 pub use split::{SplitDone, SplitProgress, SplitWish};
 pub use stations::{Station, StationList};
 
@@ -50,6 +54,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(stations::list_stations)
         .service(stations::read_territory)
         .service(import::import_territory)
+        .service(exchange::export_territory_file)
+        .service(exchange::import_territory_file)
         .service(split::split_territory)
         .service(split::split_progress)
         .service(checks::check_territory)
@@ -63,6 +69,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(pairs::accept_pairs)
         .service(customers::import_customers)
         .service(customers::find_customer)
+        .service(sheets::sheet_template)
+        .service(sheets::export_station_areas)
+        .service(sheets::import_station_areas)
+        .service(sheets::export_customers)
+        .service(sheets::import_customers_sheet)
         .service(locate::locate);
 }
 
@@ -146,6 +157,8 @@ fn text(what: &str, given: &str, least: usize, most: usize) -> Result<String, Pr
     Err(Problem::new(Code::RequestInvalid, detail))
 }
 
+#[cfg(test)]
+mod file_tests;
 #[cfg(test)]
 #[path = "routes_pairs_tests.rs"]
 mod pairs_tests;

@@ -4,10 +4,12 @@
 //! feed which cells are concerned, and raises two counts of `territory_change`, by which
 //! every process notices that its snapshot is old, and where ([`super::refresh`]).
 
+mod accounts;
 mod customers;
 mod due;
 mod history;
 mod pairs;
+mod neighbours;
 mod people;
 mod plans;
 mod read;
@@ -15,10 +17,12 @@ mod roles;
 mod version;
 mod workload;
 
+pub use accounts::{accounts, known_accounts};
 pub use customers::{Imported, NewCustomer, customer_by_account, import_customers};
 pub use due::{next_due, tell_due};
 pub use history::what_came;
 pub use pairs::{roles_mark, set_pairs, station_managers};
+pub use neighbours::neighbours;
 pub use people::active_managers;
 pub use read::{
     CellDetail, NamedManager, StationSummary, StoredTerritory, cells, current_change,

@@ -8,9 +8,11 @@
 //! gives whether the bytes were taken for what they claim to be, so that a seed that is no
 //! longer taken, and with it a target that fuzzes nothing, shows.
 //!
-//! [`wire`] holds what is in the protocol's own form, [`files`] pictures and exports, [`texts`]
-//! what is JSON, TOML or headers. [`seeds`] makes the seeds.
+//! [`wire`] holds what is in the protocol's own form, [`files`] pictures and exports,
+//! [`exchange`] files of other programs, [`texts`] what is JSON, TOML or headers. [`seeds`] makes
+//! the seeds.
 
+pub mod exchange;
 pub mod files;
 pub mod seeds;
 pub mod texts;
@@ -27,9 +29,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("fold", wire::fold),
     ("intake", texts::intake),
     ("journal", wire::journal),
+    ("layers", exchange::layers),
     ("manifests", wire::manifests),
     ("pictures", files::pictures),
     ("replies", wire::replies),
+    ("sheets", exchange::sheets),
     ("template", texts::template),
     ("territory", texts::territory),
     ("trace", files::trace),

@@ -37,6 +37,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
+mod exchange;
 mod pictures;
 
 /// The workflow that ships.
@@ -98,6 +99,8 @@ pub fn all() -> Vec<Seed> {
     add("template", templates());
     add("intake", intake());
     add("territory", territory());
+    add("layers", exchange::layers());
+    add("sheets", exchange::sheets());
     add("tus", tus());
     seeds
 }

@@ -15,6 +15,8 @@ pub(super) enum Body {
     Json(Value),
     /// Compressed CBOR.
     Packed(Vec<u8>),
+    /// A file, as it is.
+    File(Vec<u8>),
     /// Headers and bytes of tus.
     Tus(Vec<(&'static str, String)>, &'static [u8]),
 }
@@ -62,6 +64,12 @@ impl Ask {
         Self { body, ..self }
     }
 
+    /// With a file.
+    pub(super) fn file(self, body: Vec<u8>) -> Self {
+        let body = Body::File(body);
+        Self { body, ..self }
+    }
+
     /// With these headers of tus beside its version, and these bytes.
     pub(super) fn tus(self, headers: Vec<(&'static str, String)>, bytes: &'static [u8]) -> Self {
         let body = Body::Tus(headers, bytes);
@@ -91,6 +99,9 @@ impl Ask {
             Body::Nothing => request,
             Body::Json(body) => request.json(&body),
             Body::Packed(body) => request.header("content-type", PACKED).body(body),
+            Body::File(body) => request
+                .header("content-type", "application/octet-stream")
+                .body(body),
             Body::Tus(headers, bytes) => {
                 let request = request.header("Tus-Resumable", "1.0.0");
                 let request = headers.into_iter().fold(request, |request, (name, value)| {

@@ -1,6 +1,6 @@
 //! Barriers in: rivers, expressways, anything that is hard to cross.
 
-use super::{File, Imported, MAX_BOUNDARY_POINTS, Problem, Problems, Properties, Reader};
+use super::{Imported, Layer, MAX_BOUNDARY_POINTS, Problem, Problems, Properties, Reader};
 use crate::territory::{
     problem::FeatureName,
     split::{Barrier, Crossing},
@@ -14,11 +14,11 @@ use geojson::GeometryValue;
 /// Everything found wrong with them.
 pub fn barriers(text: &str, datum: Option<&str>) -> Result<Imported<Vec<Barrier>>, Problems> {
     const WANTED: &str = "a FeatureCollection of LineStrings";
-    let file = File::read(text, datum, WANTED)?;
-    let mut reader = Reader::new(file.datum);
+    let layer = Layer::from_geojson(text, WANTED)?;
+    let mut reader = Reader::new(layer.settle(datum, WANTED)?);
     let mut found = Vec::new();
     let mut points = 0;
-    for (number, feature) in file.features.iter().enumerate() {
+    for (number, feature) in layer.features.iter().enumerate() {
         let name = FeatureName {
             number: number + 1,
             code: None,

@@ -1,15 +1,10 @@
 //! Customers: taking in a list, finding one.
 
-use super::{allow, text};
+use super::{allow, sheets::take_in, text};
 use crate::{
     app::App,
     edge::{Json, Problem, ProblemDocument},
-    people::{
-        Caller, Permission,
-        audit::{self, Outcome, Who},
-        caller::still_stands,
-        telephone,
-    },
+    people::{Caller, Permission, audit, telephone},
     territory::{
         account::account_no,
         store::{self, Imported, NewCustomer},
@@ -130,31 +125,11 @@ pub(super) async fn import_customers(
         .into_iter()
         .map(CustomerInput::check)
         .collect::<Result<_, _>>()?;
-    let state = app.clone();
     let Imported {
         added,
         changed,
         unchanged,
-    } = app
-        .store
-        .write(move |tx| {
-            Box::pin(async move {
-                let done = store::import_customers(tx, &state, station, customers).await?;
-                still_stands(tx, &caller).await?;
-                let who = Who::from(&caller);
-                audit::record(
-                    tx,
-                    &state,
-                    who,
-                    "customers.imported",
-                    station,
-                    Outcome::Done,
-                )
-                .await?;
-                Ok(done)
-            })
-        })
-        .await?;
+    } = take_in(&app, caller, station, customers).await?;
     Ok(web::Json(CustomersImported {
         added,
         changed,

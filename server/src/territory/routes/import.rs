@@ -6,13 +6,11 @@ use crate::{
     edge::{Json, Problem, ProblemDocument},
     people::{Caller, Permission},
     territory::{
-        content::Content,
-        draft::{Remark, TerritoryDraft},
-        import::{self, StationAreaDraft},
-        problem::{Problem as Flaw, Problems},
+        draft::Remark,
+        import,
         repair::{Repair, RepairKind},
-        shape::Shape,
-        store::{self, Proposal, StoredTerritory},
+        store::{self, Accepted, Proposal, StoredTerritory},
+        taking::{Around, Parts, Taken},
     },
 };
 use actix_web::{post, web};
@@ -45,6 +43,9 @@ pub struct TerritoryImport {
     /// if there are none, split the territory afterwards.
     #[schema(value_type = Option<Object>)]
     pub cells: Option<Value>,
+    /// Whether the datum was looked at and is true, where it looks like another.
+    #[serde(default)]
+    pub datum_confirmed: bool,
     /// From when it counts, milliseconds since 1970, not later than now; absent: now.
     pub effective_from: Option<UnixMillis>,
     /// Why, 1 to 500 characters.
@@ -117,6 +118,8 @@ pub struct TerritoryImported {
     pub repairs: Vec<Mended>,
     /// Allowed but worth a look; the first hundred.
     pub remarks: Vec<StandsElsewhere>,
+    /// What is worth saying of how the file was read.
+    pub notes: Vec<String>,
 }
 
 /// Takes in a territory as a new version: all of it, or nothing when anything is wrong.
@@ -144,80 +147,78 @@ pub(super) async fn import_territory(
     let effective_from = request.effective_from.unwrap_or(caller.now);
     let held = store::territory(app.store.read(), station, caller.now).await?;
     let base = held.as_ref().map_or(0, |held| held.version);
-    let prepared = beside(move || prepare(&request, held.as_ref())).await?;
+    let confirmed = request.datum_confirmed;
+    let parts = beside(move || parts(&request)).await?;
+    let taken = take(&app, station, parts, held, confirmed).await?;
     let proposal = Proposal {
         station,
         base,
-        content: prepared.content,
+        content: taken.content.clone(),
         effective_from,
         author: caller.person,
         reason,
     };
     let accepted = accept(&app, caller, proposal).await?;
-    let repairs = prepared.repairs;
-    Ok(web::Json(TerritoryImported {
+    Ok(web::Json(imported(&accepted, &taken)))
+}
+
+/// What was given.
+fn parts(request: &TerritoryImport) -> Result<Parts, Problem> {
+    let datum = request.datum.as_deref();
+    let boundary = import::boundary(&request.boundary.to_string(), datum)?;
+    let areas = import::station_areas(&request.station_areas.to_string(), datum)?;
+    let cells = request.cells.as_ref();
+    let cells = cells.map(|cells| import::cells(&cells.to_string(), datum));
+    Ok(Parts {
+        boundary: Some(boundary),
+        station_areas: Some(areas),
+        cells: cells.transpose()?,
+        ..Parts::default()
+    })
+}
+
+/// What was given, put together with what stays, once the datum is seen to fit what is known
+/// around.
+pub(super) async fn take(
+    app: &App,
+    station: OrgId,
+    parts: Parts,
+    held: Option<StoredTerritory>,
+    confirmed: bool,
+) -> Result<Taken, Problem> {
+    let neighbours = match (&parts.boundary, confirmed) {
+        (Some(boundary), false) => {
+            let bounds = boundary.value.bounds();
+            store::neighbours(app.store.read(), station, bounds).await?
+        }
+        _ => Vec::new(),
+    };
+    let around = Around {
+        neighbours,
+        confirmed,
+    };
+    beside(move || {
+        let held = held.as_ref().map(|held| &held.content);
+        Ok(parts.take(held, &around)?)
+    })
+    .await
+}
+
+/// What came of it, for who sent it.
+pub(super) fn imported(accepted: &Accepted, taken: &Taken) -> TerritoryImported {
+    let repairs = &taken.repairs;
+    TerritoryImported {
         version: accepted.version,
         cells: accepted.cells,
         station_areas: accepted.station_areas,
         mended: repairs.len(),
         repairs: repairs.iter().take(LISTED).map(Mended::from).collect(),
-        remarks: prepared
+        remarks: taken
             .remarks
             .iter()
             .take(LISTED)
             .map(StandsElsewhere::from)
             .collect(),
-    }))
-}
-
-/// A checked territory, and what was found on the way.
-struct Prepared {
-    content: Content,
-    repairs: Vec<Repair>,
-    remarks: Vec<Remark>,
-}
-
-fn prepare(request: &TerritoryImport, held: Option<&StoredTerritory>) -> Result<Prepared, Problem> {
-    let datum = request.datum.as_deref();
-    let boundary = import::boundary(&request.boundary.to_string(), datum)?;
-    let areas = import::station_areas(&request.station_areas.to_string(), datum)?;
-    let mut repairs = boundary.repairs;
-    repairs.extend(areas.repairs);
-    let (boundary, areas) = (boundary.value, areas.value);
-    let cells = match &request.cells {
-        Some(cells) => {
-            let cells = import::cells(&cells.to_string(), datum)?;
-            repairs.extend(cells.repairs);
-            cells.value
-        }
-        None => held.map_or_else(Vec::new, |held| held.content.cell_drafts(&areas)),
-    };
-    if request.cells.is_none() && cells.is_empty() {
-        let content = not_split(boundary, areas)?;
-        return Ok(Prepared {
-            content,
-            repairs,
-            remarks: Vec::new(),
-        });
+        notes: taken.notes.iter().map(ToString::to_string).collect(),
     }
-    let draft = TerritoryDraft::check(boundary, areas, cells)?;
-    repairs.extend(draft.repairs.iter().copied());
-    Ok(Prepared {
-        remarks: draft.remarks.clone(),
-        content: draft.into(),
-        repairs,
-    })
-}
-
-/// A territory without cells: its station areas must at least stand in it.
-fn not_split(boundary: Shape, areas: Vec<StationAreaDraft>) -> Result<Content, Problem> {
-    let inside = boundary.searchable();
-    if let Some(area) = areas.iter().find(|area| !inside.contains(area.at)) {
-        let flaw = Flaw::StationAreaOutside {
-            area: area.code.clone(),
-            at: area.at,
-        };
-        return Err(Problems::from(flaw).into());
-    }
-    Ok(Content::without_cells(boundary, areas))
 }

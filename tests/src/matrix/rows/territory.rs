@@ -65,6 +65,42 @@ fn reading() -> Vec<Row> {
             STATUS_ONLY,
         ),
         Row::reading(
+            "export_territory_file",
+            Who::Roles(EVERYONE),
+            Kind::Ground,
+            |_, _, target| Ask::about(&target.key).query("format", "shapefile"),
+            ground_if_seen,
+            STATUS_ONLY,
+        ),
+        Row::reading(
+            "sheet_template",
+            MANAGES,
+            Kind::Nothing,
+            |_, _, _| {
+                Ask::plain()
+                    .query("about", "accounts")
+                    .query("format", "csv")
+            },
+            |_, _, _| Verdict::Done(200),
+            STATUS_ONLY,
+        ),
+        Row::reading(
+            "export_station_areas",
+            Who::Roles(EVERYONE),
+            Kind::Ground,
+            |_, _, target| Ask::about(&target.key).query("format", "csv"),
+            ground_if_seen,
+            STATUS_ONLY,
+        ),
+        Row::reading(
+            "export_customers",
+            Who::Roles(&[Role::Station]),
+            Kind::Ground,
+            |_, _, target| Ask::about(&target.key).query("format", "csv"),
+            |world, caller, target| Verdict::done_if(has_cells(world, caller, target), 200),
+            Reads::One(accounts),
+        ),
+        Row::reading(
             "list_cells",
             Who::Roles(EVERYONE),
             Kind::Nothing,
@@ -160,8 +196,61 @@ fn customer(world: &World, _: &Caller, target: &Target, reply: &Reply) -> Fallib
     same("station", &shown["station"], &json!(station))
 }
 
+/// The accounts of the station, and no others.
+fn accounts(world: &World, _: &Caller, target: &Target, reply: &Reply) -> Fallible<()> {
+    let text = String::from_utf8_lossy(&reply.bytes);
+    let rows = text
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').next());
+    let shown: BTreeSet<String> = rows.map(str::to_owned).collect();
+    let station: OrgId = target.id();
+    let of_station = world.cells.iter().filter(|cell| cell.station == station);
+    let wanted = of_station.map(|cell| cell.account.clone()).collect();
+    same("accounts", &shown, &wanted)
+}
+
 fn writing() -> Vec<Row> {
     vec![
+        Row::writing(
+            "import_territory_file",
+            MANAGES,
+            Kind::Ground,
+            |world, _, target| {
+                Ask::about(&target.key)
+                    .query("format", "geojson")
+                    .query("reason", "matrix")
+                    .file(file_of(&ground_of(world, target)))
+            },
+            |world, caller, target| Verdict::done_if(has_cells(world, caller, target), 200),
+        ),
+        Row::writing(
+            "import_station_areas",
+            MANAGES,
+            Kind::Ground,
+            |_, _, target| {
+                let sheet = b"code,name\n".to_vec();
+                Ask::about(&target.key).query("format", "csv").file(sheet)
+            },
+            ground_if_seen,
+        ),
+        Row::writing(
+            "import_customers_sheet",
+            MANAGES,
+            Kind::Ground,
+            |world, _, target| {
+                let customers = world.customers(target.id());
+                let mut sheet = "account_no,name,station_area\n".to_owned();
+                for customer in customers["customers"].as_array().into_iter().flatten() {
+                    let cell = |name: &str| customer[name].as_str().unwrap_or_default().to_owned();
+                    let (account, area) = (cell("account_no"), cell("station_area"));
+                    sheet += &format!("{account},{},{area}\n", cell("name"));
+                }
+                let ask = Ask::about(&target.key).query("format", "csv");
+                ask.file(sheet.into_bytes())
+            },
+            |world, caller, target| Verdict::done_if(has_cells(world, caller, target), 200),
+        ),
         Row::writing(
             "import_territory",
             MANAGES,
@@ -245,6 +334,26 @@ fn ground_of(world: &World, target: &Target) -> Value {
     let station: OrgId = target.id();
     let own = world.cells.iter().any(|cell| cell.station == station);
     world.territory(if own { station } else { world.places.ding })
+}
+
+/// The three parts of an import as one file.
+fn file_of(ground: &Value) -> Vec<u8> {
+    let mut features = vec![json!({
+        "type": "Feature",
+        "geometry": ground["boundary"],
+        "properties": { "kind": "boundary" },
+    })];
+    for (part, kind) in [("cells", "cell"), ("station_areas", "station_area")] {
+        for feature in ground[part]["features"].as_array().into_iter().flatten() {
+            let mut feature = feature.clone();
+            feature["properties"]["kind"] = json!(kind);
+            features.push(feature);
+        }
+    }
+    let datum = &ground["datum"];
+    json!({ "type": "FeatureCollection", "datum": datum, "features": features })
+        .to_string()
+        .into_bytes()
 }
 
 fn has_cells(world: &World, caller: &Caller, target: &Target) -> bool {

@@ -1,0 +1,498 @@
+//! Import and export on the command line: `gridcrew territory export`, `gridcrew territory
+//! import`. They do what the operations of the same names do over HTTP, in the name of a
+//! person who may do it there too.
+
+use super::{
+    content::Content,
+    exchange::{self, Encoding, Format, Layers},
+    fit::Doubt,
+    problem::{Problem as Flaw, Problems},
+    sheet::{self, Kind, Mode, Report, SheetFormat, accounts, areas},
+    store::{self, Proposal, StoredTerritory},
+    taking::{Around, Parts},
+};
+use crate::{
+    app::App,
+    config::Config,
+    edge::Problem,
+    people::{
+        Permission, Role,
+        audit::{self, Outcome, Who},
+        field, reach,
+        rows::{org_unit, person},
+        tree::UnitKind,
+    },
+};
+use gridcrew_sync_protocol::{
+    code::Code,
+    ids::{OrgId, PersonId},
+    position::Datum,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+/// What to do with a territory.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum TerritoryCommand {
+    /// Write a territory, station areas or accounts into a file.
+    Export(ExportArgs),
+    /// Take in a territory, station areas or accounts from a file.
+    Import(ImportArgs),
+}
+
+/// Whose, and in whose name.
+#[derive(Clone, Debug, clap::Args)]
+pub struct About {
+    /// Where the data is.
+    #[command(flatten)]
+    pub config: Config,
+    /// The station, by its code.
+    #[arg(long, value_name = "CODE")]
+    pub station: String,
+    /// In whose name, by the login: staff of the station or an administrator.
+    #[arg(long, value_name = "LOGIN")]
+    pub by: String,
+    /// What it is.
+    #[arg(long, value_enum, default_value = "territory")]
+    pub what: What,
+    /// What kind of file: geojson, shapefile, geopackage for a territory, xlsx, csv for the
+    /// others.
+    #[arg(long)]
+    pub format: String,
+    /// What coordinates refer to: WGS-84, GCJ-02, BD-09 or CGCS2000. An export without it is
+    /// in WGS-84, an import without it takes what the file says.
+    #[arg(long)]
+    pub datum: Option<Datum>,
+}
+
+/// `gridcrew territory export`
+#[derive(Clone, Debug, clap::Args)]
+pub struct ExportArgs {
+    /// Whose, and in whose name.
+    #[command(flatten)]
+    pub about: About,
+    /// The file to write; it must not exist.
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+}
+
+/// `gridcrew territory import`
+#[derive(Clone, Debug, clap::Args)]
+pub struct ImportArgs {
+    /// Whose, and in whose name.
+    #[command(flatten)]
+    pub about: About,
+    /// The file to take in.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The datum was looked at and is true, whatever it looks like.
+    #[arg(long)]
+    pub datum_confirmed: bool,
+    /// The encoding of text that does not say it.
+    #[arg(long, value_enum)]
+    pub encoding: Option<Encoding>,
+    /// Only look; write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// What to do when rows of a sheet are refused.
+    #[arg(long, value_enum, default_value = "all_or_nothing")]
+    pub mode: Mode,
+    /// Where to write the refused rows of a sheet, with their reasons.
+    #[arg(long, value_name = "FILE")]
+    pub refused: Option<PathBuf>,
+    /// Why.
+    #[arg(long, default_value = "imported on the command line")]
+    pub reason: String,
+}
+
+/// What a file is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum What {
+    /// The territory: boundary, cells, station areas.
+    Territory,
+    /// Station areas as a sheet.
+    StationAreas,
+    /// Accounts as a sheet.
+    Accounts,
+}
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeFailure {
+    /// A file cannot be read or written.
+    #[error("{}: {error}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The format is none of those that fit.
+    #[error("{0:?} is no format for this; give {1}")]
+    Format(String, &'static str),
+    /// Something is wrong with what was given, or with the database.
+    #[error("{0}")]
+    Problem(#[from] Problem),
+    /// Nothing can be printed.
+    #[error("{0}")]
+    Print(#[from] io::Error),
+}
+
+impl From<Problems> for ExchangeFailure {
+    fn from(problems: Problems) -> Self {
+        Self::Problem(problems.into())
+    }
+}
+
+impl From<Flaw> for ExchangeFailure {
+    fn from(flaw: Flaw) -> Self {
+        Problems::from(flaw).into()
+    }
+}
+
+/// A person who acts on the command line.
+struct Actor {
+    person: PersonId,
+    station: OrgId,
+    who: Who,
+}
+
+/// Writes a file.
+///
+/// # Errors
+/// Any [`ExchangeFailure`].
+pub async fn run_export(
+    app: &App,
+    args: &ExportArgs,
+    out: &mut impl Write,
+) -> Result<(), ExchangeFailure> {
+    let about = &args.about;
+    let permission = match about.what {
+        What::Accounts => Permission::ExportCustomers,
+        What::Territory | What::StationAreas => Permission::ReadTerritory,
+    };
+    let actor = actor(app, about, permission).await?;
+    let datum = about.datum.unwrap_or(Datum::Wgs84);
+    let bytes = match about.what {
+        What::Territory => {
+            let format: Format = format_of(about, "geojson, shapefile or geopackage")?;
+            let held = territory(app, actor.station).await?;
+            exchange::write(format, &held.content, datum, app.now())?
+        }
+        What::StationAreas => {
+            let format: SheetFormat = format_of(about, "xlsx or csv")?;
+            let held = territory(app, actor.station).await?;
+            let rows = areas::rows(&held.content, datum);
+            sheet::write(Kind::StationAreas, format, rows, app.now())?
+        }
+        What::Accounts => {
+            let format: SheetFormat = format_of(about, "xlsx or csv")?;
+            let (state, who, station) = (app.clone(), actor.who, actor.station);
+            let noted = app.store.write(move |tx| {
+                Box::pin(async move {
+                    let action = "customers.exported";
+                    audit::record(tx, &state, who, action, station, Outcome::Done).await
+                })
+            });
+            noted.await?;
+            let held = store::accounts(app.store.read(), actor.station).await?;
+            let rows = accounts::rows(&held, datum);
+            sheet::write(Kind::Accounts, format, rows, app.now())?
+        }
+    };
+    let mut file = File::create_new(&args.to).map_err(at(&args.to))?;
+    file.write_all(&bytes).map_err(at(&args.to))?;
+    writeln!(out, "{} bytes in {}", bytes.len(), args.to.display())?;
+    Ok(())
+}
+
+/// Takes in a file; whether all of it was taken in.
+///
+/// # Errors
+/// Any [`ExchangeFailure`]; nothing was changed then.
+pub async fn run_import(
+    app: &App,
+    args: &ImportArgs,
+    out: &mut impl Write,
+) -> Result<bool, ExchangeFailure> {
+    let actor = actor(app, &args.about, Permission::ManageTerritory).await?;
+    let bytes = bytes_of(&args.file)?;
+    match args.about.what {
+        What::Territory => take_territory(app, args, &actor, &bytes, out).await,
+        What::StationAreas => take_areas(app, args, &actor, &bytes, out).await,
+        What::Accounts => take_accounts(app, args, &actor, &bytes, out).await,
+    }
+}
+
+async fn take_territory(
+    app: &App,
+    args: &ImportArgs,
+    actor: &Actor,
+    bytes: &[u8],
+    out: &mut impl Write,
+) -> Result<bool, ExchangeFailure> {
+    let format: Format = format_of(&args.about, "geojson, shapefile or geopackage")?;
+    let mut layers: Layers = exchange::read(format, bytes, args.encoding)?;
+    let held = store::territory(app.store.read(), actor.station, app.now()).await?;
+    let base = held.as_ref().map_or(0, |held| held.version);
+    let held = held.map(|held| held.content);
+    let datum = args.about.datum.map(Datum::name);
+    let parts = Parts::of_layers(&mut layers, datum, held.as_ref())?;
+    let neighbours = match &parts.boundary {
+        Some(boundary) => {
+            let bounds = boundary.value.bounds();
+            store::neighbours(app.store.read(), actor.station, bounds).await?
+        }
+        None => Vec::new(),
+    };
+    let around = Around {
+        neighbours,
+        confirmed: args.datum_confirmed,
+    };
+    let taken = parts.take(held.as_ref(), &around)?;
+    for note in &layers.notes {
+        writeln!(out, "{note}")?;
+    }
+    for repair in &taken.repairs {
+        writeln!(
+            out,
+            "mended: {:?} at lon {:.7}, lat {:.7} by {:.3} m",
+            repair.kind,
+            repair.at.lon(),
+            repair.at.lat(),
+            repair.moved.0
+        )?;
+    }
+    let (cells, areas) = (taken.content.cells.len(), taken.content.station_areas.len());
+    if args.dry_run {
+        writeln!(
+            out,
+            "{cells} cells, {areas} station areas; nothing was written"
+        )?;
+        return Ok(true);
+    }
+    let version = accept(app, args, actor, base, taken.content).await?;
+    writeln!(
+        out,
+        "version {version}: {cells} cells, {areas} station areas"
+    )?;
+    Ok(true)
+}
+
+async fn take_areas(
+    app: &App,
+    args: &ImportArgs,
+    actor: &Actor,
+    bytes: &[u8],
+    out: &mut impl Write,
+) -> Result<bool, ExchangeFailure> {
+    let format: SheetFormat = format_of(&args.about, "xlsx or csv")?;
+    let sheet = sheet::read(format, bytes, args.encoding)?;
+    let held = territory(app, actor.station).await?;
+    let areas = areas::read(&sheet, &held.content, args.about.datum)?;
+    not_doubted(args, areas.doubt)?;
+    let stored = will_be_stored(args, &areas.report);
+    if stored || args.dry_run {
+        let (content, _) = areas::apply(&held.content, &areas.good)?;
+        if stored {
+            let version = accept(app, args, actor, held.version, content).await?;
+            writeln!(out, "version {version}")?;
+        }
+    }
+    told(app, args, Kind::StationAreas, &areas.report, stored, out)
+}
+
+async fn take_accounts(
+    app: &App,
+    args: &ImportArgs,
+    actor: &Actor,
+    bytes: &[u8],
+    out: &mut impl Write,
+) -> Result<bool, ExchangeFailure> {
+    let format: SheetFormat = format_of(&args.about, "xlsx or csv")?;
+    let sheet = sheet::read(format, bytes, args.encoding)?;
+    let numbers = accounts::numbers(&sheet)?;
+    let known = store::known_accounts(app.store.read(), actor.station, &numbers).await?;
+    let read = accounts::read(&sheet, &known, args.about.datum)?;
+    not_doubted(args, read.doubt)?;
+    let stored = will_be_stored(args, &read.report);
+    if stored {
+        let (state, who, station) = (app.clone(), actor.who, actor.station);
+        let good = read.good;
+        let write = app.store.write(move |tx| {
+            Box::pin(async move {
+                store::import_customers(tx, &state, station, good).await?;
+                let action = "customers.imported";
+                audit::record(tx, &state, who, action, station, Outcome::Done).await
+            })
+        });
+        write.await?;
+    }
+    told(app, args, Kind::Accounts, &read.report, stored, out)
+}
+
+fn not_doubted(args: &ImportArgs, doubt: Option<Doubt>) -> Result<(), Flaw> {
+    match doubt {
+        Some(doubt) if !args.datum_confirmed => Err(Flaw::Doubtful(doubt)),
+        _ => Ok(()),
+    }
+}
+
+fn will_be_stored(args: &ImportArgs, report: &Report) -> bool {
+    let allowed = args.mode == Mode::TakeGood || report.refused.is_empty();
+    !args.dry_run && allowed && report.added + report.changed > 0
+}
+
+/// Says what became of the rows; whether none was refused.
+fn told(
+    app: &App,
+    args: &ImportArgs,
+    kind: Kind,
+    report: &Report,
+    stored: bool,
+    out: &mut impl Write,
+) -> Result<bool, ExchangeFailure> {
+    for note in &report.notes {
+        writeln!(out, "{note}")?;
+    }
+    for remark in &report.remarks {
+        let (row, column) = (remark.row, &remark.column);
+        writeln!(
+            out,
+            "row {row}, {column}: {:?} {}",
+            remark.value, remark.said
+        )?;
+    }
+    for refusal in &report.refused {
+        let (row, column, code) = (refusal.row, &refusal.column, refusal.code);
+        let (value, reason) = (&refusal.value, &refusal.reason);
+        writeln!(
+            out,
+            "row {row} refused, {column}: {code}: {value:?} {reason}"
+        )?;
+    }
+    writeln!(
+        out,
+        "{} rows: {} new, {} changed, {} as they were, {} refused; {}",
+        report.rows,
+        report.added,
+        report.changed,
+        report.unchanged,
+        report.refused_rows(),
+        if stored {
+            "stored"
+        } else {
+            "nothing was written"
+        }
+    )?;
+    if let Some(path) = &args.refused {
+        let format = format_of(&args.about, "xlsx or csv")?;
+        let bytes = report.sheet(kind, format, app.now())?;
+        std::fs::write(path, bytes).map_err(at(path))?;
+    }
+    Ok(report.refused.is_empty())
+}
+
+async fn accept(
+    app: &App,
+    args: &ImportArgs,
+    actor: &Actor,
+    base: i64,
+    content: Content,
+) -> Result<i64, Problem> {
+    let proposal = Proposal {
+        station: actor.station,
+        base,
+        content,
+        effective_from: app.now(),
+        author: actor.person,
+        reason: args.reason.chars().take(500).collect(),
+    };
+    let (state, who, station) = (app.clone(), actor.who, actor.station);
+    let accepted = app.store.write(move |tx| {
+        Box::pin(async move {
+            let accepted = store::accept(tx, &state, proposal).await?;
+            let action = "territory.changed";
+            audit::record(tx, &state, who, action, station, Outcome::Done).await?;
+            Ok(accepted)
+        })
+    });
+    Ok(accepted.await?.version)
+}
+
+/// The person in whose name it is done, and the station, if it is in his scope.
+async fn actor(app: &App, about: &About, permission: Permission) -> Result<Actor, Problem> {
+    let refused = |detail: &str| Problem::new(Code::AuthForbidden, detail);
+    let login = field::folded_login(&about.by);
+    let person = person::Entity::find()
+        .filter(person::Column::Login.eq(login))
+        .one(app.store.read())
+        .await?
+        .filter(|person| person.disabled_at.is_none())
+        .ok_or_else(|| refused("Nobody active has that login."))?;
+    let role: Role = person.role.parse().map_err(Problem::internal)?;
+    if !permission.allowed_to(role) {
+        return Err(refused("That person's role does not allow this."));
+    }
+    let org = OrgId(person.org_id);
+    let tree = reach::around(app.store.read(), org).await?;
+    let scope = reach::scope(&tree, PersonId(person.id), role, org, app.now());
+    let station = org_unit::Entity::find()
+        .filter(scope.units())
+        .filter(org_unit::Column::Kind.eq(UnitKind::Station.as_str()))
+        .filter(org_unit::Column::Code.eq(&about.station))
+        .one(app.store.read())
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    Ok(Actor {
+        person: PersonId(person.id),
+        station: OrgId(station.id),
+        who: Who::of(app.store.read(), &person).await?,
+    })
+}
+
+async fn territory(app: &App, station: OrgId) -> Result<StoredTerritory, Problem> {
+    let held = store::territory(app.store.read(), station, app.now()).await?;
+    held.ok_or_else(|| {
+        Problem::new(
+            Code::TerritoryNone,
+            "The station has no territory yet; import one.",
+        )
+    })
+}
+
+fn format_of<T: clap::ValueEnum>(
+    about: &About,
+    allowed: &'static str,
+) -> Result<T, ExchangeFailure> {
+    T::from_str(&about.format, true)
+        .map_err(|_| ExchangeFailure::Format(about.format.clone(), allowed))
+}
+
+/// Reads a file of at most [`exchange::MAX_BYTES`].
+fn bytes_of(path: &Path) -> Result<Vec<u8>, ExchangeFailure> {
+    let limit = exchange::MAX_BYTES;
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(at(path))?;
+    file.take(limit as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(at(path))?;
+    if bytes.len() > limit {
+        let detail = format!("{} has more than {limit} bytes.", path.display());
+        return Err(Problem::new(Code::RequestTooLarge, detail).into());
+    }
+    Ok(bytes)
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> ExchangeFailure {
+    let path = path.to_owned();
+    move |error| ExchangeFailure::File { path, error }
+}
+
+#[cfg(test)]
+#[path = "exchange_command_tests.rs"]
+mod tests;

@@ -1,0 +1,210 @@
+//! A territory as a file, out and in.
+
+use super::{
+    accept, allow, beside, datum_of,
+    import::{imported, take},
+    no_territory, text,
+};
+use crate::{
+    app::App,
+    edge::{Problem, ProblemDocument, body},
+    people::{Caller, Permission},
+    territory::{
+        content::Content,
+        exchange::{self, Encoding, Format, MAX_BYTES},
+        store::{self, Accepted, Proposal},
+        taking::Parts,
+    },
+};
+use actix_web::{
+    HttpRequest, HttpResponse, get,
+    http::header::{ContentDisposition, DispositionParam, DispositionType},
+    post, web,
+};
+use gridcrew_sync_protocol::{code::Code, ids::OrgId, position::Datum, time::UnixMillis};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use utoipa::{IntoParams, ToSchema};
+
+/// How many files one process reads at a time: each may need a hundred megabytes.
+static DESK: Semaphore = Semaphore::const_new(2);
+
+/// A place at the desk where files are read; whoever comes meanwhile waits, and so does the
+/// body that he sends.
+pub(super) async fn at_the_desk() -> Result<SemaphorePermit<'static>, Problem> {
+    DESK.acquire().await.map_err(Problem::internal)
+}
+
+/// How to write a file.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FileQuery {
+    /// What kind of file.
+    #[param(inline)]
+    format: Format,
+    /// The datum of all coordinates: WGS-84 (when absent), GCJ-02, BD-09 or CGCS2000.
+    datum: Option<String>,
+}
+
+/// The territory of a station as a file: boundary, cells, station areas. What was written can
+/// be read in again and is the same.
+#[utoipa::path(
+    operation_id = "export_territory_file",
+    tag = "territory",
+    params(("id" = OrgId, Path, description = "The station"), FileQuery),
+    responses(
+        (status = 200, description = "The file",
+         content_type = "application/octet-stream", body = Vec<u8>),
+        (status = "4XX", description = "A problem", body = ProblemDocument),
+    )
+)]
+#[get("/stations/{id}/territory/file")]
+pub(super) async fn export_territory_file(
+    app: web::Data<App>,
+    caller: Caller,
+    station: web::Path<OrgId>,
+    query: web::Query<FileQuery>,
+) -> Result<HttpResponse, Problem> {
+    allow(&caller, Permission::ReadTerritory, *station)?;
+    let format = query.format;
+    let datum = match query.datum.as_deref() {
+        None => Datum::Wgs84,
+        given => datum_of(given)?,
+    };
+    let held = store::territory(app.store.read(), *station, caller.now)
+        .await?
+        .ok_or_else(no_territory)?;
+    let now = caller.now;
+    let name = format!("territory-{}.{}", held.version, format.ending());
+    let bytes = beside(move || {
+        let written = exchange::write(format, &held.content, datum, now);
+        written.map_err(Problem::internal)
+    });
+    Ok(download(format.media_type(), name, bytes.await?))
+}
+
+/// An answer that a browser saves under a name.
+pub(super) fn download(media_type: &str, name: String, bytes: Vec<u8>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(media_type)
+        .insert_header(ContentDisposition {
+            disposition: DispositionType::Attachment,
+            parameters: vec![DispositionParam::Filename(name)],
+        })
+        .body(bytes)
+}
+
+/// How to read a file.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FileImportQuery {
+    /// What kind of file.
+    #[param(inline)]
+    format: Format,
+    /// What all coordinates refer to: WGS-84, GCJ-02, BD-09 or CGCS2000. Without it the file
+    /// must say so itself; where both do, they must agree.
+    datum: Option<String>,
+    /// Whether the datum was looked at and is true, where it looks like another.
+    #[serde(default)]
+    datum_confirmed: bool,
+    /// The encoding of the text in a shapefile that does not say it: UTF-8 or GBK.
+    #[param(inline)]
+    encoding: Option<Encoding>,
+    /// Only look; write nothing.
+    #[serde(default)]
+    dry_run: bool,
+    /// From when it counts, milliseconds since 1970, not later than now; absent: now.
+    #[param(value_type = Option<i64>)]
+    effective_from: Option<UnixMillis>,
+    /// Why, 1 to 500 characters.
+    reason: String,
+}
+
+/// What is in a file, taken in or looked at.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TerritoryFileImported {
+    /// Whether it was only looked at.
+    pub dry_run: bool,
+    /// What was taken in; the version is that which there is now when it was only looked at.
+    #[serde(flatten)]
+    pub imported: super::TerritoryImported,
+}
+
+/// Takes in a territory from a file, as a new version: all of it, or nothing when anything is
+/// wrong. What the file does not have (boundary, cells or station areas) stays as it is.
+#[utoipa::path(
+    operation_id = "import_territory_file",
+    tag = "territory",
+    params(("id" = OrgId, Path, description = "The station"), FileImportQuery),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream",
+        description = "The file, at most 16 MiB"),
+    responses(
+        (status = 200, description = "In force, or looked at", body = TerritoryFileImported),
+        (status = "4XX", description = "A problem; nothing was changed", body = ProblemDocument),
+    )
+)]
+#[post("/stations/{id}/territory/file")]
+pub(super) async fn import_territory_file(
+    app: web::Data<App>,
+    caller: Caller,
+    station: web::Path<OrgId>,
+    query: web::Query<FileImportQuery>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<web::Json<TerritoryFileImported>, Problem> {
+    let station = *station;
+    allow(&caller, Permission::ManageTerritory, station)?;
+    let query = query.into_inner();
+    let reason = text("reason", &query.reason, 1, 500)?;
+    let effective_from = query.effective_from.unwrap_or(caller.now);
+    let _place = at_the_desk().await?;
+    let bytes = body::read(&request, payload.into_inner(), MAX_BYTES).await?;
+    let held = store::territory(app.store.read(), station, caller.now).await?;
+    let base = held.as_ref().map_or(0, |held| held.version);
+    let (dry_run, confirmed) = (query.dry_run, query.datum_confirmed);
+    let (notes, parts, held) = beside(move || {
+        let mut layers = exchange::read(query.format, &bytes, query.encoding)
+            .map_err(crate::territory::problem::Problems::from)?;
+        let content = held.as_ref().map(|held| &held.content);
+        let parts = Parts::of_layers(&mut layers, query.datum.as_deref(), content)?;
+        Ok((layers.notes, parts, held))
+    })
+    .await?;
+    let mut taken = take(&app, station, parts, held, confirmed).await?;
+    taken.notes = notes;
+    let accepted = if dry_run {
+        looked_at(&app, &taken.content, base, effective_from)?
+    } else {
+        let proposal = Proposal {
+            station,
+            base,
+            content: taken.content.clone(),
+            effective_from,
+            author: caller.person,
+            reason,
+        };
+        accept(&app, caller, proposal).await?
+    };
+    Ok(web::Json(TerritoryFileImported {
+        dry_run,
+        imported: imported(&accepted, &taken),
+    }))
+}
+
+/// What would be said of a content if it were stored.
+fn looked_at(
+    app: &App,
+    content: &Content,
+    base: i64,
+    effective_from: UnixMillis,
+) -> Result<Accepted, Problem> {
+    if effective_from > app.now() {
+        let detail = "effective_from lies in the future.";
+        return Err(Problem::new(Code::RequestInvalid, detail));
+    }
+    Ok(Accepted {
+        version: base,
+        cells: content.cells.len(),
+        station_areas: content.station_areas.len(),
+    })
+}

@@ -1,0 +1,433 @@
+//! Station areas and accounts as spreadsheets: a template, out, and in.
+
+use super::{
+    accept, allow, beside, datum_of,
+    exchange::{at_the_desk, download},
+    no_territory, text,
+};
+use crate::{
+    app::App,
+    edge::{Problem, ProblemDocument, body},
+    people::{
+        Caller, Permission,
+        audit::{self, Outcome, Who},
+        caller::still_stands,
+    },
+    territory::{
+        exchange::Encoding,
+        fit::Doubt,
+        problem::{Problem as Flaw, Problems},
+        sheet::{
+            self, Kind, MAX_BYTES, Mode, Refusal, Remark, Report, Sheet, SheetFormat, accounts,
+            areas,
+        },
+        store::{self, NewCustomer, Proposal},
+    },
+};
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use gridcrew_sync_protocol::{ids::OrgId, position::Datum, time::UnixMillis};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// How to write a sheet.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SheetQuery {
+    /// What kind of file.
+    #[param(inline)]
+    format: SheetFormat,
+    /// The datum of all places: WGS-84 (when absent), GCJ-02, BD-09 or CGCS2000.
+    datum: Option<String>,
+}
+
+/// What kind of sheet.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TemplateQuery {
+    /// What a row is about.
+    #[param(inline)]
+    about: Kind,
+    /// What kind of file.
+    #[param(inline)]
+    format: SheetFormat,
+}
+
+/// An empty sheet with the headings that are read.
+#[utoipa::path(
+    operation_id = "sheet_template",
+    tag = "territory",
+    params(TemplateQuery),
+    responses(
+        (status = 200, description = "The sheet",
+         content_type = "application/octet-stream", body = Vec<u8>),
+        (status = "4XX", description = "A problem", body = ProblemDocument),
+    )
+)]
+#[get("/sheet-template")]
+pub(super) async fn sheet_template(
+    caller: Caller,
+    query: web::Query<TemplateQuery>,
+) -> Result<HttpResponse, Problem> {
+    caller.may(Permission::ManageTerritory)?;
+    let bytes = sheet::write(query.about, query.format, Vec::new(), caller.now);
+    let name = file_name(query.about, query.format);
+    Ok(download(
+        query.format.media_type(),
+        name,
+        bytes.map_err(Problem::internal)?,
+    ))
+}
+
+fn file_name(about: Kind, format: SheetFormat) -> String {
+    let about = match about {
+        Kind::StationAreas => "station-areas",
+        Kind::Accounts => "accounts",
+    };
+    format!("{about}.{}", format.ending())
+}
+
+/// The station areas of a station as a sheet; what was written can be read in again.
+#[utoipa::path(
+    operation_id = "export_station_areas",
+    tag = "territory",
+    params(("id" = OrgId, Path, description = "The station"), SheetQuery),
+    responses(
+        (status = 200, description = "The sheet",
+         content_type = "application/octet-stream", body = Vec<u8>),
+        (status = "4XX", description = "A problem", body = ProblemDocument),
+    )
+)]
+#[get("/stations/{id}/station-areas/sheet")]
+pub(super) async fn export_station_areas(
+    app: web::Data<App>,
+    caller: Caller,
+    station: web::Path<OrgId>,
+    query: web::Query<SheetQuery>,
+) -> Result<HttpResponse, Problem> {
+    allow(&caller, Permission::ReadTerritory, *station)?;
+    let datum = datum_or_wgs84(query.datum.as_deref())?;
+    let held = store::territory(app.store.read(), *station, caller.now)
+        .await?
+        .ok_or_else(no_territory)?;
+    let rows = areas::rows(&held.content, datum);
+    sheet_of(Kind::StationAreas, query.format, rows, caller.now).await
+}
+
+/// The accounts of a station as a sheet, telephone numbers whole; what was written can be read
+/// in again. Only for staff of the station; who took it is written down.
+#[utoipa::path(
+    operation_id = "export_customers",
+    tag = "territory",
+    params(("id" = OrgId, Path, description = "The station"), SheetQuery),
+    responses(
+        (status = 200, description = "The sheet",
+         content_type = "application/octet-stream", body = Vec<u8>),
+        (status = "4XX", description = "A problem", body = ProblemDocument),
+    )
+)]
+#[get("/stations/{id}/customers/sheet")]
+pub(super) async fn export_customers(
+    app: web::Data<App>,
+    caller: Caller,
+    station: web::Path<OrgId>,
+    query: web::Query<SheetQuery>,
+) -> Result<HttpResponse, Problem> {
+    allow(&caller, Permission::ExportCustomers, *station)?;
+    let datum = datum_or_wgs84(query.datum.as_deref())?;
+    audit::record_reading(&app, &caller, "customers.exported", *station).await?;
+    let held = store::accounts(app.store.read(), *station).await?;
+    let rows = accounts::rows(&held, datum);
+    sheet_of(Kind::Accounts, query.format, rows, caller.now).await
+}
+
+fn datum_or_wgs84(given: Option<&str>) -> Result<Datum, Problem> {
+    given.map_or(Ok(Datum::Wgs84), |given| datum_of(Some(given)))
+}
+
+async fn sheet_of(
+    about: Kind,
+    format: SheetFormat,
+    rows: Vec<Vec<sheet::Out>>,
+    now: UnixMillis,
+) -> Result<HttpResponse, Problem> {
+    let bytes = beside(move || {
+        let written = sheet::write(about, format, rows, now);
+        written.map_err(Problem::internal)
+    });
+    let name = file_name(about, format);
+    Ok(download(format.media_type(), name, bytes.await?))
+}
+
+/// How to read a sheet.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SheetImportQuery {
+    /// What kind of file.
+    #[param(inline)]
+    format: SheetFormat,
+    /// What to do when some rows are refused; absent: nothing is taken then.
+    #[serde(default)]
+    #[param(inline)]
+    mode: Mode,
+    /// Only look; write nothing.
+    #[serde(default)]
+    dry_run: bool,
+    /// What places refer to: WGS-84, GCJ-02, BD-09 or CGCS2000. Without it the column `datum`
+    /// must say so; where both do, they must agree.
+    datum: Option<String>,
+    /// Whether the datum was looked at and is true, where it looks like another.
+    #[serde(default)]
+    datum_confirmed: bool,
+    /// The encoding of a CSV that has no byte order mark: UTF-8 (when absent) or GBK.
+    #[param(inline)]
+    encoding: Option<Encoding>,
+    /// With `dry_run`: answer with the refused rows as a sheet of this kind.
+    #[param(inline)]
+    refused_as: Option<SheetFormat>,
+    /// Why, up to 500 characters; goes into the version of a territory.
+    reason: Option<String>,
+}
+
+/// What came of the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SheetOutcome {
+    /// It was only looked at.
+    LookedAt,
+    /// The rows that were not refused are stored.
+    Stored,
+    /// Nothing had to be stored: all is known just so.
+    Unchanged,
+    /// Rows were refused, so nothing was stored.
+    NothingStored,
+}
+
+/// A sheet that was read.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SheetImported {
+    /// What came of it.
+    pub outcome: SheetOutcome,
+    /// How many rows it has below the headings.
+    pub rows: usize,
+    /// Rows about something new.
+    pub added: usize,
+    /// Rows about something that was known otherwise.
+    pub changed: usize,
+    /// Rows about something that was known just so.
+    pub unchanged: usize,
+    /// How many rows were refused.
+    pub refused_rows: usize,
+    /// Each reason for which a row was refused.
+    pub refused: Vec<Refusal>,
+    /// What was taken otherwise than it stands; the first thousand.
+    pub remarks: Vec<Remark>,
+    /// How much was taken otherwise than it stands.
+    pub remarks_in_all: usize,
+    /// What is worth saying of how the sheet was read.
+    pub notes: Vec<String>,
+    /// The new version of the territory; absent when there is none.
+    pub version: Option<i64>,
+}
+
+/// Most remarks that are listed.
+const REMARKS: usize = 1_000;
+
+impl SheetImported {
+    fn of(report: Report, outcome: SheetOutcome, version: Option<i64>) -> Self {
+        Self {
+            outcome,
+            rows: report.rows,
+            added: report.added,
+            changed: report.changed,
+            unchanged: report.unchanged,
+            refused_rows: report.refused_rows(),
+            refused: report.refused,
+            remarks_in_all: report.remarks.len(),
+            remarks: report.remarks.into_iter().take(REMARKS).collect(),
+            notes: report.notes,
+            version,
+        }
+    }
+}
+
+/// What shall be done with rows of which some may be refused.
+fn outcome(query: &SheetImportQuery, report: &Report) -> SheetOutcome {
+    if query.dry_run {
+        SheetOutcome::LookedAt
+    } else if query.mode == Mode::AllOrNothing && !report.refused.is_empty() {
+        SheetOutcome::NothingStored
+    } else if report.added + report.changed == 0 {
+        SheetOutcome::Unchanged
+    } else {
+        SheetOutcome::Stored
+    }
+}
+
+fn answer(
+    about: Kind,
+    query: &SheetImportQuery,
+    report: Report,
+    version: Option<i64>,
+    now: UnixMillis,
+) -> Result<HttpResponse, Problem> {
+    if let (true, Some(format)) = (query.dry_run, query.refused_as) {
+        let bytes = report
+            .sheet(about, format, now)
+            .map_err(Problem::internal)?;
+        let name = format!("refused-{}", file_name(about, format));
+        return Ok(download(format.media_type(), name, bytes));
+    }
+    let outcome = outcome(query, &report);
+    Ok(HttpResponse::Ok().json(SheetImported::of(report, outcome, version)))
+}
+
+/// The sheet of a request, and the datum that the request states.
+async fn sheet_in(
+    query: &SheetImportQuery,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<(Sheet, Option<Datum>), Problem> {
+    let datum = query.datum.as_deref().map(|datum| datum_of(Some(datum)));
+    let datum = datum.transpose()?;
+    let bytes = body::read(request, payload.into_inner(), MAX_BYTES).await?;
+    let (format, encoding) = (query.format, query.encoding);
+    let sheet = beside(move || Ok(sheet::read(format, &bytes, encoding).map_err(Problems::from)?));
+    Ok((sheet.await?, datum))
+}
+
+fn not_doubted(query: &SheetImportQuery, doubt: Option<Doubt>) -> Result<(), Problem> {
+    match doubt {
+        Some(doubt) if !query.datum_confirmed => Err(Problems::from(Flaw::Doubtful(doubt)).into()),
+        _ => Ok(()),
+    }
+}
+
+/// Takes in station areas from a sheet: those that it names are changed or added, all others
+/// stay. Each row that is refused is listed.
+#[utoipa::path(
+    operation_id = "import_station_areas",
+    tag = "territory",
+    params(("id" = OrgId, Path, description = "The station"), SheetImportQuery),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream",
+        description = "The sheet, at most 16 MiB"),
+    responses(
+        (status = 200, description = "What came of it", body = SheetImported),
+        (status = "4XX", description = "A problem; nothing was changed", body = ProblemDocument),
+    )
+)]
+#[post("/stations/{id}/station-areas/sheet")]
+pub(super) async fn import_station_areas(
+    app: web::Data<App>,
+    caller: Caller,
+    station: web::Path<OrgId>,
+    query: web::Query<SheetImportQuery>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let station = *station;
+    allow(&caller, Permission::ManageTerritory, station)?;
+    let reason = query
+        .reason
+        .as_deref()
+        .unwrap_or("station areas from a sheet");
+    let reason = text("reason", reason, 1, 500)?;
+    let _place = at_the_desk().await?;
+    let (sheet, datum) = sheet_in(&query, &request, payload).await?;
+    let held = store::territory(app.store.read(), station, caller.now)
+        .await?
+        .ok_or_else(no_territory)?;
+    let (base, held) = (held.version, held.content);
+    let read = beside(move || {
+        let areas = areas::read(&sheet, &held, datum).map_err(Problems::from)?;
+        Ok((areas, held))
+    });
+    let (areas, held) = read.await?;
+    not_doubted(&query, areas.doubt)?;
+    let good = areas.good;
+    // A look says too what would be wrong with the whole.
+    let content = match outcome(&query, &areas.report) {
+        SheetOutcome::Stored | SheetOutcome::LookedAt => {
+            Some(beside(move || Ok(areas::apply(&held, &good)?.0)).await?)
+        }
+        SheetOutcome::Unchanged | SheetOutcome::NothingStored => None,
+    };
+    let (report, now) = (areas.report, caller.now);
+    let version = if let (false, Some(content)) = (query.dry_run, content) {
+        let proposal = Proposal {
+            station,
+            base,
+            content,
+            effective_from: caller.now,
+            author: caller.person,
+            reason,
+        };
+        Some(accept(&app, caller, proposal).await?.version)
+    } else {
+        None
+    };
+    answer(Kind::StationAreas, &query, report, version, now)
+}
+
+/// Takes in accounts from a sheet: those that it names are changed or added, all others stay.
+/// Each row that is refused is listed.
+#[utoipa::path(
+    operation_id = "import_customers_sheet",
+    tag = "territory",
+    params(("id" = OrgId, Path, description = "The station"), SheetImportQuery),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream",
+        description = "The sheet, at most 16 MiB"),
+    responses(
+        (status = 200, description = "What came of it", body = SheetImported),
+        (status = "4XX", description = "A problem; nothing was changed", body = ProblemDocument),
+    )
+)]
+#[post("/stations/{id}/customers/sheet")]
+pub(super) async fn import_customers_sheet(
+    app: web::Data<App>,
+    caller: Caller,
+    station: web::Path<OrgId>,
+    query: web::Query<SheetImportQuery>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let station = *station;
+    allow(&caller, Permission::ManageTerritory, station)?;
+    let _place = at_the_desk().await?;
+    let (sheet, datum) = sheet_in(&query, &request, payload).await?;
+    let (sheet, numbers) = beside(move || {
+        let numbers = accounts::numbers(&sheet).map_err(Problems::from)?;
+        Ok((sheet, numbers))
+    })
+    .await?;
+    let known = store::known_accounts(app.store.read(), station, &numbers).await?;
+    let read = beside(move || Ok(accounts::read(&sheet, &known, datum).map_err(Problems::from)?));
+    let accounts = read.await?;
+    not_doubted(&query, accounts.doubt)?;
+    let (report, now) = (accounts.report, caller.now);
+    if outcome(&query, &report) == SheetOutcome::Stored {
+        take_in(&app, caller, station, accounts.good).await?;
+    }
+    answer(Kind::Accounts, &query, report, None, now)
+}
+
+/// Stores accounts, and writes down who did.
+pub(super) async fn take_in(
+    app: &App,
+    caller: Caller,
+    station: OrgId,
+    customers: Vec<NewCustomer>,
+) -> Result<store::Imported, Problem> {
+    let state = app.clone();
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let done = store::import_customers(tx, &state, station, customers).await?;
+                still_stands(tx, &caller).await?;
+                let who = Who::from(&caller);
+                let action = "customers.imported";
+                audit::record(tx, &state, who, action, station, Outcome::Done).await?;
+                Ok(done)
+            })
+        })
+        .await
+}
