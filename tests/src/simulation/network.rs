@@ -228,9 +228,11 @@ impl World {
                 }
                 let cached = &self.seats[seat].cached;
                 let fresh = self.time.millis() - CACHED_FOR;
+                // A cache knows an answer by what was asked for (RFC 9111, 2): another cursor
+                // is another question.
                 let kept = cached
                     .iter()
-                    .find(|(lane, _, since)| *lane == asked.lane && *since >= fresh);
+                    .find(|(request, _, since)| *request == asked.request && *since >= fresh);
                 match kept.cloned() {
                     Some((_, reply, _)) => {
                         let told = format!("A cache answers {what} of {name} with an old answer");
@@ -297,11 +299,10 @@ impl World {
         let reply = Reply::Http(reply);
         let since = self.time.millis();
         let cached = &mut self.seats[seat].cached;
-        cached.retain(|(lane, _, before)| {
-            *lane != asked.lane || *before >= since.saturating_sub(CACHED_FOR)
-        });
-        if !cached.iter().any(|(lane, ..)| *lane == asked.lane) {
-            cached.push((asked.lane, reply.clone(), since));
+        cached.retain(|(.., before)| *before >= since.saturating_sub(CACHED_FOR));
+        let is_feed = asked.lane == gridcrew_mobile_core::engine::Lane::Feed;
+        if is_feed && !cached.iter().any(|(request, ..)| *request == asked.request) {
+            cached.push((asked.request.clone(), reply.clone(), since));
         }
         Ok(reply)
     }

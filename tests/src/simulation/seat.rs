@@ -128,8 +128,8 @@ pub struct Seat {
     pub ended: Option<(Ended, Option<Problem>)>,
     /// Commands until the process dies, and whether after the effect.
     pub die_at: Option<(u32, bool)>,
-    /// For each lane an answer that a cache keeps, and since when, in true time.
-    pub cached: Vec<(Lane, Reply, i64)>,
+    /// Answers that a cache keeps, each with what was asked and since when, in true time.
+    pub cached: Vec<(Request, Reply, i64)>,
     /// Something was done after which a person may have to let it in again.
     pub estranged: bool,
     /// The server let it in no more: it was revoked for good.

@@ -10,6 +10,9 @@ use gridcrew_sync_protocol::{
     wire,
 };
 
+/// More uploads than a server begins between two restores.
+const UPLOADS_OF_A_LIFE: u64 = 1_000_000;
+
 impl Model {
     pub(super) fn which_held(&mut self, body: &[u8]) -> Fallible<HttpReply> {
         let request: HeldRequest = wire::unpack(body, 1 << 20)?;
@@ -46,7 +49,11 @@ impl Model {
         let id = match same {
             Some((id, _)) => *id,
             None => {
+                // A number that a restored server gave out and forgot is never given out again:
+                // the real server's are random.
+                let begin = u64::from(self.restores) * UPLOADS_OF_A_LIFE;
                 let last = self.books.uploads.keys().last().copied().unwrap_or(0);
+                let last = last.max(begin);
                 let incoming = Incoming {
                     photo,
                     kind,
@@ -82,7 +89,7 @@ impl Model {
             return self.problem(Code::NotFound);
         };
         let stands = incoming.bytes.len() as u64;
-        if stands != offset {
+        if stands != offset || incoming.length - stands < piece.len() as u64 {
             return HttpReply {
                 upload_offset: Some(stands),
                 ..self.problem(Code::MediaWrongOffset)
