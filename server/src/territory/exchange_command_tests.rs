@@ -1,5 +1,5 @@
 use super::*;
-use crate::territory::fixture::{Ground, two_cells};
+use crate::territory::fixture::{Ground, two_sound_cells};
 use clap::Parser;
 
 #[derive(Debug, Parser)]
@@ -77,7 +77,7 @@ async fn station_code(ground: &Ground) -> String {
 #[actix_web::test]
 async fn a_territory_and_its_sheets_go_out_and_in_on_the_command_line() {
     let ground = Ground::new().await;
-    ground.accept(two_cells()).await.unwrap();
+    ground.accept(two_sound_cells()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     for format in ["geojson", "shapefile", "geopackage"] {
         let file = folder.path().join(format);

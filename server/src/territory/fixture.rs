@@ -3,6 +3,7 @@
 
 use super::{
     content::{AreaContent, CellContent, Content},
+    draft::TerritoryDraft,
     shape::Shape,
     store::{self, Accepted, Proposal},
 };
@@ -144,6 +145,16 @@ pub(crate) fn two_cells() -> Content {
             cell("E", square(2.0, 0.0, 4.0, 2.0)),
         ],
     }
+}
+
+/// The same as an import would store it: the boundary has the points at which cells meet it.
+pub(crate) fn two_sound_cells() -> Content {
+    let content = two_cells();
+    let drafts = content.area_drafts();
+    let cells = content.cell_drafts(&drafts);
+    TerritoryDraft::check(content.boundary, drafts, cells)
+        .unwrap()
+        .into()
 }
 
 /// The same as the body of an import.

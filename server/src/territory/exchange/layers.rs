@@ -113,13 +113,16 @@ fn code_in(feature: &Feature, property: &str) -> Option<String> {
     }
 }
 
+/// Polygons of rings of coordinates, the outer ring of each first.
+pub(super) type Polygons = Vec<Vec<Vec<[f64; 2]>>>;
+
 /// Where a feature is, as it stands in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Place {
     /// One point.
     Point([f64; 2]),
     /// Polygons of rings, the outer one first.
-    Polygons(Vec<Vec<Vec<[f64; 2]>>>),
+    Polygons(Polygons),
 }
 
 /// A feature with its properties.

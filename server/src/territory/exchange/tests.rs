@@ -2,7 +2,7 @@ use super::*;
 use crate::territory::{
     draft::TerritoryDraft,
     field::Seeded,
-    fixture::{square, two_cells},
+    fixture::{square, two_sound_cells as two_cells},
     import::StationAreaDraft,
     problem::Problems,
     repair::Repair,
@@ -165,6 +165,7 @@ fn altered(sql: &str) -> Vec<u8> {
     let mut db = Connection::open_in_memory().unwrap();
     db.deserialize_read_exact(rusqlite::MAIN_DB, &bytes[..], bytes.len(), false)
         .unwrap();
+    db.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     db.execute_batch(sql).unwrap();
     db.serialize(rusqlite::MAIN_DB).unwrap().to_vec()
 }
@@ -194,10 +195,8 @@ fn a_geopackage_that_would_do_something_is_refused() {
             "boundary",
         ),
         (
-            "CREATE VIEW deep AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) \
-             SELECT 'cells' table_name, 'features' data_type, x srs_id FROM n; \
-             ALTER TABLE gpkg_contents RENAME TO other; \
-             CREATE VIEW gpkg_contents AS SELECT * FROM deep WHERE srs_id < 0;",
+            "ALTER TABLE gpkg_contents RENAME TO other; CREATE VIEW gpkg_contents AS \
+             SELECT 'cells' table_name, 'features' data_type, 4326 srs_id;",
             "gpkg_contents",
         ),
     ];

@@ -59,5 +59,6 @@ impl Encoding {
 /// What bytes that are not UTF-8 would read as in GBK, at most 40 characters of it.
 pub(in crate::territory) fn as_gbk(bytes: &[u8]) -> Option<String> {
     let text = Encoding::Gbk.decode(bytes)?;
-    Some(text.chars().filter(|c| !c.is_control()).take(40).collect())
+    let shown: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
+    Some(shown.trim().to_owned())
 }

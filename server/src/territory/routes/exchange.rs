@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::{IntoParams, ToSchema};
 
-/// How many files one process reads at a time: each may need a hundred megabytes.
+/// How many files one process reads at a time: each may need some hundred megabytes.
 static DESK: Semaphore = Semaphore::const_new(2);
 
 /// A place at the desk where files are read; whoever comes meanwhile waits, and so does the

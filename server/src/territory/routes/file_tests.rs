@@ -5,7 +5,7 @@ use crate::{
     territory::{
         content::Content,
         exchange::{self, Format},
-        fixture::{Ground, square, two_cells},
+        fixture::{Ground, square, two_sound_cells as two_cells},
         rows::{customer, station_area, territory},
         shape::Shape,
         store::{self, Proposal},

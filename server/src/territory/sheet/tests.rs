@@ -1,5 +1,7 @@
 use super::{accounts::Known, *};
-use crate::territory::{content::Content, field::Seeded, fixture::two_cells, store::NewCustomer};
+use crate::territory::{
+    content::Content, field::Seeded, fixture::two_sound_cells as two_cells, store::NewCustomer,
+};
 use gridcrew_sync_protocol::{
     position::{Datum, Wgs84},
     time::UnixMillis,
@@ -457,7 +459,7 @@ fn a_million_empty_rows_and_a_cell_in_the_last_corner_take_no_room() {
     for row in 3..1_000_003 {
         xml += &format!("<row r=\"{row}\" ht=\"14\"><c r=\"A{row}\" s=\"1\"/></row>");
     }
-    xml += &format!("<row r=\"1048576\"><c r=\"XFD1048576\"><v>1</v></c></row>");
+    xml += "<row r=\"1048576\"><c r=\"XFD1048576\"><v>1</v></c></row>";
     xml += "</sheetData></worksheet>";
     let began = std::time::Instant::now();
     let sheet = xlsx(&with_sheet(xml.as_bytes()));

@@ -1,7 +1,7 @@
 //! A geometry as GeoPackage stores it: a head of its own, then well-known binary
 //! (OGC 06-103r4). Counts are believed only as far as the bytes are there.
 
-use crate::territory::exchange::layers::Place;
+use crate::territory::exchange::layers::{Place, Polygons};
 
 /// Reads a geometry: a point, a polygon or several polygons.
 ///
@@ -45,7 +45,7 @@ fn place(rest: &mut &[u8]) -> Result<Option<Place>, String> {
     })
 }
 
-fn polygons(rest: &mut &[u8], order: Order) -> Result<Option<Vec<Vec<Vec<[f64; 2]>>>>, String> {
+fn polygons(rest: &mut &[u8], order: Order) -> Result<Option<Polygons>, String> {
     let Some(count) = number(rest, order) else {
         return Ok(None);
     };
