@@ -15,7 +15,7 @@ use crate::{
     orders::{Templates, templates},
     people::Gate,
     store::Store,
-    territory::{index::TerritoryIndex, refresh},
+    territory::{checks, index::TerritoryIndex, refresh},
     trace::{epoch, scratch},
 };
 use actix_web::{HttpServer, dev::ServerHandle, rt::net::TcpStream};
@@ -266,6 +266,10 @@ fn work_beside(app: &App, marker: Marker) {
         app,
         async move |app: &App| marker.mark(app).await,
     );
+    let checking = "checking territories";
+    every(checks::run::LOOK_EVERY, checking, app, async |app: &App| {
+        checks::run::run_due(app).await.map(drop)
+    });
     let reachable_since = app.now();
     every(
         dispatch::LOOK_EVERY,

@@ -32,7 +32,16 @@ pub(crate) struct Ground {
 
 impl Ground {
     pub(crate) async fn new() -> Self {
-        let fixture = Fixture::new().await;
+        Self::on(Fixture::new().await).await
+    }
+
+    /// On PostgreSQL, where there is one.
+    pub(crate) async fn on_postgres() -> Option<Self> {
+        let fixture = Fixture::on_postgres().await?;
+        Some(Self::on(fixture).await)
+    }
+
+    async fn on(fixture: Fixture) -> Self {
         let organisation = Organisation::in_(&fixture).await;
         let staff = fixture.person(Role::Station, organisation.station).await;
         let mut managers = Vec::new();

@@ -8,7 +8,7 @@
 
 mod barriers;
 
-pub use barriers::barriers;
+pub use barriers::{barriers, line, outline};
 
 use super::{
     problem::{FeatureName, Problem, Problems},

@@ -3,10 +3,11 @@
 //! The way through: [`import`] reads GeoJSON with a stated datum into drafts, mends small
 //! flaws and says which; [`draft`] puts them together and checks them; [`split`] makes
 //! cells from station areas, and [`preview`] shows them with their figures and what they
-//! would move before anything is stored; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
+//! would move before anything is stored; [`edit`] changes present cells, one at a time; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
 //! accepted is stored, and every server process builds a [`snapshot`] from it: immutable,
 //! searched by [`locate`], and swapped whole by the [`index`] when something changes.
-//! [`assign`] says what naming an A or a B does to the terms before; [`account`] how account
+//! [`changes`] says what a version changed, [`undo`] works out the territory without that, and
+//! [`checks`] say what is wrong with it. [`assign`] says what naming an A or a B does to the terms before; [`account`] how account
 //! numbers are written.
 //!
 //! So far everything is rules: no database, no HTTP, no clock. Around them stand [`store`]
@@ -16,9 +17,11 @@
 pub mod account;
 pub mod assign;
 pub mod changes;
+pub mod checks;
 pub mod command;
 pub mod content;
 pub mod draft;
+pub mod edit;
 pub mod export;
 #[cfg(test)]
 mod field;
@@ -44,6 +47,7 @@ pub mod split;
 pub mod store;
 mod tiles;
 pub mod tiling;
+pub mod undo;
 
 #[cfg(test)]
 mod real_data_tests;

@@ -16,8 +16,14 @@ mod workload;
 
 pub use customers::{Imported, NewCustomer, customer_by_account, import_customers};
 pub use due::{next_due, tell_due};
-pub use history::what_came;
+pub use history::{
+    VersionHead, area_of_account_at, roles_at, version_at, version_of, versions, what_came,
+};
 pub use people::active_managers;
+pub use plans::{
+    Plan, PlanState, Planned, cancel_plan, next_plan, plan, plan_of, plans, put_in_force,
+    rebase_plan,
+};
 pub(super) use read::outline;
 pub use read::{
     CellDetail, NamedManager, StationSummary, StoredTerritory, cells, current_change,
