@@ -26,7 +26,20 @@ impl MigrationTrait for LifeOfCells {
         for made in indexes() {
             manager.create_index(made).await?;
         }
-        Ok(())
+        // Every station that has a territory is to be checked.
+        let stations = Query::select()
+            .column("station_id")
+            .expr(Expr::value(0i64))
+            .expr(Expr::value("{}"))
+            .distinct()
+            .from("territory")
+            .take();
+        let mut due = Query::insert();
+        due.into_table("territory_check")
+            .columns(["station_id", "due_at", "kinds"]);
+        due.select_from(stations)
+            .map_err(|error| DbErr::Custom(error.to_string()))?;
+        manager.execute(due).await
     }
 }
 

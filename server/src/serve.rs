@@ -15,7 +15,7 @@ use crate::{
     orders::{Templates, templates},
     people::Gate,
     store::Store,
-    territory::{index::TerritoryIndex, refresh},
+    territory::{checks, index::TerritoryIndex, refresh},
     trace::{epoch, scratch},
 };
 use actix_web::{HttpServer, dev::ServerHandle, rt::net::TcpStream};
@@ -273,6 +273,10 @@ fn work_beside(app: &App, marker: Marker) {
         app,
         async |app: &App| dispatch::away::look(app).await.map(drop),
     );
+    let checking = "checking territories";
+    every(checks::run::LOOK_EVERY, checking, app, async |app: &App| {
+        checks::run::run_due(app).await.map(drop)
+    });
     let reachable_since = app.now();
     every(
         dispatch::LOOK_EVERY,

@@ -6,12 +6,12 @@ use super::{
     shape::Shape,
 };
 use gridcrew_sync_protocol::{position::Wgs84, workflow::AreaClass};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 
 /// A whole territory, sound: the cells tile the boundary, and every station area names the
 /// cell that it is in. Without cells, nothing is split yet.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Content {
     /// The outline.
     pub boundary: Shape,
@@ -22,7 +22,7 @@ pub struct Content {
 }
 
 /// A station area in a territory.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AreaContent {
     /// Its code within the station.
     pub code: String,
@@ -41,7 +41,7 @@ pub struct AreaContent {
 }
 
 /// A cell in a territory.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CellContent {
     /// Its code within the station.
     pub code: String,

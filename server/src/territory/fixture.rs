@@ -45,6 +45,12 @@ impl Ground {
         grounds
     }
 
+    /// On PostgreSQL, where there is one.
+    pub(crate) async fn on_postgres() -> Option<Self> {
+        let fixture = Fixture::on_postgres().await?;
+        Some(Self::on(fixture).await)
+    }
+
     pub(crate) async fn on(fixture: Fixture) -> Self {
         let organisation = Organisation::in_(&fixture).await;
         let staff = fixture.person(Role::Station, organisation.station).await;

@@ -11,7 +11,7 @@ mod barriers;
 mod layer;
 mod properties;
 
-pub use barriers::barriers;
+pub use barriers::{barriers, line, outline};
 pub use layer::Layer;
 
 use super::{

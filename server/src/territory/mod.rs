@@ -5,12 +5,13 @@
 //! whether the datum can be true, [`taking`] adds what stays as it is ([`sheet`] does the
 //! same for spreadsheets of station areas and accounts); [`draft`] puts them together and checks them; [`split`] makes
 //! cells from station areas, and [`preview`] shows them with their figures and what they
-//! would move before anything is stored; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
+//! would move before anything is stored; [`edit`] changes present cells, one at a time; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
 //! accepted is stored, and every server process builds a [`snapshot`] from it: immutable,
 //! searched by [`locate`], and swapped whole by the [`index`] when something changes.
-//! [`assign`] says what naming an A or a B does to the terms before, [`pairing`] proposes who
-//! that could be; [`account`] says how account numbers are written,
-//! [`board`] what hangs out there on a cell's notice board.
+//! [`changes`] says what a version changed, [`undo`] works out the territory without that, and
+//! [`checks`] say what is wrong with it. [`assign`] says what naming an A or a B does to the
+//! terms before, [`pairing`] proposes who that could be; [`account`] says how account numbers
+//! are written, [`board`] what hangs out there on a cell's notice board.
 //!
 //! So far everything is rules: no database, no HTTP, no clock. Around them stand [`store`]
 //! (each change one transaction), [`load`] and [`refresh`] (how every process gets its
@@ -20,9 +21,11 @@ pub mod account;
 pub mod assign;
 pub mod board;
 pub mod changes;
+pub mod checks;
 pub mod command;
 pub mod content;
 pub mod draft;
+pub mod edit;
 pub mod exchange;
 pub mod exchange_command;
 pub mod export;
@@ -56,6 +59,7 @@ pub mod taking;
 mod tiles;
 pub mod tiling;
 pub mod under_way;
+pub mod undo;
 
 #[cfg(test)]
 mod real_data_tests;

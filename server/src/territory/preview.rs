@@ -1,11 +1,14 @@
 //! What a split would look like: cells with names, a table of figures, and what would move.
 //!
 //! [`look`] takes a territory as it is, what people wish, and what is known of orders and
-//! managers; it gives the territory as it would be and a [`Preview`] to decide by. It writes
-//! nothing.
+//! managers; it gives the territory as it would be and a [`Preview`] to decide by. [`of_edits`]
+//! does the same for edits. Nothing is written.
 
+mod edited;
 mod rows;
 mod wishes;
+
+pub use edited::{EditPreview, EditRemark, EditedCell, of_edits};
 
 pub use rows::{AreaMove, CellRow, ForcedBy, ForcedWhy, ManagerMove, Preview, Together};
 pub(in crate::territory) use wishes::weights;

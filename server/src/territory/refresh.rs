@@ -4,7 +4,8 @@
 //! looks at it every [`LOOK_EVERY`], and when it has risen loads the stations that changed and
 //! swaps the snapshot; the process that made the change does so at once. When loading fails,
 //! the old snapshot stays and the next look tries again. The same task tells the feed when a
-//! term begins or ends by the calendar.
+//! term begins or ends by the calendar, and puts planned versions in force when their moment
+//! has come.
 
 use super::{load::load, store};
 use crate::{app::App, edge::Problem};
@@ -56,6 +57,8 @@ pub struct Watcher {
     known: Option<i64>,
     /// When handhelds must be told of the next term that begins or ends.
     due: Option<UnixMillis>,
+    /// When the next planned version comes into force.
+    planned: Option<UnixMillis>,
 }
 
 impl Watcher {
@@ -66,10 +69,11 @@ impl Watcher {
             app,
             known: None,
             due: None,
+            planned: None,
         }
     }
 
-    /// Looks once: reads one row, and only when it has risen, or a term is due, does more.
+    /// Looks once: reads one row, and only when it has risen, or something is due, does more.
     ///
     /// # Errors
     /// A problem of the database; the next look tries again.
@@ -84,9 +88,17 @@ impl Watcher {
         }
         if self.known != Some(change) {
             self.due = store::next_due(app.store.read()).await?;
+            self.planned = store::next_plan(app.store.read()).await?;
             self.known = Some(change);
         }
         let now = app.now();
+        if self.planned.is_some_and(|planned| planned <= now) {
+            for (station, accepted) in store::put_in_force(app).await? {
+                tracing::info!(%station, version = accepted.version, "a planned version is in force");
+            }
+            self.planned = store::next_plan(app.store.read()).await?;
+            refresh(app).await?;
+        }
         if self.due.is_some_and(|due| due <= now) {
             let told = app
                 .store

@@ -248,7 +248,9 @@ fn near(tree: &RTree<Spot>, a: [f64; 2], b: [f64; 2]) -> impl Iterator<Item = us
     found.into_iter()
 }
 
-fn with_inserts(ring: &[Grid], inserts: &HashMap<(Grid, Grid), Vec<Grid>>) -> Vec<Grid> {
+/// A ring with points put into its steps, which are named by lower and higher end and whose
+/// points go from the lower to the higher.
+pub(super) fn with_inserts(ring: &[Grid], inserts: &HashMap<(Grid, Grid), Vec<Grid>>) -> Vec<Grid> {
     let mut drawn = Vec::with_capacity(ring.len() + 4);
     for pair in ring.windows(2) {
         let [a, b] = [pair[0], pair[1]];

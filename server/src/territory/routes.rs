@@ -7,30 +7,38 @@ mod boards;
 mod cells;
 mod checks;
 mod customers;
+mod edits;
 mod exchange;
+mod history;
 mod import;
 mod locate;
 mod pairs;
 mod sheets;
 mod split;
 mod stations;
+mod undo;
+mod wishes;
 
 pub use boards::{BoardList, BoardPosted, BoardView, BoardWish, board_page, board_sheet};
 pub use cells::{CellList, CellSummary, Manager, RolesSet, RolesWish};
-pub use checks::{Checks, Flaw, FlawKind};
 pub use customers::{CustomerFound, CustomerInput, CustomersImported, CustomersToImport};
+pub use edits::{Acceptance, EditsDone, EditsWish};
 pub use exchange::TerritoryFileImported;
+pub use history::{CellThen, VersionList, VersionView, Whose, WhoseMatch};
 pub use import::{Mended, StandsElsewhere, TerritoryImport, TerritoryImported};
 pub use locate::{Located, LocatedCandidate, Place};
 pub use pairs::{PairWish, PairingDone, PairingWish, PairsAccepted, PairsToAccept, WithLimits};
 pub use sheets::{SheetImported, SheetOutcome};
 pub use split::{SplitDone, SplitProgress, SplitWish};
 pub use stations::{Station, StationList};
+pub use undo::{PlanList, PlanView, UndoWish};
+pub use wishes::EditWish;
 
 use super::{
+    changes::ChangeKind,
     problem::Problems,
     refresh,
-    store::{self, Accepted, Proposal},
+    store::{self, Accepted, How, Planned, Proposal},
 };
 use crate::{
     app::App,
@@ -47,6 +55,7 @@ use gridcrew_sync_protocol::{
     position::{Datum, PositionError},
 };
 use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
 
 /// Registers the operations.
 pub fn configure(config: &mut ServiceConfig) {
@@ -58,6 +67,14 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(exchange::import_territory_file)
         .service(split::split_territory)
         .service(split::split_progress)
+        .service(edits::edit_territory)
+        .service(undo::undo_territory)
+        .service(undo::list_plans)
+        .service(undo::rebase_plan)
+        .service(undo::cancel_plan)
+        .service(history::list_versions)
+        .service(history::read_territory_at)
+        .service(history::whose_was_it)
         .service(checks::check_territory)
         .service(cells::list_cells)
         .service(cells::set_roles)
@@ -96,15 +113,56 @@ async fn beside<T: Send + 'static>(
         .map_err(Problem::internal)?
 }
 
-/// Stores a version and puts it in force in this process.
+/// What was stored.
+enum Stored {
+    /// A version that is in force.
+    Version(Accepted),
+    /// A plan that comes into force later.
+    Plan(Uuid),
+}
+
+/// Stores a version, or plans it when it counts from a later day.
+async fn store_or_plan(app: &App, caller: Caller, planned: Planned) -> Result<Stored, Problem> {
+    if planned.proposal.effective_from <= app.now() {
+        let accepted = accept_as(app, caller, planned.proposal, planned.how).await?;
+        return Ok(Stored::Version(accepted));
+    }
+    let state = app.clone();
+    let plan = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let plan = store::plan(tx, &state, planned).await?;
+                still_stands(tx, &caller).await?;
+                let who = Who::from(&caller);
+                audit::record(tx, &state, who, "territory.planned", plan, Outcome::Done).await?;
+                Ok(plan)
+            })
+        })
+        .await?;
+    refresh::refresh_after_change(app).await;
+    Ok(Stored::Plan(plan))
+}
+
+/// Stores a version that was brought in and puts it in force in this process.
 async fn accept(app: &App, caller: Caller, proposal: Proposal) -> Result<Accepted, Problem> {
+    accept_as(app, caller, proposal, How::of(ChangeKind::Import)).await
+}
+
+/// Stores a version and puts it in force in this process.
+async fn accept_as(
+    app: &App,
+    caller: Caller,
+    proposal: Proposal,
+    how: How,
+) -> Result<Accepted, Problem> {
     let state = app.clone();
     let accepted = app
         .store
         .write(move |tx| {
             Box::pin(async move {
                 let station = proposal.station;
-                let accepted = store::accept(tx, &state, proposal).await?;
+                let accepted = store::accept_as(tx, &state, proposal, &how).await?;
                 still_stands(tx, &caller).await?;
                 let who = Who::from(&caller);
                 audit::record(tx, &state, who, "territory.changed", station, Outcome::Done).await?;
@@ -165,3 +223,7 @@ mod pairs_tests;
 #[cfg(test)]
 #[path = "routes_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "routes_life_tests.rs"]
+mod life_tests;

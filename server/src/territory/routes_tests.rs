@@ -12,13 +12,13 @@ use gridcrew_sync_protocol::ids::PersonId;
 use serde_json::{Value, json};
 
 /// Someone who is signed in.
-struct Desk<'a> {
+pub(super) struct Desk<'a> {
     app: &'a App,
     token: String,
 }
 
 impl<'a> Desk<'a> {
-    async fn of(fixture: &'a Fixture, person: &person::Model) -> Self {
+    pub(super) async fn of(fixture: &'a Fixture, person: &person::Model) -> Self {
         Self {
             app: &fixture.app,
             token: fixture.sign_in(person).await.access_token,
@@ -26,7 +26,7 @@ impl<'a> Desk<'a> {
     }
 
     /// The status and the body of the answer.
-    async fn call(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn call(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
         let document = http::api_document();
         let service =
             actix_web::App::new().configure(|config| http::routes(config, self.app, &document));
@@ -43,16 +43,16 @@ impl<'a> Desk<'a> {
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
-    async fn get(&self, path: &str) -> (u16, Value) {
+    pub(super) async fn get(&self, path: &str) -> (u16, Value) {
         self.call(Method::GET, path, Value::Null).await
     }
 
-    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn post(&self, path: &str, body: Value) -> (u16, Value) {
         self.call(Method::POST, path, body).await
     }
 }
 
-fn code(answer: &(u16, Value)) -> &str {
+pub(super) fn code(answer: &(u16, Value)) -> &str {
     answer.1["code"].as_str().unwrap_or_default()
 }
 

@@ -432,6 +432,20 @@ impl Shape {
             .collect()
     }
 
+    /// A shape from plain pairs; none when they do not make a sound one.
+    #[must_use]
+    pub fn of_pairs(pairs: Pairs) -> Option<Self> {
+        let ring = |ring: Vec<(f64, f64)>| -> Option<Ring> {
+            let points = ring.into_iter().map(|(lon, lat)| Wgs84::new(lon, lat).ok());
+            points.collect()
+        };
+        let polygons = pairs.into_iter();
+        let polygons: Option<_> = polygons
+            .map(|rings| rings.into_iter().map(ring).collect())
+            .collect();
+        Self::new(polygons?).ok()
+    }
+
     /// A GeoJSON geometry in WGS-84.
     #[must_use]
     pub fn to_geojson(&self) -> geojson::Geometry {

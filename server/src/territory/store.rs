@@ -8,8 +8,8 @@ mod accounts;
 mod customers;
 mod due;
 mod history;
-mod pairs;
 mod neighbours;
+mod pairs;
 mod people;
 mod plans;
 mod read;
@@ -20,10 +20,16 @@ mod workload;
 pub use accounts::{accounts, known_accounts};
 pub use customers::{Imported, NewCustomer, customer_by_account, import_customers};
 pub use due::{next_due, tell_due};
-pub use history::what_came;
-pub use pairs::{roles_mark, set_pairs, station_managers};
+pub use history::{
+    VersionHead, area_of_account_at, roles_at, version_at, version_of, versions, what_came,
+};
 pub use neighbours::neighbours;
+pub use pairs::{roles_mark, set_pairs, station_managers};
 pub use people::active_managers;
+pub use plans::{
+    Plan, PlanState, Planned, cancel_plan, next_plan, plan, plan_of, plans, put_in_force,
+    rebase_plan,
+};
 pub use read::{
     CellDetail, NamedManager, StationSummary, StoredTerritory, cells, current_change,
     current_version, stations, territory,

@@ -1,11 +1,16 @@
-//! Barriers in: rivers, expressways, anything that is hard to cross.
+//! Single shapes in: barriers (rivers, expressways, anything that is hard to cross), the
+//! outline of one cell, a line that cuts cells.
 
-use super::{Imported, Layer, MAX_BOUNDARY_POINTS, Problem, Problems, Properties, Reader};
+use super::{
+    Imported, Layer, MAX_BOUNDARY_POINTS, MAX_OUTLINE_POINTS, Problem, Problems, Properties, Reader,
+};
 use crate::territory::{
     problem::FeatureName,
+    shape::Shape,
     split::{Barrier, Crossing},
 };
-use geojson::GeometryValue;
+use geojson::{Feature, GeometryValue};
+use gridcrew_sync_protocol::position::Wgs84;
 
 /// Reads barriers: a FeatureCollection of LineStrings or MultiLineStrings with the property
 /// `crossing`: `costly` or `forbidden`.
@@ -58,6 +63,75 @@ pub fn barriers(text: &str, datum: Option<&str>) -> Result<Imported<Vec<Barrier>
         }
     }
     reader.done(Some(found))
+}
+
+/// Reads the outline of one cell: a Polygon or MultiPolygon, alone, as a Feature, or as the one
+/// feature of a FeatureCollection.
+///
+/// # Errors
+/// Everything found wrong with it.
+pub fn outline(text: &str, datum: Option<&str>) -> Result<Imported<Shape>, Problems> {
+    let (mut reader, feature, name) = one(text, datum, "one Polygon or MultiPolygon")?;
+    let shape = reader.outline(feature.geometry.as_ref(), &name, MAX_OUTLINE_POINTS);
+    reader.done(shape)
+}
+
+/// Reads one line: a LineString, alone, as a Feature, or as the one feature of a
+/// FeatureCollection.
+///
+/// # Errors
+/// Everything found wrong with it.
+pub fn line(text: &str, datum: Option<&str>) -> Result<Imported<Vec<Wgs84>>, Problems> {
+    let (mut reader, feature, name) = one(text, datum, "one LineString")?;
+    let coordinates = match feature.geometry.as_ref().map(|geometry| &geometry.value) {
+        Some(GeometryValue::LineString { coordinates }) => coordinates,
+        other => {
+            return Err(Problem::WrongGeometry {
+                feature: name,
+                found: other.map_or("feature without geometry", |value| value.type_name()),
+                wanted: "LineString",
+            }
+            .into());
+        }
+    };
+    if coordinates.len() > MAX_OUTLINE_POINTS {
+        return Err(Problem::TooLarge {
+            place: "the line".to_owned(),
+            what: "points",
+            count: coordinates.len(),
+            limit: MAX_OUTLINE_POINTS,
+        }
+        .into());
+    }
+    let points = coordinates
+        .iter()
+        .map(|at| reader.position(at, &name))
+        .collect();
+    reader.done(points)
+}
+
+/// The one feature of a file.
+fn one(
+    text: &str,
+    datum: Option<&str>,
+    wanted: &'static str,
+) -> Result<(Reader, Feature, FeatureName), Problems> {
+    let mut layer = Layer::from_geojson(text, wanted)?;
+    let datum = layer.settle(datum, wanted)?;
+    let count = layer.features.len();
+    match layer.features.pop() {
+        Some(feature) if count == 1 => {
+            let name = FeatureName {
+                number: 1,
+                code: None,
+            };
+            Ok((Reader::new(datum), feature, name))
+        }
+        _ => {
+            let why = format!("it has {count} features");
+            Err(Problem::NotGeoJson { why, wanted }.into())
+        }
+    }
 }
 
 impl Properties<'_> {

@@ -291,7 +291,7 @@ fn tell_moves(
     preview.moves = areas.collect();
 }
 
-fn manager_move(person: PersonId, known: Option<&ManagerAt>, load: Load) -> ManagerMove {
+pub(super) fn manager_move(person: PersonId, known: Option<&ManagerAt>, load: Load) -> ManagerMove {
     ManagerMove {
         person,
         name: known

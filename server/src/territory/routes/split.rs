@@ -1,22 +1,24 @@
 //! Splitting a territory into cells: first a look, then for good.
 
-use super::{accept, allow, beside, no_territory, text};
+use super::{Stored, allow, beside, no_territory, store_or_plan, text};
 use crate::{
     app::App,
     edge::{Json, Problem, ProblemDocument},
     people::{Caller, Permission},
     territory::{
+        changes::ChangeKind,
         import,
         preview::{LookError, Preview, SplitWishes, WeightBy, look},
         split::{Barrier, Size},
-        store::{self, Proposal},
+        store::{self, How, Planned, Proposal},
     },
 };
 use actix_web::{get, post, web};
-use gridcrew_sync_protocol::{code::Code, ids::OrgId};
+use gridcrew_sync_protocol::{code::Code, ids::OrgId, time::UnixMillis};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// Most bytes of a wish: barriers may have many points.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -54,6 +56,9 @@ pub struct SplitWish {
     pub accept: bool,
     /// The version that was looked at: refused when another has come meanwhile.
     pub of_version: Option<i64>,
+    /// From when the cells count, milliseconds since 1970; absent: from now on. A later moment
+    /// is planned.
+    pub effective_from: Option<UnixMillis>,
     /// Why, up to 500 characters; absent: that it was split.
     pub reason: Option<String>,
 }
@@ -63,8 +68,10 @@ pub struct SplitWish {
 pub struct SplitDone {
     /// The version that it was made from.
     pub of_version: i64,
-    /// The version that was stored; absent when this was only a look.
+    /// The version that was stored; absent when this was only a look or is planned.
     pub version: Option<i64>,
+    /// The plan, when they count from later.
+    pub plan: Option<Uuid>,
     /// The cells, their figures, and what they move.
     #[serde(flatten)]
     pub preview: Preview,
@@ -111,7 +118,7 @@ pub(super) async fn split_territory(
         return Err(store::what_came(app.store.read(), station, seen, base).await?);
     }
     let known = store::known(app.store.read(), station, &held.cells, caller.now).await?;
-    let store = wish.accept;
+    let (store, from) = (wish.accept, wish.effective_from.unwrap_or(caller.now));
     let making = app.splits.begin(station);
     let (content, preview) = beside(move || {
         let wishes = wishes(wish, size)?;
@@ -119,22 +126,30 @@ pub(super) async fn split_territory(
         Ok(look(held.content, &wishes, &known, &told)?)
     })
     .await?;
-    let version = if store {
+    let (mut version, mut plan) = (None, None);
+    if store {
         let proposal = Proposal {
             station,
             base,
             content,
-            effective_from: caller.now,
+            effective_from: from,
             author: caller.person,
             reason,
         };
-        Some(accept(&app, caller, proposal).await?.version)
-    } else {
-        None
-    };
+        let planned = Planned {
+            proposal,
+            how: How::of(ChangeKind::Split),
+            edits: String::new(),
+        };
+        match store_or_plan(&app, caller, planned).await? {
+            Stored::Version(accepted) => version = Some(accepted.version),
+            Stored::Plan(id) => plan = Some(id),
+        }
+    }
     Ok(web::Json(SplitDone {
         of_version: base,
         version,
+        plan,
         preview,
     }))
 }

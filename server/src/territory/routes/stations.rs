@@ -5,10 +5,10 @@ use crate::{
     app::App,
     edge::{Problem, ProblemDocument},
     people::{Caller, Permission},
-    territory::{export, store},
+    territory::{checks::run::found_last, export, store},
 };
 use actix_web::{HttpResponse, get, web};
-use gridcrew_sync_protocol::{ids::OrgId, position::Datum};
+use gridcrew_sync_protocol::{ids::OrgId, position::Datum, time::UnixMillis};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -25,6 +25,10 @@ pub struct Station {
     pub territory_version: Option<i64>,
     /// How many cells it has.
     pub cells: i64,
+    /// How many flaws the checks found last; absent when it was not checked yet.
+    pub flaws: Option<i64>,
+    /// When that was: after each change, and from time to time.
+    pub checked_at: Option<UnixMillis>,
 }
 
 /// The stations in scope.
@@ -50,7 +54,11 @@ pub(super) async fn list_stations(
 ) -> Result<web::Json<StationList>, Problem> {
     caller.may(Permission::ReadTerritory)?;
     let stations = store::stations(app.store.read(), &caller.scope).await?;
+    let of_scope = caller.scope.of_stations("territory_check");
+    let found = found_last(app.store.read(), of_scope).await?;
     let stations = stations.into_iter().map(|station| Station {
+        flaws: found.get(&station.id).map(|found| found.flaws),
+        checked_at: found.get(&station.id).map(|found| found.checked_at),
         id: station.id,
         name: station.name,
         code: station.code,

@@ -38,7 +38,7 @@ pub(super) fn drawn(
 
 /// Drops the points at which a line within one cell was cut off: cut to the grid, they bend
 /// the boundary by up to 0.01 mm, and nothing meets there any more.
-fn drop_idle_cuts(cells: &mut [Vec<Vec<Grid>>], given: &HashSet<Grid>) {
+pub(in crate::territory) fn drop_idle_cuts(cells: &mut [Vec<Vec<Grid>>], given: &HashSet<Grid>) {
     let lines: HashSet<(Grid, Grid)> = cells
         .iter()
         .flatten()

@@ -153,7 +153,7 @@ impl<'a> Reasons<'a> {
 }
 
 /// For each cell the length of its border and how much of it other cells share, in metres.
-fn lengths(boundary: &Shape, shapes: &[Shape]) -> Vec<[f64; 2]> {
+pub(in crate::territory) fn lengths(boundary: &Shape, shapes: &[Shape]) -> Vec<[f64; 2]> {
     let flat = Flat::around(boundary);
     let mut sides: HashMap<(Grid, Grid), u8> = HashMap::new();
     for (a, b) in shapes.iter().flat_map(Shape::steps) {

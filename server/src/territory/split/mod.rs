@@ -11,7 +11,7 @@
 
 mod adjacency;
 pub mod changes;
-mod drawn;
+pub(in crate::territory) mod drawn;
 mod error;
 pub mod figures;
 mod ground;

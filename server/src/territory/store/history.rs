@@ -1,19 +1,27 @@
 //! Reading the versions of a territory.
 
+use super::{CHUNK, NamedManager, read::managers};
 use crate::{
     edge::Problem,
     people::rows::person,
-    territory::{changes::Changes, rows::territory},
+    territory::{
+        changes::Changes,
+        content::{AreaContent, CellContent, Content},
+        rows::{account_area_link, customer, station_area, territory},
+        shape::Shape,
+        undo::Version,
+    },
 };
 use gridcrew_sync_protocol::{
     code::Code,
-    ids::{OrgId, PersonId},
+    ids::{CellId, OrgId, PersonId},
     time::UnixMillis,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect,
 };
+use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
@@ -166,4 +174,119 @@ fn written(at: UnixMillis) -> String {
         .ok()
         .and_then(|at| at.format(&Rfc3339).ok())
         .unwrap_or_else(|| at.0.to_string())
+}
+
+/// A stored version as a whole.
+#[derive(Deserialize)]
+struct Document {
+    boundary: Shape,
+    cells: Vec<PlacedCell>,
+    station_areas: Vec<AreaContent>,
+}
+
+#[derive(Deserialize)]
+struct PlacedCell {
+    id: CellId,
+    #[serde(flatten)]
+    content: CellContent,
+}
+
+/// One version of a station's territory with all that it says; `None` when there is none.
+///
+/// # Errors
+/// A problem of the database, or `internal` when what is stored cannot be read.
+pub async fn version_of<C: ConnectionTrait>(
+    db: &C,
+    station: OrgId,
+    version: i64,
+) -> Result<Option<Version>, Problem> {
+    let row = territory::Entity::find_by_id((station.0, version))
+        .one(db)
+        .await?;
+    row.map(|row| read(version, &row.content)).transpose()
+}
+
+/// The version that counted at a moment: of all that count from then or earlier the newest.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn version_at<C: ConnectionTrait>(
+    db: &C,
+    station: OrgId,
+    at: UnixMillis,
+) -> Result<Option<i64>, Problem> {
+    use territory::Column;
+    Ok(territory::Entity::find()
+        .select_only()
+        .column(Column::Version)
+        .filter(Column::StationId.eq(station.0))
+        .filter(Column::EffectiveFrom.lte(at.0))
+        .order_by_desc(Column::Version)
+        .into_tuple()
+        .one(db)
+        .await?)
+}
+
+fn read(version: i64, content: &str) -> Result<Version, Problem> {
+    let document: Document = serde_json::from_str(content).map_err(Problem::internal)?;
+    let ids = document
+        .cells
+        .iter()
+        .map(|cell| (cell.content.code.clone(), cell.id));
+    Ok(Version {
+        version,
+        ids: ids.collect(),
+        content: Content {
+            boundary: document.boundary,
+            station_areas: document.station_areas,
+            cells: document
+                .cells
+                .into_iter()
+                .map(|cell| cell.content)
+                .collect(),
+        },
+    })
+}
+
+/// Who was A and B of cells at a moment, by cell.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn roles_at<C: ConnectionTrait>(
+    db: &C,
+    cells: impl IntoIterator<Item = CellId>,
+    at: UnixMillis,
+) -> Result<HashMap<Uuid, [Option<NamedManager>; 2]>, Problem> {
+    let cells: Vec<Uuid> = cells.into_iter().map(|cell| cell.0).collect();
+    let mut found = HashMap::new();
+    for chunk in cells.chunks(CHUNK) {
+        found.extend(managers(db, chunk, at).await?);
+    }
+    Ok(found)
+}
+
+/// The code of the station area that an account was linked to at a moment.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn area_of_account_at<C: ConnectionTrait>(
+    db: &C,
+    customer: &customer::Model,
+    at: UnixMillis,
+) -> Result<Option<String>, Problem> {
+    use account_area_link::Column;
+    // The first link that ended after that moment was the one that counted.
+    let before = account_area_link::Entity::find()
+        .filter(Column::CustomerId.eq(customer.id))
+        .filter(Column::UntilAt.gt(at.0))
+        .order_by_asc(Column::UntilAt)
+        .one(db)
+        .await?;
+    if let Some(link) = before {
+        return Ok(Some(link.station_area));
+    }
+    let area = station_area::Entity::find_by_id(customer.station_area_id)
+        .one(db)
+        .await?;
+    Ok(area.map(|area| area.code))
 }

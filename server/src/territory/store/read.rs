@@ -207,7 +207,7 @@ pub async fn cells<C: ConnectionTrait>(
 }
 
 /// A and B of cells at a moment, by cell.
-async fn managers<C: ConnectionTrait>(
+pub(super) async fn managers<C: ConnectionTrait>(
     db: &C,
     cells: &[Uuid],
     now: UnixMillis,
@@ -219,6 +219,7 @@ async fn managers<C: ConnectionTrait>(
         .filter(cell_role::Column::CellId.is_in(cells.iter().copied()))
         .filter(cell_role::Column::ValidFrom.lte(now.0))
         .filter(running)
+        .order_by_asc(cell_role::Column::ValidFrom)
         .all(db)
         .await?;
     let people: BTreeSet<Uuid> = terms.iter().map(|term| term.person_id).collect();

@@ -62,6 +62,17 @@ pub struct How {
     pub heirs: BTreeMap<String, String>,
 }
 
+impl How {
+    /// Of a kind, and nothing more to say.
+    #[must_use]
+    pub fn of(kind: ChangeKind) -> Self {
+        Self {
+            kind,
+            ..Self::default()
+        }
+    }
+}
+
 /// What was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
@@ -125,18 +136,19 @@ pub async fn accept_as(
     if held != proposal.base {
         return Err(what_came(tx, proposal.station, proposal.base, held).await?);
     }
-    let version = held + 1;
+    // One moment for all of it: terms end when the version comes.
+    let (version, now) = (held + 1, app.now());
     let before = Before::read(tx, proposal.station).await?;
     let content = &proposal.content;
     areas::remove(tx, &before, content).await?;
     let cells = place_cells(app, &before, how, content);
-    let heirs = heirs::Heirs::read(tx, &before, how, &cells, app.now()).await?;
+    let heirs = heirs::Heirs::read(tx, &before, how, &cells, now).await?;
     let changes = changes(&before, how, content, &cells)?;
-    cells::store(tx, &proposal, version, &before, &cells, app.now()).await?;
-    heirs.store(tx, app, &proposal).await?;
+    cells::store(tx, &proposal, version, &before, &cells, now).await?;
+    heirs.store(tx, app, &proposal, now).await?;
     areas::store(tx, app, &proposal, &cells).await?;
     let moves_orders = !before.cells.is_empty();
-    let row = row(app, &proposal, version, &cells, (how, &changes))?;
+    let row = row(&proposal, (version, now), &cells, (how, &changes))?;
     territory::Entity::insert(territory::ActiveModel {
         hand_overs_due: Set(moves_orders),
         ..row
@@ -285,9 +297,8 @@ struct Document<'c> {
 }
 
 fn row(
-    app: &App,
     proposal: &Proposal,
-    version: i64,
+    (version, now): (i64, UnixMillis),
     cells: &[Placed<'_>],
     (how, changes): (&How, &Changes),
 ) -> Result<territory::ActiveModel, Problem> {
@@ -304,7 +315,7 @@ fn row(
         author: Set(proposal.author.0),
         reason: Set(proposal.reason.clone()),
         content: Set(serde_json::to_string(&document).map_err(Problem::internal)?),
-        came_at: Set(app.now().0),
+        came_at: Set(now.0),
         changes: Set(serde_json::to_string(changes).map_err(Problem::internal)?),
         undoes: Set(how.undoes),
         hand_overs_due: Set(false),

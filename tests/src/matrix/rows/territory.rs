@@ -23,6 +23,8 @@ const READS_ORDERS: Who = Who::Roles(&[Role::Manager, Role::Station, Role::Cente
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = reading();
     rows.extend(writing());
+    rows.extend(history());
+    rows.extend(life());
     rows
 }
 
@@ -327,6 +329,86 @@ fn conflict_if(visible: bool) -> Verdict {
     } else {
         Verdict::NOT_FOUND
     }
+}
+
+/// What was, and what is planned.
+fn history() -> Vec<Row> {
+    let reading = |id, ask, verdict| {
+        Row::reading(
+            id,
+            Who::Roles(EVERYONE),
+            Kind::Ground,
+            ask,
+            verdict,
+            STATUS_ONLY,
+        )
+    };
+    vec![
+        reading(
+            "list_territory_versions",
+            |_, _, target| Ask::about(&target.key),
+            |world, caller, target| Verdict::done_if(has_cells(world, caller, target), 200),
+        ),
+        reading(
+            "list_territory_plans",
+            |_, _, target| Ask::about(&target.key),
+            |world, caller, target| Verdict::done_if(has_cells(world, caller, target), 200),
+        ),
+        reading(
+            "read_territory_at",
+            |_, _, target| Ask::about(&target.key).query("at", LATER),
+            ground_if_seen,
+        ),
+        reading(
+            "whose_was_it",
+            |_, _, target| {
+                Ask::about(&target.key)
+                    .query("at", LATER)
+                    .query("village", "a")
+            },
+            ground_if_seen,
+        ),
+    ]
+}
+
+/// A moment after all that happens in this world, milliseconds since 1970.
+const LATER: i64 = 4_000_000_000_000;
+
+/// Editing and undoing are looked at only; nothing is planned in this world.
+fn life() -> Vec<Row> {
+    let on_plan =
+        |id, ask| Row::writing(id, MANAGES, Kind::Ground, ask, |_, _, _| Verdict::NOT_FOUND);
+    vec![
+        Row::writing(
+            "edit_territory",
+            MANAGES,
+            Kind::Ground,
+            |world, _, target| {
+                let own = world.cells.iter().find(|cell| cell.station == target.id());
+                let edit = json!({
+                    "do": "rename", "cell": own.map_or("none", |cell| cell.code), "name": "other",
+                });
+                Ask::about(&target.key).json(json!({ "edits": [edit] }))
+            },
+            ground_if_seen,
+        ),
+        Row::writing(
+            "undo_territory",
+            MANAGES,
+            Kind::Ground,
+            |_, _, target| Ask::about(&target.key).json(json!({ "version": 1 })),
+            |world, caller, target| match ground_if_seen(world, caller, target) {
+                Verdict::Done(_) => Verdict::Refused(409, "territory.cannot_undo"),
+                verdict => verdict,
+            },
+        ),
+        on_plan("rebase_territory_plan", |_, _, target| {
+            Ask::about(&target.key).json(json!({}))
+        }),
+        on_plan("cancel_territory_plan", |_, _, target| {
+            Ask::about(&target.key)
+        }),
+    ]
 }
 
 /// The territory of the target, or that of some station where it has none.

@@ -54,6 +54,7 @@ impl Heirs {
         tx: &DatabaseTransaction,
         app: &App,
         proposal: &Proposal,
+        now: UnixMillis,
     ) -> Result<(), Problem> {
         let people = self.0.iter().map(|(_, term)| PersonId(term.person_id));
         let active = active_managers(tx, proposal.station, &people.collect()).await?;
@@ -68,7 +69,7 @@ impl Heirs {
                 cell_id: Set(cell.0),
                 role: Set(term.role),
                 person_id: Set(term.person_id),
-                valid_from: Set(app.now().0),
+                valid_from: Set(now.0),
                 valid_until: Set(None),
                 author: Set(proposal.author.0),
                 next_change: Set(None),
