@@ -68,7 +68,7 @@ fn account(random: &mut Seeded, number: usize) -> NewCustomer {
         address: pick(&["丁集镇张巷村七组12号", "@home", "''=x", "_x0041_", ""]),
         meter_no: pick(&["000123", "", "1E5"]),
         station_area: pick(&["t1", "t2"]),
-        position: (number % 3 > 0).then(|| {
+        position: (!number.is_multiple_of(3)).then(|| {
             let at = Wgs84::new(120.0 + 0.02 * random.next(), 30.0 + 0.02 * random.next());
             crate::territory::grid::snapped(at.unwrap())
         }),
@@ -220,7 +220,7 @@ fn numbers_dates_formulas_and_merged_cells_are_taken_by_rule_and_told() {
         }
         // A number, which may have lost zeros.
         sheet.write(3, 0, 12345).unwrap();
-        sheet.write(3, 2, 13_800_138_000_i64 as f64).unwrap();
+        sheet.write(3, 2, 13_800_138_000_f64).unwrap();
         sheet.write(3, 3, "t1").unwrap();
         // A number with more digits than are kept.
         sheet.write(4, 0, 1_234_567_890_123_456_789_f64).unwrap();

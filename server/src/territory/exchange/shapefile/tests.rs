@@ -206,12 +206,12 @@ fn another_reader_finds_the_same() {
 fn more_features_and_points_than_allowed_are_refused_in_no_time() {
     let mut files = files();
     // 500,000 points in one boundary: 8 MB.
-    let points = 500_000;
+    let points = 500_000_i32;
     let mut record = Vec::new();
     record.extend(5i32.to_le_bytes());
     record.extend([0; 32]);
     record.extend(1i32.to_le_bytes());
-    record.extend(i32::try_from(points).unwrap().to_le_bytes());
+    record.extend(points.to_le_bytes());
     record.extend(0i32.to_le_bytes());
     for n in 0..points {
         let turn = f64::from(n) / 500_000.0 * std::f64::consts::TAU;
