@@ -587,7 +587,7 @@ fn an_outline_of_as_many_points_as_may_be_is_drawn_in_little_time() {
     let ring: Vec<(f64, f64)> = (0..points)
         .map(|n| {
             let angle = f64::from(n) * std::f64::consts::TAU / f64::from(points);
-            let r = 3.0 + 0.05 * (angle * 900.0).sin();
+            let r = 1.0 + 0.02 * (angle * 900.0).sin();
             (5.0 + r * angle.cos(), 5.0 + r * angle.sin())
         })
         .collect();
