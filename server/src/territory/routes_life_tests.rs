@@ -512,7 +512,7 @@ async fn bad_edits_are_refused_with_their_code_and_change_nothing() {
         let answer = desk
             .post(
                 &path(&ground, "/edits"),
-                accepted(1, &[edit.clone()], "bad"),
+                accepted(1, std::slice::from_ref(&edit), "bad"),
             )
             .await;
         let shown: String = edit.to_string().chars().take(200).collect();

@@ -30,6 +30,7 @@ pub use plans::{
     Plan, PlanState, Planned, cancel_plan, next_plan, plan, plan_of, plans, put_in_force,
     rebase_plan,
 };
+pub(super) use read::outline;
 pub use read::{
     CellDetail, NamedManager, StationSummary, StoredTerritory, cells, current_change,
     current_version, stations, territory,

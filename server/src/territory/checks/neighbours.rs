@@ -1,7 +1,7 @@
 //! What a territory has in common with those of other stations: ground that two claim, station
 //! areas that stand on another's ground (DOMAIN section 7, row 12).
 //!
-//! The snapshot says which cells of other stations lie beside the boundary: its border is
+//! The snapshot says which cells of other stations lie by the boundary: its border is
 //! walked in steps of at most [`STEP`], and the cells nearest to each place are looked at. With
 //! these the boundary is cut, so what is in both is exact.
 
@@ -11,7 +11,7 @@ use crate::territory::{
     locate::TIE,
     planar::{Line, Subdivision, inside_of},
     shape::{Shape, square_metres},
-    snapshot::TerritorySnapshot,
+    snapshot::{StationGround, TerritorySnapshot},
     tiling::REPORTED,
 };
 use gridcrew_sync_protocol::{
@@ -35,19 +35,23 @@ pub fn common_ground(
 ) -> SomeFlaws {
     let mut found = SomeFlaws::default();
     let mut beside: BTreeMap<CellId, OrgId> = BTreeMap::new();
+    let others: Vec<OrgId> = snapshot
+        .stations()
+        .map(StationGround::station)
+        .filter(|other| *other != station)
+        .collect();
     let mut near = |at: Wgs84| -> Option<(CellId, OrgId)> {
-        let answer = snapshot.locate(at);
+        let answer = snapshot.look_around(at, &others);
         let mut holds = None;
-        for candidate in &answer.candidates {
-            let Some(cell) = snapshot
-                .cell(candidate.cell)
-                .filter(|cell| cell.station != station)
-            else {
-                continue;
-            };
-            beside.insert(cell.id, cell.station);
+        for candidate in answer
+            .candidates
+            .iter()
+            .filter(|near| near.distance <= STEP)
+        {
+            let other = (candidate.cell.id(), candidate.cell.station());
+            beside.insert(other.0, other.1);
             if candidate.distance <= TIE {
-                holds = holds.or(Some((cell.id, cell.station)));
+                holds = holds.or(Some(other));
             }
         }
         holds
@@ -118,7 +122,8 @@ fn shared(
         .map(|(a, b)| Line { a, b, borders: 1 })
         .collect();
     for (cell, station) in others {
-        let outline = snapshot.outline(*cell).and_then(Shape::of_pairs);
+        let outline = snapshot.cell(*cell).map(|cell| cell.outline());
+        let outline = outline.and_then(Shape::of_pairs);
         let weight = i32::try_from(2 * (stations.len() + 1));
         if let (Some(outline), Ok(borders)) = (outline, weight) {
             lines.extend(outline.steps().map(|(a, b)| Line { a, b, borders }));

@@ -156,7 +156,7 @@ pub(super) fn told(head: &VersionHead) -> String {
     let codes: Vec<&str> = head.changes.codes().collect();
     let cells = match codes.as_slice() {
         [] => "no cell".to_owned(),
-        [few @ ..] if few.len() <= 12 => few.join(", "),
+        few if few.len() <= 12 => few.join(", "),
         many => format!("{} and {} more", many[..12].join(", "), many.len() - 12),
     };
     format!(

@@ -157,10 +157,10 @@ pub async fn plan(tx: &DatabaseTransaction, app: &App, planned: Planned) -> Resu
         let detail = format!("{WAITING} versions are planned already; cancel some first.");
         return Err(Problem::new(Code::RequestInvalid, detail));
     }
-    let id = app.new_id();
+    let (id, station) = (app.new_id(), proposal.station);
     let row = territory_plan::ActiveModel {
         id: Set(id),
-        station_id: Set(proposal.station.0),
+        station_id: Set(station.0),
         base_version: Set(proposal.base),
         effective_from: Set(proposal.effective_from.0),
         author: Set(proposal.author.0),
@@ -179,7 +179,7 @@ pub async fn plan(tx: &DatabaseTransaction, app: &App, planned: Planned) -> Resu
     territory_plan::Entity::insert(row)
         .exec_without_returning(tx)
         .await?;
-    super::raise(tx).await?;
+    super::raise(tx, station).await?;
     Ok(id)
 }
 
@@ -221,7 +221,7 @@ pub async fn rebase_plan(
     changed.state = Set(PlanState::Planned.as_str().to_owned());
     changed.flaw = Set(String::new());
     territory_plan::Entity::update(changed).exec(tx).await?;
-    super::raise(tx).await
+    super::raise(tx, proposal.station).await
 }
 
 /// Cancels a plan that waits.

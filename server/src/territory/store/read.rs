@@ -353,7 +353,7 @@ async fn areas<C: ConnectionTrait>(
 }
 
 /// A stored outline.
-fn outline(text: &str) -> Result<Shape, Problem> {
+pub(in crate::territory) fn outline(text: &str) -> Result<Shape, Problem> {
     serde_json::from_str(text)
         .map_err(|error| Problem::internal(format!("a stored outline cannot be read: {error}")))
 }
