@@ -18,7 +18,7 @@ fn grid(wide: usize, weights: &[u64]) -> Vec<PairCell> {
         if !cell.is_multiple_of(wide) {
             beside.push(cell - 1);
         }
-        if (cell + 1) % wide != 0 && cell + 1 < count {
+        if !(cell + 1).is_multiple_of(wide) && cell + 1 < count {
             beside.push(cell + 1);
         }
         if cell + wide < count {
