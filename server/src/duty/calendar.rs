@@ -235,7 +235,7 @@ mod tests {
             (at("2026-10-11", 0), true),
             "8th, 9th and the 10th"
         );
-        assert!(!due(at("2026-12-30", 8), 3).1);
+        assert!(!due(at("2026-12-30", 8), 3).1, "2027 is not known");
     }
 
     #[test]
