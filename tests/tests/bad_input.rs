@@ -201,6 +201,7 @@ async fn send(scene: &Scene, path: &str, bytes: Vec<u8>) -> Fallible<Reply> {
 
 /// Runs something, and says how long it took and by how much the server's peak memory grew
 /// over what it held before.
+#[expect(clippy::print_stdout, reason = "a figure is for who runs the test")]
 async fn measured<T>(
     scene: &Scene,
     what: &str,
