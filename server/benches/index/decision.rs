@@ -7,6 +7,7 @@ use gridcrew_server::{
         limits::Limits,
         place::{Account, Known, Placed, place},
     },
+    duty::stand_in::StandIns,
     territory::{
         roles::{CellRole, CellRoles, Managers, RoleTerm},
         snapshot::{AreaInCell, CellRecord, Outline, StationRecord, TerritorySnapshot},
@@ -128,6 +129,7 @@ impl Town {
             station,
             placed: &placed,
             managers,
+            stand_ins: &StandIns::default(),
             origin: Some(point),
             people: &self.people[number],
             let_go: &[],

@@ -272,6 +272,7 @@ pub(crate) async fn load(bars: &mut Bars, url: &str) {
         workers: 2,
         trusted_proxy: Vec::new(),
         feed_page_bytes: FEED_PAGE_BYTES,
+        public_url: None,
     };
     let started = Instant::now();
     let app = serve::open(config).await.unwrap();
