@@ -96,7 +96,7 @@ impl Town {
                 base: near
                     .map(|(lon, lat)| Wgs84::new(lon + 0.001 * n as f64, lat + 0.002).unwrap()),
                 disabled: false,
-                off_duty: n % 5 == 0,
+                off_duty: n.is_multiple_of(5),
                 open_orders: n as u32,
             };
             (0..PEOPLE).map(person).collect()
