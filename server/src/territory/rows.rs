@@ -24,7 +24,7 @@ rows! {
         content: String,
         /// When it came into force, milliseconds; 0 when that was not noted yet.
         came_at: i64,
-        /// What it changed: [`super::changes::Changes`] as JSON.
+        /// What it changed, as JSON (`changes::Changes`).
         changes: String,
         /// The version that it undid.
         undoes: Option<i64>,
