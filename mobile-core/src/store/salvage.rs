@@ -291,7 +291,11 @@ fn read_journal(db: &Connection) -> BTreeMap<EntryId, Kept> {
 impl Kept {
     /// Whether its bytes and its link are those of this place, behind this link.
     fn stands_behind(&self, id: EntryId, before: Digest) -> bool {
-        let content = Digest::of(&self.entry.bytes);
+        self.has_link_of(id, before, Digest::of(&self.entry.bytes))
+    }
+
+    /// The same where the digest of its bytes is known.
+    fn has_link_of(&self, id: EntryId, before: Digest, content: Digest) -> bool {
         link(id.journal, id.seq, before, content) == self.entry.link
     }
 }

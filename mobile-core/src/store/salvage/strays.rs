@@ -24,7 +24,11 @@ pub(super) fn bring_home(mut all: BTreeMap<EntryId, Kept>) -> BTreeMap<EntryId, 
         link_before(*id, &links).is_some_and(|before| kept.stands_behind(*id, before))
     };
     let (settled, strays): (Vec<_>, Vec<_>) = all.iter().partition(|(id, kept)| follows(id, kept));
-    let mut strays: Vec<EntryId> = strays.into_iter().map(|(id, _)| *id).collect();
+    // The bytes are hashed once, not at every place.
+    let mut strays: Vec<(EntryId, Digest)> = strays
+        .into_iter()
+        .map(|(id, kept)| (*id, Digest::of(&kept.entry.bytes)))
+        .collect();
     if strays.is_empty() {
         return all;
     }
@@ -49,11 +53,14 @@ pub(super) fn bring_home(mut all: BTreeMap<EntryId, Kept>) -> BTreeMap<EntryId, 
             tracing::warn!("too much of the journal is damaged to bring all of it back");
             break;
         }
-        let fits = |id: &EntryId| all.get(id).is_some_and(|k| k.stands_behind(place, before));
+        let fits = |(id, content): &(EntryId, Digest)| {
+            let kept = all.get(id);
+            kept.is_some_and(|kept| kept.has_link_of(place, before, *content))
+        };
         let Some(at) = strays.iter().position(fits) else {
             continue;
         };
-        if let Some(mut kept) = all.remove(&strays.swap_remove(at)) {
+        if let Some(mut kept) = all.remove(&strays.swap_remove(at).0) {
             kept.entry.id = place;
             open.push((place, kept.entry.link));
             all.insert(place, kept);
