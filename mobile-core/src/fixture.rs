@@ -250,6 +250,7 @@ pub(crate) fn assigned(order: OrderId, seq: u64, term: u32, to: PersonId) -> Fee
         term: Term(term),
         owner: Owner::Person(to),
         rung: Rung::RoleA,
+        by: None,
         reason: "account_area_cell".into(),
         cell: Some(CELL),
         station_area: None,

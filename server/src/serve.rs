@@ -273,6 +273,12 @@ fn work_beside(app: &App, marker: Marker) {
         app,
         async |app: &App| dispatch::away::look(app).await.map(drop),
     );
+    every(
+        dispatch::away::OFFER_EVERY,
+        "offering orders of people on leave",
+        app,
+        async |app: &App| dispatch::away::offer_left(app).await,
+    );
     let checking = "checking territories";
     every(checks::run::LOOK_EVERY, checking, app, async |app: &App| {
         checks::run::run_due(app).await.map(drop)

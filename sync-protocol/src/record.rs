@@ -178,8 +178,15 @@ pub enum Rung {
     Crew,
     /// The station's duty desk.
     Station,
-    /// Named by a person in a hand-over.
+    /// Named by a person: in a hand-over, in a duty table, or as who covers.
     HandOver,
+}
+
+/// By what somebody stands in for A and B. Beside the [`Rung`] and not a rung of its own, so
+/// that builds that do not know it still read who the owner is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StandIn {
     /// On duty by a table of the station or the team: at night, at the weekend, on a holiday.
     Duty,
     /// Covers the cell while its A or B is on leave.
@@ -195,6 +202,10 @@ pub struct Assigned {
     pub owner: Owner,
     /// How he was found.
     pub rung: Rung,
+    /// By what he stands in, if he does. The folded state does not hold it, so that builds
+    /// that know it and builds that do not agree on that state's digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<StandIn>,
     /// Stable code of the reason, such as `account_area_cell` or `no_place`.
     pub reason: String,
     /// The cell by which it was routed, if any.
@@ -320,3 +331,6 @@ pub struct PhotoRef {
     #[serde(rename = "s")]
     pub slot: SlotCode,
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,47 +2,37 @@
 //!
 //! The moment a leave begins its person is given no more orders: that is the absence
 //! ([`crate::duty::absence`]), which every decision reads. What he has open is offered to who
-//! stands in: the other of A and B, else who covers the cell. The stand-in accepts each or
-//! leaves it, and the staff of the station decides either way; until then the order stays
-//! where it is, and one that nobody can take over stays, too. The moment the leave is over
-//! what was accepted and is not finished comes back, and what nobody answered stays.
+//! stands in: the other of A and B, else who covers the cell ([`offers`]). The stand-in
+//! accepts each or leaves it, and the staff of the station decides either way; until then the
+//! order stays where it is, and one that nobody can take over now is offered as soon as
+//! somebody can ([`offer_left`]). When the person is back, what is not finished comes back,
+//! and what nobody answered stays ([`back`]).
 //!
-//! Any process may act; each moment is taken once ([`crate::duty::leave::moments`]).
+//! Any process may act; each moment is taken once ([`crate::duty::leave::moments`]). An order
+//! that cannot be read holds up no other: it is logged and left as it is.
 
-use super::{
-    facts,
-    hand_over::{self, Answer, Cause, Decider, Offer, Offered, State},
-    ladder::PersonFacts,
-    route::{Ground, OrderFile, SERVER},
-};
+mod back;
+mod chain;
+mod offers;
+
+use super::route::SERVER;
 use crate::{
     app::App,
-    duty::{
-        leave::moments::{self, Moment},
-        rows::leave,
-        stand_in,
-    },
+    duty::leave::moments::{self, Moment},
     edge::Problem,
-    orders::rows::service_order,
     trace::feed_log::StationLock,
 };
 use gridcrew_sync_protocol::{
     code::Code,
-    ids::{CellId, OrderId, OrgId, PersonId},
+    ids::{OrderId, OrgId, PersonId},
 };
-use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use uuid::Uuid;
 
 /// How often a process looks for leave that begins or ends.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// Why the orders are offered; the person's own reason stays with the leave.
-const ON_LEAVE: &str = "the owner is on leave";
-/// Why they come back.
-const BACK: &str = "the owner before is back from leave";
+/// How often it looks for orders that could not be offered before.
+pub const OFFER_EVERY: Duration = Duration::from_secs(60);
 
 /// Acts upon every leave whose moment has come; gives how many that were. One that cannot be
 /// acted upon is logged and tried again at the next look: it holds up no other.
@@ -64,134 +54,65 @@ pub async fn look(app: &App) -> Result<usize, Problem> {
     Ok(acted)
 }
 
-/// Takes the moment and acts upon it, in one transaction.
-async fn act_upon(app: &App, station: OrgId, id: Uuid) -> Result<Option<Moment>, Problem> {
-    let state = app.clone();
-    app.store
-        .write(move |tx| {
-            Box::pin(async move {
-                let app = &state;
-                let lock = StationLock::take(tx, station).await?;
-                let Some((row, moment)) = moments::take(tx, app, &lock, id).await? else {
-                    return Ok(None);
-                };
-                match moment {
-                    Moment::Begins => offer_all(tx, app, &lock, &row).await?,
-                    Moment::Ends => bring_back(tx, app, &lock, &row).await?,
-                    Moment::Passed => {}
-                }
-                Ok(Some(moment))
-            })
-        })
-        .await
-}
-
-/// Offers what the person has open to who stands in.
-async fn offer_all(
-    tx: &DatabaseTransaction,
-    app: &App,
-    lock: &StationLock,
-    row: &leave::Model,
-) -> Result<(), Problem> {
-    let person = PersonId(row.person_id);
-    let people = facts::people_of(tx, lock.station(), app.now()).await?;
-    let why = (Cause::Leave { leave: row.id }, ON_LEAVE);
-    let author = row.decided_by.map_or(SERVER, PersonId);
-    for order in open_orders(tx, lock.station(), person).await? {
-        let file = OrderFile::read(tx, app, lock, order).await?;
-        let ground = Ground::of_file(tx, app, &file).await?;
-        let cell = ground.placed.cell;
-        let Some(to) = receiver(tx, app, &ground, cell, person, &people).await? else {
-            continue;
-        };
-        let offer = Offer {
-            order,
-            from: person,
-            to,
-            from_cell: file.state.cell,
-            to_cell: cell,
-        };
-        hand_over::offer(tx, app, lock, offer, why, author).await?;
+/// Offers what people on leave have open and nobody could be offered before: because nobody
+/// stood in, because who did left as well, or because it came to them since.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn offer_left(app: &App) -> Result<(), Problem> {
+    for (leave, station) in moments::all_lasting(app.store.read(), app.now()).await? {
+        if let Err(problem) = offers::offer_all(app, station, leave).await {
+            tracing::warn!(%leave, %problem, "not offered");
+        }
     }
     Ok(())
 }
 
-/// Who stands in for somebody in a cell: the other of A and B, else who covers.
-async fn receiver(
-    tx: &DatabaseTransaction,
-    app: &App,
-    ground: &Ground,
-    cell: Option<CellId>,
-    person: PersonId,
-    people: &[PersonFacts],
-) -> Result<Option<PersonId>, Problem> {
-    let Some(cell) = cell else { return Ok(None) };
-    let managers = ground.managers(app.now());
-    let covers = stand_in::covers(tx, cell, app.now()).await?;
-    let able = |one: &PersonId| {
-        let there = |facts: &PersonFacts| facts.id == *one && !facts.disabled && !facts.off_duty;
-        *one != person && people.iter().any(there)
+/// Takes the moment and acts upon it in one transaction; the orders of who leaves are offered
+/// after it, page by page, and by [`offer_left`] should this process end meanwhile.
+async fn act_upon(app: &App, station: OrgId, id: Uuid) -> Result<Option<Moment>, Problem> {
+    let state = app.clone();
+    let taken = app.store.write(move |tx| {
+        Box::pin(async move {
+            let app = &state;
+            let lock = StationLock::take(tx, station).await?;
+            let Some((row, moment)) = moments::take(tx, app, &lock, id).await? else {
+                return Ok(None);
+            };
+            let person = PersonId(row.person_id);
+            let mut to_offer = BTreeSet::new();
+            match moment {
+                Moment::Begins => {
+                    to_offer = offers::lapse_to(tx, app, &lock, person).await?;
+                    to_offer.insert(id);
+                }
+                // One that passed unseen may be the last of several.
+                Moment::Ends | Moment::Passed => {
+                    back::bring_back(tx, app, &lock, id, person).await?;
+                }
+            }
+            Ok(Some((moment, to_offer)))
+        })
+    });
+    let Some((moment, to_offer)) = taken.await? else {
+        return Ok(None);
     };
-    let pair = [managers.a, managers.b].into_iter().flatten();
-    Ok(pair.chain(covers).find(able))
-}
-
-async fn open_orders(
-    tx: &DatabaseTransaction,
-    station: OrgId,
-    owner: PersonId,
-) -> Result<Vec<OrderId>, Problem> {
-    use service_order::Column;
-    let ids: Vec<Uuid> = service_order::Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::StationId.eq(station.0))
-        .filter(Column::OwnerPerson.eq(owner.0))
-        .filter(Column::Status.is_in(["routed", "taken", "working"]))
-        .order_by_asc(Column::Id)
-        .into_tuple()
-        .all(tx)
-        .await?;
-    Ok(ids.into_iter().map(OrderId).collect())
-}
-
-/// Gives back what was accepted and is not finished; takes back what nobody answered.
-async fn bring_back(
-    tx: &DatabaseTransaction,
-    app: &App,
-    lock: &StationLock,
-    row: &leave::Model,
-) -> Result<(), Problem> {
-    let (station, person) = (lock.station(), PersonId(row.person_id));
-    let why = (Cause::LeaveOver { leave: row.id }, BACK);
-    for one in hand_over::of_cause(tx, station, Cause::Leave { leave: row.id }).await? {
-        match State::stored(&one.state) {
-            Some(State::Offered) => {
-                let decider = Decider {
-                    person: SERVER,
-                    staff_of: Some(station),
-                };
-                let kept = hand_over::answer(tx, app, lock, one.id, (decider, Answer::Keep)).await;
-                match kept {
-                    Err(problem) if problem.code != Code::HandOverDecided => return Err(problem),
-                    _ => {}
-                }
-            }
-            Some(State::Accepted) => {
-                let offer = Offer {
-                    order: OrderId(one.order_id),
-                    from: PersonId(one.to_person),
-                    to: person,
-                    from_cell: one.to_cell.map(CellId),
-                    to_cell: one.to_cell.map(CellId),
-                };
-                let moved = hand_over::move_at_once(tx, app, lock, offer, why, SERVER).await?;
-                if let Offered::CannotOwn(why) = moved {
-                    tracing::info!(order = %one.order_id, why, "does not come back");
-                }
-            }
-            _ => {}
+    for leave in to_offer {
+        if let Err(problem) = offers::offer_all(app, station, leave).await {
+            tracing::warn!(%leave, %problem, "not offered yet");
         }
     }
+    Ok(Some(moment))
+}
+
+/// Logs what is wrong with one order, so that the others go on. A full disk is everybody's.
+/// Other trouble of the database cannot be told by its code, for an order whose template this
+/// build does not know is unavailable, too; it shows when the step is taken back or the
+/// transaction ends.
+fn skip_if_its_own(order: OrderId, problem: Problem) -> Result<(), Problem> {
+    if problem.code == Code::StorageFull {
+        return Err(problem);
+    }
+    tracing::error!(%order, %problem, "stays where it is");
     Ok(())
 }

@@ -1,20 +1,21 @@
 //! Leave from the request to the return, over HTTP, with the orders in it.
 
-use super::away;
+use super::{away, escalate, ladder::let_go_so_far};
 use crate::{
     dispatch::hand_over::rows::hand_over,
-    orders::fixture::Township,
+    orders::{fixture::Township, rows::service_order},
     people::{
         fixture::{Desk, code},
-        rows::person,
+        rows::{audit_log, person},
     },
 };
 use gridcrew_sync_protocol::{
-    ids::PersonId,
+    ids::{OrderId, PersonId},
+    order::Status,
     record::{Owner, Rung},
     time::{Millis, UnixMillis},
 };
-use sea_orm::EntityTrait;
+use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::{Value, json};
 
 const HOUR: i64 = 3_600_000;
@@ -93,15 +94,194 @@ async fn from_its_first_moment_b_owns_what_comes_is_offered_what_is_open_and_giv
         assert_eq!(away::look(town.app()).await.unwrap(), 1);
         assert_eq!(away::look(town.app()).await.unwrap(), 0);
         assert_eq!(
-            town.state(order).await.owner,
-            owner(&town.a),
-            "it comes back"
-        );
-        assert_eq!(
             town.state(fresh).await.owner,
             owner(&town.b),
             "what came meanwhile stays"
         );
+        // B works on it, so it is his until A takes it: nothing passes it on to a third.
+        town.fixture.pass(Millis(HOUR));
+        escalate(town.app(), UnixMillis(0)).await.unwrap();
+        assert_eq!(town.state(order).await.owner, owner(&town.b));
+        accepted(&town, order, &town.b, &town.a).await;
+        let state = town.state(order).await;
+        assert_eq!(
+            (state.owner, state.status),
+            (owner(&town.a), Status::Taken),
+            "it comes back"
+        );
+        let reasons: Vec<&str> = state.assignments.iter().map(|one| &*one.reason).collect();
+        assert_eq!(reasons[1..], ["owner_on_leave", "leave_over"]);
+        assert_eq!(let_go_so_far(&state), [], "nobody is barred by it");
+    }
+}
+
+/// The open offer of an order, from one to another.
+async fn offer(
+    town: &Township,
+    order: OrderId,
+    from: &person::Model,
+    to: &person::Model,
+) -> hand_over::Model {
+    let open = hand_overs(town).await;
+    let open = open.into_iter().find(|one| one.open_order == Some(order.0));
+    let open = open.expect("an offer is open");
+    assert_eq!((open.from_person, open.to_person), (from.id, to.id));
+    open
+}
+
+/// The receiver accepts it.
+async fn accepted(town: &Township, order: OrderId, from: &person::Model, to: &person::Model) {
+    let id = offer(town, order, from, to).await.id;
+    let desk = Desk::of(&town.fixture, to).await;
+    let path = format!("/hand-overs/{id}");
+    let answer = desk.post(&path, json!({ "answer": "accept" })).await;
+    assert_eq!(answer.0, 200, "{}", answer.1);
+}
+
+/// A leave that begins an hour from now is granted.
+async fn leaves(town: &Township, person: &person::Model, hours: i64, covers: Value) -> String {
+    let leave = asked(town, person, hours).await;
+    let (status, shown) = approved(town, &leave, json!({ "covers": covers })).await;
+    assert_eq!(status, 200, "{shown}");
+    leave
+}
+
+async fn covers(town: &Township, order: OrderId, by: &person::Model) -> Value {
+    json!([{ "cell": town.state(order).await.cell, "person": by.id }])
+}
+
+#[actix_web::test]
+async fn what_nobody_has_taken_comes_back_at_once_and_the_stand_in_is_still_asked_after() {
+    for town in Township::on_each().await {
+        let order = town.take_in(json!({})).await;
+        leaves(&town, &town.a, 10, json!([])).await;
+        town.fixture.pass(Millis(HOUR));
+        away::look(town.app()).await.unwrap();
+        let id = offer(&town, order, &town.a, &town.b).await.id;
+        let clerk = Desk::of(&town.fixture, &town.clerk).await;
+        let path = format!("/hand-overs/{id}");
+        let answer = clerk.post(&path, json!({ "answer": "accept" })).await;
+        assert_eq!(answer.0, 200, "{}", answer.1);
+        town.fixture.pass(Millis(10 * HOUR));
+        away::look(town.app()).await.unwrap();
+        assert_eq!(town.state(order).await.owner, owner(&town.a));
+        // Should A not take it in time, B is asked as he would have been.
+        town.fixture.pass(Millis(HOUR));
+        escalate(town.app(), UnixMillis(0)).await.unwrap();
+        assert_eq!(town.state(order).await.owner, owner(&town.b));
+    }
+}
+
+#[actix_web::test]
+async fn a_leave_that_follows_another_brings_back_only_when_he_is_back() {
+    for town in Township::on_each().await {
+        let order = town.take_in(json!({})).await;
+        leaves(&town, &town.a, 10, json!([])).await;
+        let a = Desk::of(&town.fixture, &town.a).await;
+        let longer = json!({ "kind": "planned", "reason": "longer",
+            "from_at": after(&town, 11 * HOUR), "until_at": after(&town, 21 * HOUR) });
+        let (status, shown) = a.post("/leaves", longer).await;
+        assert_eq!(status, 201, "{shown}");
+        let longer = shown["id"].as_str().unwrap().to_owned();
+        assert_eq!(approved(&town, &longer, json!({})).await.0, 200);
+        town.fixture.pass(Millis(HOUR));
+        away::look(town.app()).await.unwrap();
+        accepted(&town, order, &town.a, &town.b).await;
+        town.fixture.pass(Millis(10 * HOUR));
+        assert_eq!(away::look(town.app()).await.unwrap(), 2);
+        assert_eq!(hand_overs(&town).await.len(), 1, "he is still away");
+        town.fixture.pass(Millis(10 * HOUR));
+        assert_eq!(away::look(town.app()).await.unwrap(), 1);
+        accepted(&town, order, &town.b, &town.a).await;
+        assert_eq!(town.state(order).await.owner, owner(&town.a));
+    }
+}
+
+#[actix_web::test]
+async fn what_who_covers_has_taken_comes_back_as_well() {
+    for town in Township::on_each().await {
+        let order = town.take_in(json!({})).await;
+        leaves(&town, &town.a, 10, json!([])).await;
+        let by = covers(&town, order, &town.c).await;
+        leaves(&town, &town.b, 30, by).await;
+        town.fixture.pass(Millis(HOUR - 1));
+        away::look(town.app()).await.unwrap();
+        town.fixture.pass(Millis(1));
+        assert_eq!(away::look(town.app()).await.unwrap(), 2);
+        accepted(&town, order, &town.a, &town.c).await;
+        town.fixture.pass(Millis(10 * HOUR));
+        away::look(town.app()).await.unwrap();
+        accepted(&town, order, &town.c, &town.a).await;
+        assert_eq!(town.state(order).await.owner, owner(&town.a));
+    }
+}
+
+#[actix_web::test]
+async fn what_waits_for_somebody_who_leaves_is_offered_to_who_covers_and_goes_on_with_him() {
+    for town in Township::on_each().await {
+        let held = town.take_in(json!({ "outside_no": "1" })).await;
+        let open = town.take_in(json!({ "outside_no": "2" })).await;
+        leaves(&town, &town.a, 10, json!([])).await;
+        town.fixture.pass(Millis(HOUR));
+        away::look(town.app()).await.unwrap();
+        accepted(&town, held, &town.a, &town.b).await;
+        offer(&town, open, &town.a, &town.b).await;
+        let by = covers(&town, open, &town.c).await;
+        leaves(&town, &town.b, 30, by).await;
+        town.fixture.pass(Millis(HOUR));
+        away::look(town.app()).await.unwrap();
+        accepted(&town, held, &town.b, &town.c).await;
+        offer(&town, open, &town.a, &town.c).await;
+        town.fixture.pass(Millis(10 * HOUR));
+        away::look(town.app()).await.unwrap();
+        assert_eq!(town.state(open).await.owner, owner(&town.a));
+        accepted(&town, held, &town.c, &town.a).await;
+        assert_eq!(town.state(held).await.owner, owner(&town.a));
+    }
+}
+
+#[actix_web::test]
+async fn what_could_not_be_offered_is_offered_when_somebody_can_and_holds_up_nothing() {
+    for town in Township::on_each().await {
+        let order = town.take_in(json!({ "outside_no": "1" })).await;
+        let broken = town.take_in(json!({ "outside_no": "2" })).await;
+        let unread = service_order::ActiveModel {
+            id: Set(broken.0),
+            template_version: Set(9_999),
+            ..Default::default()
+        };
+        town.app()
+            .store
+            .write(move |tx| {
+                let unread = unread.clone();
+                Box::pin(async move {
+                    service_order::Entity::update(unread).exec(tx).await?;
+                    Ok::<_, crate::edge::Problem>(())
+                })
+            })
+            .await
+            .unwrap();
+        leaves(&town, &town.a, 10, json!([])).await;
+        let clerk = Desk::of(&town.fixture, &town.clerk).await;
+        let path = format!("/people/{}/off-duty", town.b.id);
+        let ill = json!({ "reason": "taken ill", "until_at": after(&town, 2 * HOUR) });
+        assert_eq!(clerk.post(&path, ill).await.0, 200);
+        town.fixture.pass(Millis(HOUR));
+        assert_eq!(away::look(town.app()).await.unwrap(), 2, "B and A");
+        assert_eq!(hand_overs(&town).await, []);
+        away::offer_left(town.app()).await.unwrap();
+        assert_eq!(hand_overs(&town).await, []);
+        town.fixture.pass(Millis(HOUR));
+        away::offer_left(town.app()).await.unwrap();
+        away::offer_left(town.app()).await.unwrap();
+        assert_eq!(hand_overs(&town).await.len(), 1);
+        let id = offer(&town, order, &town.a, &town.b).await.id;
+        // Left with the owner, it is not offered again and again.
+        let b = Desk::of(&town.fixture, &town.b).await;
+        let path = format!("/hand-overs/{id}");
+        assert_eq!(b.post(&path, json!({ "answer": "keep" })).await.0, 200);
+        away::offer_left(town.app()).await.unwrap();
+        assert_eq!(hand_overs(&town).await.len(), 1);
     }
 }
 
@@ -175,7 +355,7 @@ async fn a_and_b_are_not_away_together_unless_a_third_covers_who_then_owns_what_
         let order = town.take_in(json!({})).await;
         let state = town.state(order).await;
         assert_eq!(state.owner, owner(&town.c));
-        assert_eq!(state.assignments[0].rung, Rung::Cover);
+        assert_eq!(state.assignments[0].rung, Rung::HandOver);
         let clerk = Desk::of(&town.fixture, &town.clerk).await;
         let gaps = format!("/stations/{}/duty-gaps?days=2", town.station);
         let (_, shown) = clerk.get(&gaps).await;
@@ -288,6 +468,55 @@ async fn a_sudden_absence_is_reported_for_another_and_owes_a_statement_when_it_i
             "conflict"
         );
         assert_eq!(clerk.get(missing).await.1["leaves"], json!([]));
+    }
+}
+
+#[actix_web::test]
+async fn off_duty_is_a_leave_like_any_other_and_no_way_around_it() {
+    for town in Township::on_each().await {
+        let order = town.take_in(json!({})).await;
+        let clerk = Desk::of(&town.fixture, &town.clerk).await;
+        let of = |person: &person::Model| format!("/people/{}/off-duty", person.id);
+        let ill = json!({ "reason": "taken ill" });
+        let back = actix_web::http::Method::DELETE;
+        for answer in [
+            clerk.post(&of(&town.clerk), ill.clone()).await,
+            clerk
+                .call(back.clone(), &of(&town.clerk), Value::Null)
+                .await,
+        ] {
+            assert_eq!((answer.0, code(&answer)), (403, "leave.own"));
+        }
+        let a = Desk::of(&town.fixture, &town.a).await;
+        assert_eq!(a.post(&of(&town.b), ill.clone()).await.0, 403);
+        let silent = clerk.post(&of(&town.a), json!({ "reason": " " })).await;
+        assert_eq!((silent.0, code(&silent)), (422, "request.invalid"));
+
+        // A fact is noted, and what he has open is offered to who stands in.
+        assert_eq!(clerk.post(&of(&town.a), ill.clone()).await.0, 200);
+        assert_eq!(away::look(town.app()).await.unwrap(), 1);
+        offer(&town, order, &town.a, &town.b).await;
+        // What is to come must leave no cell alone.
+        let later = json!({ "reason": "a visit", "from_at": after(&town, HOUR),
+            "until_at": after(&town, 2 * HOUR) });
+        let refused = clerk.post(&of(&town.b), later).await;
+        assert_eq!((refused.0, code(&refused)), (409, "leave.uncovered"));
+        assert_eq!(clerk.post(&of(&town.b), ill).await.0, 200, "a fact");
+        let shown = clerk.get("/leaves").await.1;
+        assert_eq!(shown["leaves"].as_array().unwrap().len(), 2, "{shown}");
+        assert_eq!(shown["leaves"][0]["state"], "approved");
+        assert_eq!(shown["leaves"][0]["kind"], "sudden");
+        town.fixture.pass(Millis(1));
+        let answer = clerk.call(back, &of(&town.a), Value::Null).await;
+        assert_eq!(answer.0, 204);
+        let logged = audit_log::Entity::find()
+            .all(town.app().store.read())
+            .await
+            .unwrap();
+        let logged: Vec<&str> = logged.iter().map(|line| &*line.action).collect();
+        for action in ["leave.recorded", "leave.ended"] {
+            assert!(logged.contains(&action), "{action}: {logged:?}");
+        }
     }
 }
 

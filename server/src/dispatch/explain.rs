@@ -2,11 +2,11 @@
 //! people, so that it can be kept and shown without looking anyone up.
 
 use super::{
-    ladder::{Decision, LetGo, PassedOver},
+    ladder::{Decision, LadderRung, LetGo, PassedOver},
     place::PlaceReason,
 };
 use crate::duty::table::DutyKind;
-use gridcrew_sync_protocol::{position::Metres, record::Rung, workflow::Words};
+use gridcrew_sync_protocol::{position::Metres, workflow::Words};
 
 /// Why the order went where it went.
 #[must_use]
@@ -96,9 +96,13 @@ fn before(decision: &Decision) -> Words {
         code if code == LetGo::Left.code() => {
             words("上一责任人已不在岗位,", "the owner is not there any more; ")
         }
+        code if code == LetGo::OnLeave.code() => words("原责任人请假,", "the owner is on leave; "),
+        code if code == LetGo::LeaveOver.code() => {
+            words("原责任人已返岗,", "the owner before is back from leave; ")
+        }
         _ => Words::default(),
     };
-    if decision.rung == Rung::HandOver {
+    if decision.rung == LadderRung::HandOver {
         return said;
     }
     let earlier = decision
@@ -107,10 +111,10 @@ fn before(decision: &Decision) -> Words {
         .take_while(|candidate| candidate.passed_over.is_some());
     for candidate in earlier {
         let (zh, en) = match candidate.rung {
-            Rung::RoleA => ("A角", "A"),
-            Rung::RoleB => ("B角", "B"),
-            Rung::Duty => ("值班人员", "who is on duty"),
-            Rung::Cover => ("顶班人员", "who covers"),
+            LadderRung::RoleA => ("A角", "A"),
+            LadderRung::RoleB => ("B角", "B"),
+            LadderRung::Duty => ("值班人员", "who is on duty"),
+            LadderRung::Cover => ("顶班人员", "who covers"),
             _ => continue,
         };
         if let Some(why) = candidate.passed_over.and_then(passed) {
@@ -148,17 +152,17 @@ fn owner(decision: &Decision) -> Words {
         )
     });
     match decision.rung {
-        Rung::RoleA => words("由A角负责", "its A manager is the owner"),
-        Rung::RoleB => words("由B角负责", "its B manager is the owner"),
-        Rung::Team => words(
+        LadderRung::RoleA => words("由A角负责", "its A manager is the owner"),
+        LadderRung::RoleB => words("由B角负责", "its B manager is the owner"),
+        LadderRung::Team => words(
             format!("由同一服务小组最近的空闲台区经理{near_zh}负责"),
             format!("the nearest free manager of the same service team{near_en} is the owner"),
         ),
-        Rung::Crew => words("由班组负责", "the crew is the owner"),
-        Rung::Station => words("由供电所值班台负责", "the station's desk is the owner"),
-        Rung::HandOver => words("由被指定的人负责", "the person named is the owner"),
-        Rung::Cover => words("由顶班人员负责", "who covers the cell is the owner"),
-        Rung::Duty => on_duty(decision),
+        LadderRung::Crew => words("由班组负责", "the crew is the owner"),
+        LadderRung::Station => words("由供电所值班台负责", "the station's desk is the owner"),
+        LadderRung::HandOver => words("由被指定的人负责", "the person named is the owner"),
+        LadderRung::Cover => words("由顶班人员负责", "who covers the cell is the owner"),
+        LadderRung::Duty => on_duty(decision),
     }
 }
 
@@ -203,7 +207,7 @@ mod tests {
         let desk = Owner::Desk(OrgId(Uuid::from_u128(9)));
         let decision = Decision {
             owner: person(2).unwrap(),
-            rung: Rung::RoleB,
+            rung: LadderRung::RoleB,
             reason: "nearest_cell".to_owned(),
             placed: Placed {
                 station: None,
@@ -217,9 +221,9 @@ mod tests {
                 cells: vec![],
             },
             candidates: vec![
-                candidate(person(1), Rung::RoleA, Some(PassedOver::OffDuty)),
-                candidate(person(2), Rung::RoleB, None),
-                candidate(Some(desk), Rung::Station, Some(PassedOver::NotNeeded)),
+                candidate(person(1), LadderRung::RoleA, Some(PassedOver::OffDuty)),
+                candidate(person(2), LadderRung::RoleB, None),
+                candidate(Some(desk), LadderRung::Station, Some(PassedOver::NotNeeded)),
             ],
             limits_version: 1,
             duty: None,

@@ -15,7 +15,7 @@ use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, PersonId, StationAreaId},
     order::OrderState,
     position::{LocalPlane, Metres, Wgs84},
-    record::{Owner, Rung},
+    record::{Owner, Rung, StandIn},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -62,6 +62,10 @@ pub enum LetGo {
     HandedOver,
     /// He is disabled, or not of the station any more.
     Left,
+    /// He is on leave, and somebody stands in for him.
+    OnLeave,
+    /// He stood in for somebody who is back from leave.
+    LeaveOver,
 }
 
 impl LetGo {
@@ -73,14 +77,69 @@ impl LetGo {
             Self::NotTaken => "not_taken",
             Self::HandedOver => "handed_over",
             Self::Left => "owner_left",
+            Self::OnLeave => "owner_on_leave",
+            Self::LeaveOver => "leave_over",
         }
     }
 
     fn of_code(code: &str) -> Self {
-        [Self::Declined, Self::HandedOver, Self::Left]
-            .into_iter()
-            .find(|known| known.code() == code)
-            .unwrap_or(Self::NotTaken)
+        [
+            Self::Declined,
+            Self::HandedOver,
+            Self::Left,
+            Self::OnLeave,
+            Self::LeaveOver,
+        ]
+        .into_iter()
+        .find(|known| known.code() == code)
+        .unwrap_or(Self::NotTaken)
+    }
+
+    /// Whether it was because of leave: that is no letting go of the order itself, and keeps
+    /// nobody from having it again.
+    const fn by_leave(self) -> bool {
+        matches!(self, Self::OnLeave | Self::LeaveOver)
+    }
+}
+
+/// A rung of the ladder, as a decision and its explanation name it. The trace says it in the
+/// words that every handheld knows ([`LadderRung::traced`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LadderRung {
+    /// The A manager of the cell.
+    RoleA,
+    /// The B manager of the cell.
+    RoleB,
+    /// The nearest free manager of the same service team.
+    Team,
+    /// The leader of the crew.
+    Crew,
+    /// The station's duty desk.
+    Station,
+    /// Named by a person in a hand-over.
+    HandOver,
+    /// On duty by a table of the station or the team: at night, at the weekend, on a holiday.
+    Duty,
+    /// Covers the cell while its A or B is on leave.
+    Cover,
+}
+
+impl LadderRung {
+    /// As the trace says it. Who stands in was named by a person, in a table or a leave, so he
+    /// is on the rung of who is named, and what he stands in by is told beside it.
+    #[must_use]
+    pub const fn traced(self) -> (Rung, Option<StandIn>) {
+        match self {
+            Self::RoleA => (Rung::RoleA, None),
+            Self::RoleB => (Rung::RoleB, None),
+            Self::Team => (Rung::Team, None),
+            Self::Crew => (Rung::Crew, None),
+            Self::Station => (Rung::Station, None),
+            Self::HandOver => (Rung::HandOver, None),
+            Self::Duty => (Rung::HandOver, Some(StandIn::Duty)),
+            Self::Cover => (Rung::HandOver, Some(StandIn::Cover)),
+        }
     }
 }
 
@@ -117,7 +176,7 @@ impl PassedOver {
             LetGo::Declined => Some(Self::Declined),
             LetGo::NotTaken => Some(Self::NotTaken),
             LetGo::HandedOver => Some(Self::HandedOver),
-            LetGo::Left => None,
+            LetGo::Left | LetGo::OnLeave | LetGo::LeaveOver => None,
         }
     }
 }
@@ -128,7 +187,7 @@ pub struct Candidate {
     /// Who; nobody where a role is vacant.
     pub who: Option<Owner>,
     /// On which rung.
-    pub rung: Rung,
+    pub rung: LadderRung,
     /// How far his base is from the place, where both are known.
     pub distance_m: Option<Metres>,
     /// Why he is not the owner; none for the owner.
@@ -141,7 +200,7 @@ pub struct Decision {
     /// The one owner.
     pub owner: Owner,
     /// On which rung he was found.
-    pub rung: Rung,
+    pub rung: LadderRung,
     /// Stable code of the reason: where the order belongs for the first owner, how the
     /// owner before let go for every other.
     pub reason: String,
@@ -201,7 +260,7 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
         .iter()
         .position(|candidate| candidate.passed_over.is_none());
     let desk = Owner::Desk(situation.station);
-    let (mut owner, mut rung) = (desk, Rung::Station);
+    let (mut owner, mut rung) = (desk, LadderRung::Station);
     if let Some(chosen) = chosen {
         owner = candidates[chosen].who.unwrap_or(desk);
         rung = candidates[chosen].rung;
@@ -212,7 +271,9 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
     let reason = situation
         .cause
         .map_or(situation.placed.reason.code(), LetGo::code);
-    let duty = situation.shift_of(owner).filter(|_| rung == Rung::Duty);
+    let duty = situation
+        .shift_of(owner)
+        .filter(|_| rung == LadderRung::Duty);
     Decision {
         owner,
         rung,
@@ -232,12 +293,16 @@ pub fn handed_to(to: PersonId, situation: &Situation<'_>) -> Decision {
         .and_then(|person| person.distance(situation.origin.map(LocalPlane::around)));
     Decision {
         owner: Owner::Person(to),
-        rung: Rung::HandOver,
-        reason: LetGo::HandedOver.code().to_owned(),
+        rung: LadderRung::HandOver,
+        reason: situation
+            .cause
+            .unwrap_or(LetGo::HandedOver)
+            .code()
+            .to_owned(),
         placed: situation.placed.clone(),
         candidates: vec![Candidate {
             who: Some(Owner::Person(to)),
-            rung: Rung::HandOver,
+            rung: LadderRung::HandOver,
             distance_m: distance,
             passed_over: None,
         }],
@@ -246,7 +311,8 @@ pub fn handed_to(to: PersonId, situation: &Situation<'_>) -> Decision {
     }
 }
 
-/// Who has let go of an order already, by its assignments.
+/// Who has let go of an order already, by its assignments. Who gave it to a stand-in while he
+/// was on leave, or gave it back after, has not.
 #[must_use]
 pub fn let_go_so_far(state: &OrderState) -> Vec<(PersonId, LetGo)> {
     state
@@ -256,6 +322,7 @@ pub fn let_go_so_far(state: &OrderState) -> Vec<(PersonId, LetGo)> {
             Owner::Person(person) => Some((person, LetGo::of_code(&pair[1].reason))),
             Owner::Desk(_) => None,
         })
+        .filter(|(_, how)| !how.by_leave())
         .collect()
 }
 
@@ -265,28 +332,28 @@ impl Situation<'_> {
         let mut ladder = Vec::with_capacity(self.people.len() + 3);
         let from = self.origin.map(LocalPlane::around);
         for shift in self.shifts() {
-            self.stand_in(&mut ladder, shift.person, Rung::Duty, from);
+            self.stand_in(&mut ladder, shift.person, LadderRung::Duty, from);
         }
         if self.placed.cell.is_some() {
-            ladder.push(self.role(self.managers.a, Rung::RoleA, from));
-            ladder.push(self.role(self.managers.b, Rung::RoleB, from));
+            ladder.push(self.role(self.managers.a, LadderRung::RoleA, from));
+            ladder.push(self.role(self.managers.b, LadderRung::RoleB, from));
             for cover in &self.stand_ins.covers {
-                self.stand_in(&mut ladder, *cover, Rung::Cover, from);
+                self.stand_in(&mut ladder, *cover, LadderRung::Cover, from);
             }
             if let Some(home) = self.home() {
                 let most = self.limits.most_of_team;
-                self.rest(&mut ladder, Rung::Team, most, from, |person| {
+                self.rest(&mut ladder, LadderRung::Team, most, from, |person| {
                     person.manager && person.home == home
                 });
             }
             let most = self.limits.most_of_crews;
-            self.rest(&mut ladder, Rung::Crew, most, from, |person| {
+            self.rest(&mut ladder, LadderRung::Crew, most, from, |person| {
                 matches!(person.home, Home::Crew(_))
             });
         }
         ladder.push(Candidate {
             who: Some(Owner::Desk(self.station)),
-            rung: Rung::Station,
+            rung: LadderRung::Station,
             distance_m: None,
             passed_over: None,
         });
@@ -316,7 +383,7 @@ impl Situation<'_> {
         &self,
         ladder: &mut Vec<Candidate>,
         who: PersonId,
-        rung: Rung,
+        rung: LadderRung,
         from: Option<LocalPlane>,
     ) {
         if !ladder
@@ -336,7 +403,12 @@ impl Situation<'_> {
             .find(|home| *home != Home::Station)
     }
 
-    fn role(&self, holder: Option<PersonId>, rung: Rung, from: Option<LocalPlane>) -> Candidate {
+    fn role(
+        &self,
+        holder: Option<PersonId>,
+        rung: LadderRung,
+        from: Option<LocalPlane>,
+    ) -> Candidate {
         let person = holder.and_then(|id| self.person(id));
         let passed_over = match (holder, person) {
             (None, _) => Some(PassedOver::Vacant),
@@ -356,7 +428,7 @@ impl Situation<'_> {
     fn rest(
         &self,
         ladder: &mut Vec<Candidate>,
-        rung: Rung,
+        rung: LadderRung,
         most: u32,
         from: Option<LocalPlane>,
         on: impl Fn(&PersonFacts) -> bool,
@@ -380,7 +452,8 @@ impl Situation<'_> {
         let asked = rest.iter().filter(|(_, p)| self.let_go(p.id).is_some());
         let enough = asked.count() >= usize::try_from(most).unwrap_or(usize::MAX);
         ladder.extend(rest.into_iter().map(|(distance_m, person)| {
-            let busy = rung == Rung::Team && person.open_orders >= self.limits.busy_at_open_orders;
+            let busy =
+                rung == LadderRung::Team && person.open_orders >= self.limits.busy_at_open_orders;
             let passed_over = self
                 .keeps_from(person)
                 .or(busy.then_some(PassedOver::Busy))

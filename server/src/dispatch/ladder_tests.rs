@@ -97,7 +97,7 @@ impl Scene {
     }
 
     /// Who owns it, after each owner in turn does not take it.
-    fn whole_ladder(&mut self) -> Vec<(Owner, Rung)> {
+    fn whole_ladder(&mut self) -> Vec<(Owner, LadderRung)> {
         let mut owners = vec![];
         loop {
             let decision = self.decide();
@@ -116,12 +116,12 @@ fn the_ladder_goes_from_a_to_b_to_the_nearest_of_the_team_to_the_crew_to_the_des
     assert_eq!(
         Scene::new().whole_ladder(),
         [
-            (person(1), Rung::RoleA),
-            (person(2), Rung::RoleB),
-            (person(3), Rung::Team),
-            (person(4), Rung::Team),
-            (person(5), Rung::Crew),
-            (Owner::Desk(org(STATION)), Rung::Station),
+            (person(1), LadderRung::RoleA),
+            (person(2), LadderRung::RoleB),
+            (person(3), LadderRung::Team),
+            (person(4), LadderRung::Team),
+            (person(5), LadderRung::Crew),
+            (Owner::Desk(org(STATION)), LadderRung::Station),
         ]
     );
 }
@@ -189,9 +189,9 @@ fn only_so_many_of_a_team_are_asked_before_the_order_goes_on() {
     let mut scene = Scene::new();
     scene.people.extend([6, 7, 8, 9].map(member));
     let rungs: Vec<_> = scene.whole_ladder().iter().map(|(_, rung)| *rung).collect();
-    let team = rungs.iter().filter(|rung| **rung == Rung::Team);
+    let team = rungs.iter().filter(|rung| **rung == LadderRung::Team);
     assert_eq!(team.count(), 3);
-    assert_eq!(rungs.last(), Some(&Rung::Station));
+    assert_eq!(rungs.last(), Some(&LadderRung::Station));
     let last = scene.decide();
     let enough = Some(PassedOver::EnoughAsked);
     assert!(last.candidates.iter().any(|c| c.passed_over == enough));
@@ -250,7 +250,7 @@ fn who_is_on_duty_comes_before_a_and_b_that_of_the_team_before_that_of_the_stati
     assert_eq!(decision.owner, Owner::Person(person_id(4)));
     assert_eq!(
         (decision.rung, decision.duty),
-        (Rung::Duty, Some(shift(4, TEAM)))
+        (LadderRung::Duty, Some(shift(4, TEAM)))
     );
     scene.change(4, |person| person.off_duty = true);
     let decision = scene.decide();
@@ -262,7 +262,7 @@ fn who_is_on_duty_comes_before_a_and_b_that_of_the_team_before_that_of_the_stati
     // Another crew's table is not for this cell; A is next.
     scene.change(3, |person| person.disabled = true);
     let decision = scene.decide();
-    assert_eq!((decision.rung, decision.duty), (Rung::RoleA, None));
+    assert_eq!((decision.rung, decision.duty), (LadderRung::RoleA, None));
     // An order in no cell is the station's alone.
     scene.change(3, |person| person.disabled = false);
     scene.change(4, |person| person.off_duty = false);
@@ -274,14 +274,14 @@ fn who_is_on_duty_comes_before_a_and_b_that_of_the_team_before_that_of_the_stati
 fn who_covers_comes_after_a_and_b_and_before_the_team() {
     let mut scene = Scene::new();
     scene.stand_ins.covers = vec![person_id(4)];
-    assert_eq!(scene.decide().rung, Rung::RoleA);
+    assert_eq!(scene.decide().rung, LadderRung::RoleA);
     scene.change(1, |person| person.off_duty = true);
-    assert_eq!(scene.decide().rung, Rung::RoleB);
+    assert_eq!(scene.decide().rung, LadderRung::RoleB);
     scene.change(2, |person| person.off_duty = true);
     let decision = scene.decide();
     assert_eq!(
         (decision.owner, decision.rung),
-        (Owner::Person(person_id(4)), Rung::Cover)
+        (Owner::Person(person_id(4)), LadderRung::Cover)
     );
 }
 
@@ -333,4 +333,17 @@ proptest! {
         let again = decide(&Situation { people: &turned, ..situation });
         prop_assert_eq!(again, decision);
     }
+}
+
+#[test]
+fn the_trace_names_rungs_that_every_handheld_knows_and_what_stands_in_beside_them() {
+    let traced = [LadderRung::Duty, LadderRung::Cover, LadderRung::RoleB].map(LadderRung::traced);
+    assert_eq!(
+        traced,
+        [
+            (Rung::HandOver, Some(StandIn::Duty)),
+            (Rung::HandOver, Some(StandIn::Cover)),
+            (Rung::RoleB, None),
+        ]
+    );
 }

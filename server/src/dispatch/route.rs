@@ -149,10 +149,12 @@ pub async fn first_owner(
 /// The event that gives an order to whom was decided on.
 #[must_use]
 pub fn assigned(term: Term, decision: &Decision) -> Event {
+    let (rung, by) = decision.rung.traced();
     Event::Assigned(Assigned {
         term,
         owner: decision.owner,
-        rung: decision.rung,
+        rung,
+        by,
         reason: decision.reason.clone(),
         cell: decision.cell(),
         station_area: decision.station_area(),
@@ -300,8 +302,30 @@ pub async fn hand_over(
     let people = facts::people_of(tx, lock.station(), app.now()).await?;
     can_own(&people, file, to)?;
     let decide = |situation: &Situation<'_>| handed_to(to, situation);
-    let decision = decided(tx, app, file, &[], LetGo::HandedOver, decide).await?;
+    let how = let_go_by(tx, file).await?;
+    let decision = decided(tx, app, file, &[], how, decide).await?;
     give(tx, app, lock, file, decision).await
+}
+
+/// How the owner lets go of an order to a successor: because of leave, where the hand-over
+/// that was accepted in this term is for leave.
+async fn let_go_by(tx: &DatabaseTransaction, file: &OrderFile) -> Result<LetGo, Problem> {
+    use hand_over::{
+        CauseKind, State,
+        rows::hand_over::{Column, Entity},
+    };
+    let accepted = Entity::find()
+        .filter(Column::OrderId.eq(file.row.id))
+        .filter(Column::Term.eq(i64::from(file.state.term.0)))
+        .filter(Column::State.eq(State::Accepted.as_str()))
+        .one(tx)
+        .await?;
+    let cause = accepted.and_then(|row| CauseKind::stored(&row.cause));
+    Ok(match cause {
+        Some(CauseKind::Leave) => LetGo::OnLeave,
+        Some(CauseKind::LeaveOver) => LetGo::LeaveOver,
+        Some(CauseKind::Territory) | None => LetGo::HandedOver,
+    })
 }
 
 /// Refuses a successor who is not an active person of the station, is off duty, or has the

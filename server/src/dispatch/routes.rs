@@ -2,25 +2,31 @@
 //! ([`super::hand_over::routes`]).
 
 use super::hand_over::routes::{answer_hand_over, list_hand_overs};
-use crate::duty::{
-    absence::{self as duty, Absence},
-    leave,
-};
 use crate::{
     app::App,
+    duty::{
+        absence as duty,
+        leave::{LeaveKind, LeaveState, ending, store},
+        routes::words,
+    },
     edge::{Json, Problem, ProblemDocument},
     people::{
         Caller, Permission,
         audit::{self, Outcome, Who},
-        caller::still_stands,
+        caller::act,
+        reach,
         rows::person,
     },
+    trace::feed_log::StationLock,
 };
 use actix_web::{
     HttpResponse, delete, post,
     web::{self, Data, Path},
 };
-use gridcrew_sync_protocol::{ids::PersonId, time::UnixMillis};
+use gridcrew_sync_protocol::{
+    ids::{OrgId, PersonId},
+    time::UnixMillis,
+};
 use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -35,6 +41,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(answer_hand_over);
 }
 
+/// Most characters of a reason.
+const MOST_REASON: usize = 200;
+
 /// An absence.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -45,7 +54,7 @@ struct OffDuty {
     /// Until when; open when left out.
     #[serde(default)]
     until_at: Option<UnixMillis>,
-    /// Why, at most 200 characters.
+    /// Why, 1 to 200 characters.
     reason: String,
 }
 
@@ -71,14 +80,17 @@ struct AbsenceNoted {
     reason: String,
 }
 
-/// Notes that a person is off duty: he is given no orders meanwhile.
+/// Notes that a person is absent who did not ask for leave: a sudden leave that is granted at
+/// once, with its reason. He is given no orders meanwhile, and what he has open is offered to
+/// who stands in. One that is to come must leave no cell alone.
 #[utoipa::path(
     tag = "people",
-    params(("id" = PersonId, Path, description = "The person.")),
+    params(("id" = PersonId, Path, description = "The person; not oneself.")),
     request_body = OffDuty,
     responses(
         (status = OK, body = Absences),
-        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "4XX", description = "leave.own, leave.uncovered, conflict, request.invalid",
+            body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 #[post("/people/{id}/off-duty")]
@@ -88,22 +100,17 @@ async fn set_off_duty(
     id: Path<PersonId>,
     body: Json<OffDuty>,
 ) -> Result<web::Json<Absences>, Problem> {
-    let Json(wish) = body;
-    let absence = Absence {
-        from: wish.from_at.unwrap_or(caller.now),
-        until: wish.until_at,
-        reason: wish.reason,
-    };
-    change(&app, caller, *id, Some(absence)).await
+    change(&app, caller, *id, Some(body.0)).await
 }
 
-/// Notes that a person is back: absences that last end, those to come are taken back.
+/// Notes that a person is back: leave and absences that last end, those to come are taken back.
 #[utoipa::path(
     tag = "people",
-    params(("id" = PersonId, Path, description = "The person.")),
+    params(("id" = PersonId, Path, description = "The person; not oneself.")),
     responses(
         (status = NO_CONTENT),
-        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "4XX", description = "leave.own",
+            body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 #[delete("/people/{id}/off-duty")]
@@ -121,16 +128,14 @@ async fn change(
     app: &App,
     caller: Caller,
     person: PersonId,
-    absence: Option<Absence>,
+    absence: Option<OffDuty>,
 ) -> Result<web::Json<Absences>, Problem> {
-    caller.may(Permission::ManageTerritory)?;
-    let state = app.clone();
-    app.store
-        .write(move |tx| {
-            Box::pin(async move { change_in(tx, &state, &caller, person, absence).await })
-        })
-        .await
-        .map(web::Json)
+    caller.may(Permission::ManageDuty)?;
+    act(app, &caller, move |tx, app, caller| {
+        Box::pin(async move { change_in(tx, app, caller, person, absence).await })
+    })
+    .await
+    .map(web::Json)
 }
 
 async fn change_in(
@@ -138,26 +143,46 @@ async fn change_in(
     app: &App,
     caller: &Caller,
     person: PersonId,
-    absence: Option<Absence>,
+    absence: Option<OffDuty>,
 ) -> Result<Absences, Problem> {
-    person::Entity::find_by_id(person.0)
+    let row = person::Entity::find_by_id(person.0)
         .filter(caller.scope.people())
         .one(tx)
         .await?
         .ok_or_else(Problem::not_found)?;
-    let action = match absence {
+    store::not_his_own(person, caller)?;
+    let org = OrgId(row.org_id);
+    let tree = reach::around(tx, org).await?;
+    let station = tree.station_of(org).ok_or_else(Problem::not_found)?;
+    StationLock::take(tx, station).await?;
+    let (action, leaves) = match absence {
         Some(absence) => {
-            duty::note(tx, caller, person, absence).await?;
-            "person.off_duty"
+            let wish = store::Wish {
+                person,
+                kind: LeaveKind::Sudden,
+                from: absence.from_at,
+                until: absence.until_at,
+                reason: words("The reason", &absence.reason, MOST_REASON)?,
+            };
+            let leave = store::record(tx, app, station, wish, caller).await?;
+            ("person.off_duty", vec![leave])
         }
         None => {
-            leave::store::end_all(tx, app, person).await?;
+            let ended = ending::end_all(tx, app, person).await?;
             duty::end(tx, app, person).await?;
-            "person.on_duty"
+            ("person.on_duty", ended)
         }
     };
-    still_stands(tx, caller).await?;
-    audit::record(tx, app, Who::from(caller), action, person, Outcome::Done).await?;
+    let who = || Who::from(caller);
+    audit::record(tx, app, who(), action, person, Outcome::Done).await?;
+    for leave in leaves {
+        let action = match (action, store::state_of(&leave)?) {
+            ("person.off_duty", _) => "leave.recorded",
+            (_, LeaveState::Withdrawn) => "leave.withdrawn",
+            _ => "leave.ended",
+        };
+        audit::record(tx, app, who(), action, leave.id, Outcome::Done).await?;
+    }
     let now = app.now();
     let open = duty::open(tx, person, now).await?;
     Ok(Absences {

@@ -165,7 +165,7 @@ impl CellDuty {
     }
 
     /// The moments of the window at which anything can change, its first among them.
-    fn moments(&self, away: &Away, window: &Span) -> BTreeSet<UnixMillis> {
+    pub(super) fn moments(&self, away: &Away, window: &Span) -> BTreeSet<UnixMillis> {
         let people = self.terms.iter().map(|term| term.person);
         let people: BTreeSet<PersonId> = people
             .chain(self.covers.iter().map(|cover| cover.0))

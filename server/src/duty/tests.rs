@@ -48,7 +48,7 @@ async fn who_is_on_duty_owns_what_comes_and_the_explanation_says_by_which_table(
         let order = town.take_in(json!({ "outside_no": "1" })).await;
         let state = town.state(order).await;
         assert_eq!(state.owner, Some(Owner::Person(PersonId(town.c.id))));
-        assert_eq!(state.assignments[0].rung, Rung::Duty);
+        assert_eq!(state.assignments[0].rung, Rung::HandOver);
         let kept = routing_decision::Entity::find()
             .filter(routing_decision::Column::OrderId.eq(order.0))
             .one(town.app().store.read())
@@ -56,6 +56,7 @@ async fn who_is_on_duty_owns_what_comes_and_the_explanation_says_by_which_table(
             .unwrap()
             .unwrap();
         let kept: Value = serde_json::from_str(&kept.explanation).unwrap();
+        assert_eq!(kept["rung"], "duty", "{kept}");
         assert_eq!(kept["duty"]["table"], "夜间值班", "{kept}");
         assert!(
             kept["sentence"]["zh"]

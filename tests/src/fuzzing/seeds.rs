@@ -164,6 +164,7 @@ fn by_server() -> Vec<Entry> {
             term: Term(term),
             owner,
             rung,
+            by: None,
             reason: "account_area_cell".to_owned(),
             cell: Some(CELL),
             station_area: Some(AREA),

@@ -274,6 +274,7 @@ pub fn assigned(term: Term, to: PersonId, cell: CellId) -> Event {
         term,
         owner: Owner::Person(to),
         rung: Rung::RoleA,
+        by: None,
         reason: "account_area_cell".into(),
         cell: Some(cell),
         station_area: None,

@@ -2,12 +2,13 @@
 //!
 //! The way of one: [`store::ask`] writes the request down; [`store::approve`] asks the
 //! [`rule`] whether any cell would be left alone and, when none is, notes the absence and the
-//! covers; [`store::refuse`], [`store::withdraw`] and [`store::end`] are the other ways on.
+//! covers; [`store::refuse`], [`store::record`] and [`ending`] are the other ways on.
 //! Each changes one row under the station's lock. The row knows the next moment at which
 //! somebody must act, and [`moments`] is where any process finds and takes it, once, late if
 //! none ran at that moment. Who was away suddenly owes a written statement, and [`store`] keeps
 //! until when.
 
+pub mod ending;
 pub mod limits;
 pub mod moments;
 pub mod rule;

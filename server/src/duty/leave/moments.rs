@@ -13,7 +13,7 @@ use crate::{app::App, duty::rows::leave, edge::Problem, trace::feed_log::Station
 use gridcrew_sync_protocol::{ids::OrgId, time::UnixMillis};
 use leave::Column;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
@@ -54,6 +54,57 @@ pub async fn due<C: ConnectionTrait>(
         .into_iter()
         .map(|(id, station)| (id, OrgId(station)))
         .collect())
+}
+
+/// The leaves that have begun and last, with their stations.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn all_lasting<C: ConnectionTrait>(
+    db: &C,
+    now: UnixMillis,
+) -> Result<Vec<(Uuid, OrgId)>, Problem> {
+    let rows: Vec<(Uuid, Uuid)> = leave::Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::StationId])
+        .filter(lasts(now))
+        .order_by_asc(Column::Id)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, station)| (id, OrgId(station)))
+        .collect())
+}
+
+/// A leave of the locked station, if it has begun and lasts.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn lasting(
+    tx: &DatabaseTransaction,
+    lock: &StationLock,
+    id: Uuid,
+    now: UnixMillis,
+) -> Result<Option<leave::Model>, Problem> {
+    Ok(leave::Entity::find_by_id(id)
+        .filter(Column::StationId.eq(lock.station().0))
+        .filter(lasts(now))
+        .one(tx)
+        .await?)
+}
+
+/// Its beginning was acted upon, and it is not over.
+fn lasts(now: UnixMillis) -> Condition {
+    let open = Condition::any()
+        .add(Column::UntilAt.is_null())
+        .add(Column::UntilAt.gt(now.0));
+    Condition::all()
+        .add(Column::State.eq(LeaveState::Approved.as_str()))
+        .add(Column::BegunAt.is_not_null())
+        .add(Column::EndedAt.is_null())
+        .add(open)
 }
 
 /// Takes the moment of a leave, if it is still there to be taken, and moves the leave on.

@@ -4,7 +4,7 @@ use super::limits::LeaveLimits;
 use crate::duty::presence::{Away, CellDuty, Span};
 use gridcrew_sync_protocol::{
     ids::{CellId, PersonId},
-    time::UnixMillis,
+    time::{Millis, UnixMillis},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -103,10 +103,16 @@ pub enum TimeError {
         "a planned leave is asked for before it begins; a sudden one may have begun {0} days ago"
     )]
     TooEarly(u32),
+    /// It begins too late for one that was not foreseen.
+    #[error("a sudden leave begins at most a day ahead; ask for a planned one")]
+    TooLate,
     /// It lasts too long.
     #[error("a leave lasts at most {0} days")]
     TooLong(u32),
 }
+
+/// How far ahead a sudden leave may begin.
+const SUDDEN_AHEAD: Millis = Millis(86_400_000);
 
 /// Whether a leave may be at that time.
 ///
@@ -124,6 +130,9 @@ pub fn check_time(
     };
     if time.from < earliest {
         return Err(TimeError::TooEarly(limits.sudden_since_days));
+    }
+    if kind == LeaveKind::Sudden && time.from > now.plus(SUDDEN_AHEAD) {
+        return Err(TimeError::TooLate);
     }
     let Some(until) = time.until else {
         return match kind {
@@ -154,7 +163,8 @@ pub struct LeftAlone {
 }
 
 /// The cells that would be left without A, B and cover because this person is away, and when.
-/// A cell that would be alone in any case is not this leave's doing.
+/// A time at which a cell would be alone in any case is not this leave's doing; so with and
+/// without the leave are compared at every moment at which either can change.
 #[must_use]
 pub fn left_alone(
     cells: &[CellDuty],
@@ -164,22 +174,32 @@ pub fn left_alone(
 ) -> Vec<LeftAlone> {
     let mut with = away.clone();
     with.spans.entry(person).or_default().push(*time);
-    let mut found = Vec::new();
+    let mut found: Vec<LeftAlone> = Vec::new();
     for cell in cells {
         let answers = cell.terms.iter().map(|term| term.person);
         let covers = cell.covers.iter().map(|cover| cover.0);
         if !answers.chain(covers).any(|who| who == person) {
             continue;
         }
-        for thin in cell.thin(&with, time) {
-            let alone = thin.standing.is_alone();
-            if alone && !cell.at(thin.time.from, away).is_alone() {
-                found.push(LeftAlone {
+        // Every moment of `away` is one of `with`, too.
+        let moments: Vec<UnixMillis> = cell.moments(&with, time).into_iter().collect();
+        for (place, from) in moments.iter().enumerate() {
+            if !cell.at(*from, &with).is_alone() || cell.at(*from, away).is_alone() {
+                continue;
+            }
+            let until = moments.get(place + 1).copied().or(time.until);
+            match found.last_mut() {
+                Some(LeftAlone {
+                    cell: id, until_at, ..
+                }) if *id == cell.id && *until_at == Some(*from) => {
+                    *until_at = until;
+                }
+                _ => found.push(LeftAlone {
                     cell: cell.id,
                     code: cell.code.clone(),
-                    from_at: thin.time.from,
-                    until_at: thin.time.until,
-                });
+                    from_at: *from,
+                    until_at: until,
+                }),
             }
         }
     }
@@ -265,6 +285,7 @@ pub fn check_cover(
 mod tests {
     use super::*;
     use crate::territory::roles::{CellRole, RoleTerm};
+    use proptest::prelude::*;
     use uuid::Uuid;
 
     fn person(n: u128) -> PersonId {
@@ -320,6 +341,51 @@ mod tests {
         let mut vacant = cell();
         vacant.terms.truncate(1);
         assert_eq!(alone(vacant, span(10, 20)).len(), 1);
+    }
+
+    #[test]
+    fn a_cell_that_is_alone_anyway_at_first_is_still_left_alone_after() {
+        // A is away until 20 by another absence, B all the time: from 20 on it is this leave.
+        let mut away = away();
+        away.spans.insert(person(1), vec![span(0, 20)]);
+        away.spans.insert(person(2), vec![span(0, 80)]);
+        let found = left_alone(&[cell()], &away, person(1), &span(10, 60));
+        let times: Vec<(i64, i64)> = found
+            .iter()
+            .map(|one| (one.from_at.0, one.until_at.unwrap().0))
+            .collect();
+        assert_eq!(times, [(20, 60)]);
+    }
+
+    proptest! {
+        /// What is listed says of every moment what looking at that moment says.
+        #[test]
+        fn the_list_and_every_moment_agree(
+            absences in proptest::collection::vec((1u128..4, 0i64..40, 1i64..20), 0..6),
+            covers in proptest::collection::vec((0i64..40, 1i64..20), 0..3),
+            (from, long) in (0i64..40, 1i64..20),
+            who in 1u128..4,
+        ) {
+            let mut away = away();
+            away.spans.clear();
+            for (who, from, long) in absences {
+                away.spans.entry(person(who)).or_default().push(span(from, from + long));
+            }
+            let mut cell = cell();
+            let covers = covers.into_iter();
+            cell.covers = covers.map(|(from, long)| (person(3), span(from, from + long))).collect();
+            let leave = span(from, from + long);
+            let mut with = away.clone();
+            with.spans.entry(person(who)).or_default().push(leave);
+            let found = left_alone(std::slice::from_ref(&cell), &away, person(who), &leave);
+            for moment in (0..60).map(UnixMillis) {
+                let listed = found.iter().filter(|one| {
+                    Span { from: one.from_at, until: one.until_at }.has(moment)
+                });
+                let alone = |away: &Away| cell.at(moment, away).is_alone();
+                prop_assert_eq!(listed.count(), usize::from(alone(&with) && !alone(&away)));
+            }
+        }
     }
 
     #[test]
@@ -380,6 +446,8 @@ mod tests {
         );
         assert_eq!(check(Planned, -1, Some(1)), Err(TimeError::TooEarly(14)));
         assert_eq!(check(Sudden, -15, Some(1)), Err(TimeError::TooEarly(14)));
+        assert_eq!(check(Sudden, 1, Some(2)), Ok(()));
+        assert_eq!(check(Sudden, 2, None), Err(TimeError::TooLate));
         assert_eq!(check(Planned, 0, Some(181)), Err(TimeError::TooLong(180)));
     }
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     app::App,
     duty::{
-        absence::{self, Absence, duty_off},
+        absence::{self, Absence},
         calendar::Calendar,
         facts,
         presence::Span,
@@ -40,8 +40,10 @@ pub struct Wish {
     pub person: PersonId,
     /// Whether it was foreseen.
     pub kind: LeaveKind,
-    /// When.
-    pub time: Span,
+    /// From when; absent: from the moment at which it is written down.
+    pub from: Option<UnixMillis>,
+    /// Until when; open if absent.
+    pub until: Option<UnixMillis>,
     /// Why.
     pub reason: String,
 }
@@ -90,7 +92,11 @@ pub async fn ask(
 ) -> Result<leave::Model, Problem> {
     StationLock::take(tx, station).await?;
     let now = app.now();
-    check_time(wish.kind, &wish.time, now, LeaveLimits::in_force(now))
+    let time = Span {
+        from: wish.from.unwrap_or(now),
+        until: wish.until,
+    };
+    check_time(wish.kind, &time, now, LeaveLimits::in_force(now))
         .map_err(|error| Problem::new(Code::RequestInvalid, format!("{error}.")))?;
     let live = [LeaveState::Requested, LeaveState::Approved].map(LeaveState::as_str);
     let others = leave::Entity::find()
@@ -99,15 +105,16 @@ pub async fn ask(
         .filter(
             Condition::any()
                 .add(Column::UntilAt.is_null())
-                .add(Column::UntilAt.gt(wish.time.from.0)),
+                .add(Column::UntilAt.gt(time.from.0)),
         )
         .all(tx)
         .await?;
     if others
         .iter()
-        .any(|other| time_of(other).common(&wish.time).is_some())
+        .any(|other| time_of(other).common(&time).is_some())
     {
-        let detail = "There is a leave at that time already; withdraw or end it first.";
+        let detail = "There is a leave at that time already; withdraw or end it first, or give \
+                      another time.";
         return Err(Problem::new(Code::Conflict, detail));
     }
     let row = leave::Model {
@@ -115,8 +122,8 @@ pub async fn ask(
         station_id: station.0,
         person_id: wish.person.0,
         kind: wish.kind.as_str().to_owned(),
-        from_at: wish.time.from.0,
-        until_at: wish.time.until.map(|until| until.0),
+        from_at: time.from.0,
+        until_at: time.until.map(|until| until.0),
         reason: wish.reason,
         state: LeaveState::Requested.as_str().to_owned(),
         asked_by: asked_by.0,
@@ -138,7 +145,7 @@ pub async fn ask(
 }
 
 /// The leave, read anew under the station's lock.
-async fn locked(
+pub(super) async fn locked(
     tx: &DatabaseTransaction,
     station: OrgId,
     id: Uuid,
@@ -151,7 +158,7 @@ async fn locked(
         .ok_or_else(Problem::not_found)
 }
 
-fn decided(detail: &str) -> Problem {
+pub(super) fn decided(detail: &str) -> Problem {
     Problem::new(Code::LeaveDecided, detail)
 }
 
@@ -163,10 +170,7 @@ async fn to_decide(
     caller: &Caller,
 ) -> Result<leave::Model, Problem> {
     let row = locked(tx, station, id).await?;
-    if row.person_id == caller.person.0 {
-        let detail = "Nobody decides on his own leave.";
-        return Err(Problem::new(Code::LeaveOwn, detail));
-    }
+    not_his_own(PersonId(row.person_id), caller)?;
     match state_of(&row)? {
         LeaveState::Requested => Ok(row),
         _ => Err(decided("This leave was decided on or withdrawn already.")),
@@ -219,12 +223,6 @@ pub async fn approve(
     if !alone.is_empty() {
         return Err(uncovered(&alone));
     }
-    let absence = Absence {
-        from: time.from,
-        until: time.until,
-        reason: ABSENT.to_owned(),
-    };
-    absence::note(tx, caller, person, absence).await?;
     for cover in covers {
         let row = leave_cover::ActiveModel {
             id: Set(app.new_id()),
@@ -239,10 +237,66 @@ pub async fn approve(
             .exec_without_returning(tx)
             .await?;
     }
+    grant(tx, app, row, decision, caller).await
+}
+
+/// Writes down, as the staff of his station, that somebody is absent who did not ask: a sudden
+/// leave that is granted at once. One that is a fact already is not refused, whatever it
+/// leaves alone; one to come is, as any leave.
+///
+/// # Errors
+/// `leave.own` for oneself, `leave.uncovered` naming the cells that would be left alone, and
+/// as [`ask`].
+pub async fn record(
+    tx: &DatabaseTransaction,
+    app: &App,
+    station: OrgId,
+    wish: Wish,
+    caller: &Caller,
+) -> Result<leave::Model, Problem> {
+    not_his_own(wish.person, caller)?;
+    let row = ask(tx, app, station, wish, caller.person).await?;
+    if row.from_at > app.now().0 {
+        let alone = would_leave_alone(tx, &row).await?;
+        if !alone.is_empty() {
+            return Err(uncovered(&alone));
+        }
+    }
+    grant(tx, app, row, None, caller).await
+}
+
+/// Notes the absence, from whose first moment on nobody gives him an order, and when somebody
+/// must act.
+async fn grant(
+    tx: &DatabaseTransaction,
+    app: &App,
+    row: leave::Model,
+    decision: Option<String>,
+    caller: &Caller,
+) -> Result<leave::Model, Problem> {
+    let time = time_of(&row);
+    let absence = Absence {
+        from: time.from,
+        until: time.until,
+        reason: ABSENT.to_owned(),
+    };
+    absence::note(tx, caller, PersonId(row.person_id), absence).await?;
     let mut granted = row.into_active_model();
     granted.state = Set(LeaveState::Approved.as_str().to_owned());
     granted.next_change = Set(Some(time.from.0));
     write_decision(tx, app, granted, decision, caller).await
+}
+
+/// Nobody decides on his own absence.
+///
+/// # Errors
+/// `leave.own`.
+pub fn not_his_own(person: PersonId, caller: &Caller) -> Result<(), Problem> {
+    if person == caller.person {
+        let detail = "Nobody decides on his own leave.";
+        return Err(Problem::new(Code::LeaveOwn, detail));
+    }
+    Ok(())
 }
 
 /// The problem of cells that would be left alone; the first ten by name.
@@ -294,130 +348,6 @@ async fn write_decision(
     row.decided_at = Set(Some(app.now().0));
     row.decision = Set(decision);
     Ok(leave::Entity::update(row).exec(tx).await?)
-}
-
-/// Takes a leave back that has not begun.
-///
-/// # Errors
-/// `leave.decided` when it has begun, is over, or is none any more, or a problem of the
-/// database.
-pub async fn withdraw(
-    tx: &DatabaseTransaction,
-    app: &App,
-    (station, id): (OrgId, Uuid),
-) -> Result<leave::Model, Problem> {
-    let row = locked(tx, station, id).await?;
-    let now = app.now();
-    match state_of(&row)? {
-        LeaveState::Requested => {}
-        LeaveState::Approved if row.from_at >= now.0 => {
-            set_absence_end(tx, &row, UnixMillis(row.from_at)).await?;
-            leave_cover::Entity::delete_many()
-                .filter(leave_cover::Column::LeaveId.eq(id))
-                .exec(tx)
-                .await?;
-        }
-        LeaveState::Approved => return Err(decided("This leave has begun; end it instead.")),
-        _ => return Err(decided("This leave was refused or withdrawn already.")),
-    }
-    let mut withdrawn = row.into_active_model();
-    withdrawn.state = Set(LeaveState::Withdrawn.as_str().to_owned());
-    withdrawn.next_change = Set(None);
-    Ok(leave::Entity::update(withdrawn).exec(tx).await?)
-}
-
-/// Lets a granted leave end sooner than was planned: now, or at a later moment.
-///
-/// # Errors
-/// `leave.decided` when it is not granted or over, `request.invalid` when the moment is past,
-/// not before the present end, or not after the beginning, or a problem of the database.
-pub async fn end(
-    tx: &DatabaseTransaction,
-    app: &App,
-    (station, id): (OrgId, Uuid),
-    until: Option<UnixMillis>,
-) -> Result<leave::Model, Problem> {
-    let row = locked(tx, station, id).await?;
-    let now = app.now();
-    let over = row.until_at.is_some_and(|until| until <= now.0);
-    if state_of(&row)? != LeaveState::Approved || over {
-        return Err(decided("This leave is not granted, or over already."));
-    }
-    let until = until.unwrap_or(now);
-    let later = row.until_at.is_some_and(|before| before <= until.0);
-    if until < now || later || until.0 <= row.from_at {
-        let detail = "A leave ends after it began, not in the past, and sooner than it would; \
-                      withdraw one that has not begun, and ask for another to stay away longer.";
-        return Err(Problem::new(Code::RequestInvalid, detail));
-    }
-    set_absence_end(tx, &row, until).await?;
-    clip_covers(tx, id, until).await?;
-    let begun = row.begun_at.is_some();
-    let mut ended = row.into_active_model();
-    ended.until_at = Set(Some(until.0));
-    if begun {
-        ended.next_change = Set(Some(until.0));
-    }
-    Ok(leave::Entity::update(ended).exec(tx).await?)
-}
-
-/// Ends what a person has of granted leave, now: he is back. What has not begun is withdrawn.
-///
-/// # Errors
-/// A problem of the database.
-pub async fn end_all(tx: &DatabaseTransaction, app: &App, person: PersonId) -> Result<(), Problem> {
-    let now = app.now();
-    let rows = leave::Entity::find()
-        .filter(Column::PersonId.eq(person.0))
-        .filter(Column::State.eq(LeaveState::Approved.as_str()))
-        .filter(
-            Condition::any()
-                .add(Column::UntilAt.is_null())
-                .add(Column::UntilAt.gt(now.0)),
-        )
-        .all(tx)
-        .await?;
-    for row in rows {
-        let place = (OrgId(row.station_id), row.id);
-        if row.from_at < now.0 {
-            end(tx, app, place, None).await?;
-        } else {
-            withdraw(tx, app, place).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Sets the end of the absence that is this leave.
-async fn set_absence_end(
-    tx: &DatabaseTransaction,
-    row: &leave::Model,
-    until: UnixMillis,
-) -> Result<(), Problem> {
-    let absence = duty_off::ActiveModel {
-        person_id: Set(row.person_id),
-        from_at: Set(row.from_at),
-        until_at: Set(Some(until.0)),
-        ..Default::default()
-    };
-    duty_off::Entity::update(absence).exec(tx).await?;
-    Ok(())
-}
-
-async fn clip_covers(tx: &DatabaseTransaction, id: Uuid, until: UnixMillis) -> Result<(), Problem> {
-    for row in covers_of(tx, id).await? {
-        if row.until_at.is_none_or(|end| end > until.0) {
-            let (id, from) = (row.id, row.from_at);
-            let mut clipped = row.into_active_model();
-            clipped.until_at = Set(Some(until.0));
-            if from >= until.0 {
-                leave_cover::Entity::delete_by_id(id).exec(tx).await?;
-            } else {
-                leave_cover::Entity::update(clipped).exec(tx).await?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The covers of a leave.

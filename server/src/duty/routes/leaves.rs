@@ -4,7 +4,7 @@ use super::words;
 use crate::{
     app::App,
     duty::{
-        leave::{Cover, LeaveKind, LeaveState, rule::LeftAlone, store},
+        leave::{Cover, LeaveKind, LeaveState, ending, rule::LeftAlone, store},
         presence::Span,
         rows::leave::{self, Column},
     },
@@ -262,10 +262,8 @@ pub(super) async fn ask_leave(
     let wish = store::Wish {
         person,
         kind: wish.kind,
-        time: Span {
-            from: wish.from_at.unwrap_or(caller.now),
-            until: wish.until_at,
-        },
+        from: wish.from_at,
+        until: wish.until_at,
         reason: words("The reason", &wish.reason, MOST_REASON)?,
     };
     let view = act(&app, &caller, move |tx, app, caller| {
@@ -511,7 +509,7 @@ pub(super) async fn withdraw_leave(
 ) -> Result<web::Json<LeaveView>, Problem> {
     caller.may(Permission::AskLeave)?;
     changed(&app, &caller, *id, "leave.withdrawn", |tx, app, _, row| {
-        Box::pin(async move { store::withdraw(tx, app, (OrgId(row.station_id), row.id)).await })
+        Box::pin(async move { ending::withdraw(tx, app, (OrgId(row.station_id), row.id)).await })
     })
     .await
 }
@@ -545,7 +543,7 @@ pub(super) async fn end_leave(
     caller.may(Permission::AskLeave)?;
     let until = body.0.until_at;
     changed(&app, &caller, *id, "leave.ended", move |tx, app, _, row| {
-        Box::pin(async move { store::end(tx, app, (OrgId(row.station_id), row.id), until).await })
+        Box::pin(async move { ending::end(tx, app, (OrgId(row.station_id), row.id), until).await })
     })
     .await
 }

@@ -35,7 +35,7 @@ pub fn configure(config: &mut ServiceConfig) {
 }
 
 /// A text of so many characters without the space around it; lines are allowed.
-fn words(what: &str, given: &str, most: usize) -> Result<String, Problem> {
+pub(crate) fn words(what: &str, given: &str, most: usize) -> Result<String, Problem> {
     let given = given.trim();
     let length = given.chars().count();
     let clean = !given.chars().any(|c| c.is_control() && c != '\n');

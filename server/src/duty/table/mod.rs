@@ -12,7 +12,10 @@ use super::{
     calendar::{Calendar, DayKind, date_of, date_text, moment_of},
     presence::Span,
 };
-use gridcrew_sync_protocol::{ids::PersonId, time::UnixMillis};
+use gridcrew_sync_protocol::{
+    ids::PersonId,
+    time::{Millis, UnixMillis},
+};
 use serde::{Deserialize, Serialize};
 use time::{Date, Time};
 use utoipa::ToSchema;
@@ -25,6 +28,12 @@ pub const MOST_WINDOWS: usize = 8;
 pub const MOST_TURNS: usize = 100;
 /// Most shifts, agreed on and expanded together.
 pub const MOST_SHIFTS: usize = 2_000;
+/// Most days that a shift that was agreed on lasts.
+pub const MOST_SHIFT_DAYS: i64 = 7;
+/// Milliseconds of a day; China has no summer time.
+const DAY: i64 = 86_400_000;
+/// Midnight as the end of a day: a window ends with it, and none starts with it.
+const MIDNIGHT_AFTER: &str = "24:00";
 /// Most gaps and most overlaps that are listed.
 const LISTED: usize = 200;
 
@@ -136,7 +145,7 @@ pub enum TableError {
     )]
     Days,
     /// A time that is none.
-    #[error("{0:?} is no time such as 18:00")]
+    #[error("{0:?} is no time such as 18:00; a window may end at 24:00 and starts at 00:00")]
     Time(String),
     /// Too much of something.
     #[error(
@@ -148,7 +157,9 @@ pub enum TableError {
     Size,
     /// A shift that is none.
     #[error(
-        "the shift of {0} ends when or before it begins, or lies outside the days of the table"
+        "the shift of {0} ends when or before it begins, begins outside the days of the table, \
+         ends later than a day after them, or is longer than {most} days",
+        most = MOST_SHIFT_DAYS
     )]
     Shift(PersonId),
 }
@@ -183,7 +194,12 @@ pub fn wanted(table: &DutyTable, calendar: &Calendar) -> Result<Wanted, TableErr
     let windows: Vec<(DutyKind, Time, Time)> = table
         .windows
         .iter()
-        .map(|window| Ok((window.kind, clock(&window.start)?, clock(&window.end)?)))
+        .map(|window| {
+            if window.start == MIDNIGHT_AFTER {
+                return Err(TableError::Time(window.start.clone()));
+            }
+            Ok((window.kind, clock(&window.start)?, clock(&window.end)?))
+        })
         .collect::<Result<_, TableError>>()?;
     let (mut times, mut unknown_from, mut date) = (Vec::new(), None, first);
     while date <= last {
@@ -202,11 +218,18 @@ pub fn wanted(table: &DutyTable, calendar: &Calendar) -> Result<Wanted, TableErr
         }
         date = next;
     }
+    let end = moment_of(date, Time::MIDNIGHT);
     let days = Span {
         from: moment_of(first, Time::MIDNIGHT),
-        until: Some(moment_of(date, Time::MIDNIGHT)),
+        until: Some(end),
     };
-    let outside = |shift: &&Shift| shift.until_at <= shift.from_at || !days.has(shift.from_at);
+    let outside = |shift: &&Shift| {
+        let long = shift.until_at.0.saturating_sub(shift.from_at.0);
+        let most = MOST_SHIFT_DAYS.saturating_mul(DAY);
+        !(1..=most).contains(&long)
+            || !days.has(shift.from_at)
+            || shift.until_at > end.plus(Millis(DAY))
+    };
     if let Some(shift) = table.shifts.iter().find(outside) {
         return Err(TableError::Shift(shift.person));
     }

@@ -324,6 +324,7 @@ impl World {
             term: Term(term),
             owner: Owner::Person(owner),
             rung: Rung::RoleA,
+            by: None,
             reason: "account_area_cell".to_owned(),
             cell,
             station_area: None,

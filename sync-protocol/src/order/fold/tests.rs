@@ -115,6 +115,7 @@ fn assigned(seq: u64, term: u32, owner: PersonId, minute: i64) -> Sourced {
         term: Term(term),
         owner: Owner::Person(owner),
         rung: Rung::RoleA,
+        by: None,
         reason: "cell".into(),
         cell: None,
         station_area: None,
@@ -446,4 +447,16 @@ fn what_a_handheld_claims_changes_no_state() {
     assert!(claimed[2].record.claims.is_some());
     let bytes = |records: &[Sourced]| crate::wire::encode(&state(records));
     assert_eq!(bytes(&plain), bytes(&claimed));
+}
+
+#[test]
+fn by_what_somebody_stands_in_is_not_in_the_state_so_that_all_builds_agree_on_its_digest() {
+    let plain = assigned(2, 1, A, 1);
+    let mut told = plain.clone();
+    if let Event::Assigned(assigned) = &mut told.record.event {
+        assigned.by = Some(crate::record::StandIn::Duty);
+    }
+    let folded = |one: Sourced| fold(&template(), &[accepted(), one]).unwrap();
+    assert_ne!(plain.record, told.record);
+    assert_eq!(folded(plain), folded(told));
 }

@@ -20,6 +20,7 @@ use uuid::Uuid;
 const READS_PEOPLE: Who = Who::Roles(&[Role::Station, Role::Center, Role::Administrator]);
 const MANAGES_PEOPLE: Who = Who::Roles(&[Role::Administrator]);
 const MANAGES_HANDHELDS: Who = Who::Roles(&[Role::Station, Role::Administrator]);
+const MANAGES_DUTY: Who = Who::Roles(&[Role::Station]);
 const ITEMS: &str = "items";
 const AFTER: &str = "after";
 
@@ -373,7 +374,7 @@ fn handhelds_and_duty() -> Vec<Row> {
         ),
         Row::writing(
             "set_off_duty",
-            MANAGES_HANDHELDS,
+            MANAGES_DUTY,
             Kind::Person,
             |_, _, target| Ask::about(&target.key).json(json!({ "reason": "on leave" })),
             |world, caller, target| Verdict::done_if(world.sees_person(caller, target.id()), 200),
@@ -381,10 +382,16 @@ fn handhelds_and_duty() -> Vec<Row> {
         .spending(),
         Row::writing(
             "set_on_duty",
-            MANAGES_HANDHELDS,
+            MANAGES_DUTY,
             Kind::Person,
             about,
-            |world, caller, target| Verdict::done_if(world.sees_person(caller, target.id()), 204),
+            |world, caller, target| {
+                let own = target.id::<PersonId>() == caller.person;
+                match world.sees_person(caller, target.id()) {
+                    true if own => Verdict::Refused(403, "leave.own"),
+                    visible => Verdict::done_if(visible, 204),
+                }
+            },
         ),
     ]
 }
