@@ -40,6 +40,19 @@ pub struct AreaContent {
     pub cell: Option<String>,
 }
 
+impl AreaContent {
+    /// Whether another is the same, in whichever cell.
+    #[must_use]
+    pub fn is_but_for_cell(&self, other: &Self) -> bool {
+        let cell = self.cell.clone();
+        let other = Self {
+            cell,
+            ..other.clone()
+        };
+        *self == other
+    }
+}
+
 /// A cell in a territory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CellContent {

@@ -21,12 +21,13 @@ pub struct CellName {
 }
 
 /// Codes and names for groups of station areas, given as places in `areas`; `present` are
-/// the cells that the station areas name now.
+/// the cells that the station areas name now; no new cell gets a code of `before` either.
 #[must_use]
 pub fn name_cells(
     areas: &[AreaContent],
     groups: &[Vec<usize>],
     present: &[CellContent],
+    before: &BTreeSet<String>,
 ) -> Vec<CellName> {
     let mut kept = kept_codes(areas, groups);
     let present: BTreeMap<&str, &str> = present
@@ -35,7 +36,7 @@ pub fn name_cells(
         .collect();
     let mut fresh = (1..)
         .map(|number| format!("G{number:02}"))
-        .filter(|code| !present.contains_key(code.as_str()));
+        .filter(|code| !present.contains_key(code.as_str()) && !before.contains(code));
     groups
         .iter()
         .enumerate()
@@ -112,7 +113,7 @@ mod tests {
             area("t2", 9, None),
             area("t3", 9, None),
         ];
-        let names = name_cells(&areas, &[vec![0, 1], vec![2]], &[]);
+        let names = name_cells(&areas, &[vec![0, 1], vec![2]], &[], &BTreeSet::new());
         assert_eq!(codes(&names), ["G01", "G02"]);
         assert_eq!(names[0].name, "t2 village");
     }
@@ -136,8 +137,12 @@ mod tests {
             name: format!("cell {code}"),
             outline: outline.clone(),
         });
-        let names = name_cells(&areas, &[vec![2, 3], vec![1], vec![0]], &present);
+        let groups = [vec![2, 3], vec![1], vec![0]];
+        let names = name_cells(&areas, &groups, &present, &BTreeSet::new());
         assert_eq!(codes(&names), ["G02", "G03", "G01"]);
         assert_eq!(names[0].name, "cell G02");
+        let gone = BTreeSet::from(["G03".to_owned()]);
+        let names = name_cells(&areas, &groups, &present, &gone);
+        assert_eq!(codes(&names), ["G02", "G04", "G01"], "G03 was another cell");
     }
 }

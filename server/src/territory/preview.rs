@@ -45,7 +45,12 @@ pub fn look(
         return Err(LookError::NotTiled);
     }
     let groups: Vec<Vec<usize>> = split.cells.iter().map(|cell| cell.areas.clone()).collect();
-    let names = name_cells(&content.station_areas, &groups, &content.cells);
+    let names = name_cells(
+        &content.station_areas,
+        &groups,
+        &content.cells,
+        &std::collections::BTreeSet::new(),
+    );
     let mut preview = rows(&content, wishes, known, &wanted.together, &split, &names);
     let after = after(
         content,

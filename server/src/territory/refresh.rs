@@ -74,39 +74,65 @@ impl Watcher {
     }
 
     /// Looks once: reads one row, and only when it has risen, or something is due, does more.
+    /// A snapshot that cannot be loaded, for instance because of one station, keeps neither
+    /// plans from coming into force nor terms from being told, and the other way round.
     ///
     /// # Errors
-    /// A problem of the database; the next look tries again.
+    /// The first problem that was met, of the database or as of [`refresh`]; the next look
+    /// tries again.
     pub async fn look(&mut self) -> Result<(), Problem> {
-        let app = &self.app;
-        let change = store::current_change(app.store.read()).await?;
-        match change.cmp(&app.territory.load().change()) {
-            Ordering::Greater => refresh(app).await?,
-            Ordering::Equal => {}
-            // Older than what is in force: the database was restored.
-            Ordering::Less => app.territory.replace(load(app, None).await?),
-        }
+        // Read before the stored count: another task may put a newer one in force meanwhile.
+        let held = self.app.territory.load().change();
+        let change = store::current_change(self.app.store.read()).await?;
+        let snapshot = self.snapshot(held, change).await;
         if self.known != Some(change) {
-            self.due = store::next_due(app.store.read()).await?;
-            self.planned = store::next_plan(app.store.read()).await?;
+            self.due = store::next_due(self.app.store.read()).await?;
+            self.planned = store::next_plan(self.app.store.read()).await?;
             self.known = Some(change);
         }
-        let now = app.now();
-        if self.planned.is_some_and(|planned| planned <= now) {
-            for (station, accepted) in store::put_in_force(app).await? {
-                tracing::info!(%station, version = accepted.version, "a planned version is in force");
+        let now = self.app.now();
+        let plans = self.plans(now).await;
+        let terms = self.terms(now).await;
+        snapshot.and(plans).and(terms)
+    }
+
+    async fn snapshot(&self, held: i64, change: i64) -> Result<(), Problem> {
+        match change.cmp(&held) {
+            Ordering::Greater => refresh(&self.app).await,
+            Ordering::Equal => Ok(()),
+            // Older than what is in force: the database was restored.
+            Ordering::Less => {
+                let restored = load(&self.app, None).await?;
+                self.app.territory.replace(restored);
+                Ok(())
             }
-            self.planned = store::next_plan(app.store.read()).await?;
-            refresh(app).await?;
         }
-        if self.due.is_some_and(|due| due <= now) {
-            let told = app
-                .store
-                .write(move |tx| Box::pin(async move { store::tell_due(tx, now).await }))
-                .await?;
-            tracing::info!(cells = told, "A or B changed by the calendar");
-            self.due = store::next_due(app.store.read()).await?;
+    }
+
+    /// Puts the plans in force whose moment has come.
+    async fn plans(&mut self, now: UnixMillis) -> Result<(), Problem> {
+        if self.planned.is_none_or(|planned| planned > now) {
+            return Ok(());
         }
+        for (station, accepted) in store::put_in_force(&self.app).await? {
+            tracing::info!(%station, version = accepted.version, "a planned version is in force");
+        }
+        self.planned = store::next_plan(self.app.store.read()).await?;
+        refresh(&self.app).await
+    }
+
+    /// Tells of terms that began or ended by the calendar.
+    async fn terms(&mut self, now: UnixMillis) -> Result<(), Problem> {
+        if self.due.is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        let told = self
+            .app
+            .store
+            .write(move |tx| Box::pin(async move { store::tell_due(tx, now).await }))
+            .await?;
+        tracing::info!(cells = told, "A or B changed by the calendar");
+        self.due = store::next_due(self.app.store.read()).await?;
         Ok(())
     }
 }

@@ -1,15 +1,20 @@
 use super::tests::{Desk, code};
 use crate::{
-    people::{Role, rows::audit_log},
+    orders::fixture::attempt,
+    people::{
+        Role,
+        rows::{audit_log, person},
+    },
     territory::{
         fixture::{Ground, two_cells_json},
         refresh::Watcher,
-        rows::{cell, territory},
+        rows::{cell, territory, territory_plan},
+        store::{self, How, Planned, Proposal},
     },
 };
 use actix_web::http::Method;
-use gridcrew_sync_protocol::time::Millis;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use gridcrew_sync_protocol::{code::Code, ids::PersonId, time::Millis};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde_json::{Value, json};
 
 const HOUR: i64 = 3_600_000;
@@ -541,4 +546,146 @@ async fn bad_edits_are_refused_with_their_code_and_change_nothing() {
         "{detail}"
     );
     assert_eq!(versions(&ground).await, 1);
+}
+
+#[actix_web::test]
+async fn a_plan_that_cannot_be_read_holds_up_no_other_and_what_comes_is_in_the_log() {
+    for ground in grounds().await {
+        let desk = Desk::of(&ground.fixture, &ground.staff).await;
+        let monday = ground.app().now().0 + HOUR;
+        for reason in ["unreadable", "sound"] {
+            let body = later(accepted(1, &[draw()], reason), monday);
+            assert_eq!(desk.post(&path(&ground, "/edits"), body).await.0, 200);
+        }
+        attempt(ground.app(), |tx, _| {
+            Box::pin(async move {
+                territory_plan::Entity::update_many()
+                    .col_expr(territory_plan::Column::Content, Expr::value("{"))
+                    .filter(territory_plan::Column::Reason.eq("unreadable"))
+                    .exec(tx)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+        ground.fixture.pass(Millis(HOUR));
+        let desk = Desk::of(&ground.fixture, &ground.staff).await;
+        Watcher::new(ground.app().clone()).look().await.unwrap();
+        let plans = desk.get(&path(&ground, "/plans")).await.1;
+        let told = |reason: &str| {
+            let plans = plans["plans"].as_array().unwrap().iter();
+            let mut plan = plans.filter(|plan| plan["reason"] == reason);
+            plan.next().unwrap()["state"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            (&*told("unreadable"), &*told("sound")),
+            ("stale", "in_force")
+        );
+        let lines = audit_log::Entity::find()
+            .filter(audit_log::Column::Action.eq("territory.changed"))
+            .all(ground.app().store.read())
+            .await
+            .unwrap();
+        assert_eq!(lines.len(), 2, "the import and the plan");
+        assert!(
+            lines
+                .iter()
+                .all(|line| line.person_id == Some(ground.staff.id))
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_plan_of_who_may_no_more_stays_out_of_force() {
+    for ground in grounds().await {
+        let desk = Desk::of(&ground.fixture, &ground.staff).await;
+        let monday = ground.app().now().0 + HOUR;
+        let body = later(accepted(1, &[draw()], "from Monday"), monday);
+        assert_eq!(desk.post(&path(&ground, "/edits"), body).await.0, 200);
+        let author = ground.staff.id;
+        attempt(ground.app(), move |tx, app| {
+            Box::pin(async move {
+                person::Entity::update_many()
+                    .col_expr(person::Column::DisabledAt, Expr::value(app.now().0))
+                    .filter(person::Column::Id.eq(author))
+                    .exec(tx)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+        ground.fixture.pass(Millis(HOUR));
+        Watcher::new(ground.app().clone()).look().await.unwrap();
+        assert_eq!(versions(&ground).await, 1);
+        let plans = store::plans(ground.app().store.read(), ground.station(), &[]).await;
+        let plan = plans.unwrap().remove(0);
+        assert_eq!(plan.state, store::PlanState::Stale);
+        assert!(plan.flaw.contains("may not change"), "{}", plan.flaw);
+    }
+}
+
+#[actix_web::test]
+async fn who_bases_a_plan_anew_does_not_overwrite_another_who_did() {
+    for ground in grounds().await {
+        let desk = Desk::of(&ground.fixture, &ground.staff).await;
+        let edits = path(&ground, "/edits");
+        let monday = ground.app().now().0 + HOUR;
+        let body = later(accepted(1, &[draw()], "from Monday"), monday);
+        let (_, done) = desk.post(&edits, body).await;
+        let id: uuid::Uuid = done["plan"].as_str().unwrap().parse().unwrap();
+        let body = accepted(1, &[rename("W", "west")], "meanwhile");
+        assert_eq!(desk.post(&edits, body).await.0, 200);
+        let db = ground.app().store.read();
+        let seen = store::plan_of(db, id).await.unwrap();
+        let rebase = format!("/territory-plans/{id}/rebase");
+        let body = json!({ "accept": true, "of_version": 2 });
+        assert_eq!(desk.post(&rebase, body).await.0, 200);
+        let held = store::territory(db, ground.station(), ground.app().now()).await;
+        let proposal = Proposal {
+            station: ground.station(),
+            base: 2,
+            content: held.unwrap().unwrap().content,
+            effective_from: seen.effective_from,
+            author: PersonId(ground.staff.id),
+            reason: "mine".to_owned(),
+        };
+        let planned = Planned {
+            proposal,
+            how: How::default(),
+            edits: String::new(),
+        };
+        let late = attempt(ground.app(), move |tx, app| {
+            Box::pin(async move { store::rebase_plan(tx, &app, &seen, planned).await })
+        });
+        assert_eq!(late.await.unwrap_err().code, Code::Conflict);
+    }
+}
+
+#[actix_web::test]
+async fn cells_come_back_with_a_and_b_also_when_it_was_not_noted_when_they_went() {
+    for ground in grounds().await {
+        let desk = Desk::of(&ground.fixture, &ground.staff).await;
+        ground.fixture.pass(Millis(1_000));
+        let merge = json!({ "do": "merge", "cells": ["W", "E"], "into": "E" });
+        let body = accepted(1, &[merge], "fewer");
+        assert_eq!(desk.post(&path(&ground, "/edits"), body).await.0, 200);
+        attempt(ground.app(), |tx, _| {
+            Box::pin(async move {
+                territory::Entity::update_many()
+                    .col_expr(territory::Column::CameAt, Expr::value(0i64))
+                    .exec(tx)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+        ground.fixture.pass(Millis(1_000));
+        let body = json!({ "accept": true, "of_version": 2, "reason": "it was wrong" });
+        assert_eq!(desk.post(&path(&ground, "/undo"), body).await.0, 200);
+        let checks = desk.get(&path(&ground, "/checks")).await.1;
+        assert_eq!(checks["found"], 0, "A and B of W are back: {checks}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     changes::{CellChange, CellSide, Changes, compare},
-    content::Content,
+    content::{AreaContent, Content},
     planar::rings_of,
     repair::{Mended, mend},
     shape::Shape,
@@ -33,7 +33,7 @@ pub enum UndoError {
         "{cells} changed again in {versions}; undo the later first, or edit the cells as they are"
     )]
     ChangedAgain {
-        /// The codes of the cells.
+        /// The codes of the cells, or of the station area.
         cells: String,
         /// The versions.
         versions: String,
@@ -84,7 +84,39 @@ pub fn undo(
     if !same_areas(&before.content, &undone.content) {
         return Err(UndoError::OtherGround(undone.version));
     }
+    let mut present = present;
+    areas_back(&before, undone, &mut present.content)?;
     put_back(before, present, &touched)
+}
+
+/// Station areas that the version changed in something else than their cell are as before it
+/// again; refused when they changed again since.
+fn areas_back(before: &Version, undone: &Version, present: &mut Content) -> Result<(), UndoError> {
+    let by_code = |version: &Version| -> BTreeMap<String, AreaContent> {
+        let areas = version.content.station_areas.iter();
+        areas
+            .map(|area| (area.code.clone(), area.clone()))
+            .collect()
+    };
+    let (old, new) = (by_code(before), by_code(undone));
+    for (code, old) in old {
+        let Some(new) = new.get(&code).filter(|new| !old.is_but_for_cell(new)) else {
+            continue;
+        };
+        let areas = &mut present.station_areas;
+        let still = areas
+            .iter_mut()
+            .find(|area| area.is_but_for_cell(new))
+            .ok_or_else(|| UndoError::ChangedAgain {
+                cells: format!("the station area {code}"),
+                versions: "a later version".to_owned(),
+            })?;
+        *still = AreaContent {
+            cell: still.cell.take(),
+            ..old
+        };
+    }
+    Ok(())
 }
 
 /// Which cells differ in more than points on their borders.

@@ -175,3 +175,24 @@ fn other_ground_under_later_versions_is_not_undone() {
     line.edit(split("W", 1.0, "N"));
     assert_eq!(line.undo(2), Err(UndoError::OtherGround(2)));
 }
+
+#[test]
+fn what_a_version_changed_of_a_station_area_is_as_before_or_the_area_is_named() {
+    let called = |line: &mut Line, name: &str| {
+        let mut content = line.versions.last().unwrap().content.clone();
+        content.station_areas[0].name = name.to_owned();
+        line.store(content);
+    };
+    let mut line = Line::new();
+    called(&mut line, "the mill");
+    line.edit(split("W", 1.0, "N"));
+    let undone = line.undo(2).unwrap().content;
+    let present = &line.versions[2].content;
+    assert_eq!(undone.station_areas[0].name, "village t1");
+    assert_eq!(told(&undone), told(present), "cells stay as they are");
+    called(&mut line, "the old mill");
+    let Err(UndoError::ChangedAgain { cells, .. }) = line.undo(2) else {
+        panic!("it was undone");
+    };
+    assert_eq!(cells, "the station area t1");
+}

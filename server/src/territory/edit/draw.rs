@@ -16,9 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn draw(
     content: &mut Content,
     outline: &Shape,
-    called: &Called,
+    (called, before): (&Called, &BTreeSet<String>),
 ) -> Result<Done, EditError> {
-    let code = fresh_code(content, called)?;
+    let code = fresh_code(content, called, before)?;
     let new = content.cells.len();
     let (done, took) = take(content, outline, new, Some(&code))?;
     let most = took

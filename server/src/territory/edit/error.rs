@@ -25,8 +25,10 @@ pub enum EditError {
     /// No such station area.
     #[error("there is no station area {0}; name one of the present")]
     UnknownArea(String),
-    /// The code of a new cell is in use.
-    #[error("there is a cell {0} already; give the new cell another code")]
+    /// The code of a new cell is in use, or was before the edits.
+    #[error(
+        "there is a cell {0} already, or was before these edits; give the new cell another code"
+    )]
     CodeTaken(String),
     /// Nothing that was drawn lies in the territory.
     #[error("what was drawn lies outside the territory{}", hint(.swapped))]

@@ -38,7 +38,7 @@ pub const SAME_AREA: f64 = 1e-9;
 /// What a new cell is called; the rules choose what is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Called {
-    /// Its code, which no present cell has.
+    /// Its code, which no present cell has, nor one that the same edits took away.
     pub code: Option<String>,
     /// Its name.
     pub name: Option<String>,
@@ -173,23 +173,31 @@ pub fn apply(content: Content, edits: &[Edit]) -> Result<Edited, (usize, EditErr
         heirs: BTreeMap::new(),
         remarks: Vec::new(),
     };
+    let codes = edited.content.cells.iter().map(|cell| cell.code.clone());
+    let codes: BTreeSet<String> = codes.collect();
     for (edit, number) in edits.iter().zip(1..) {
-        edited.one(edit).map_err(|error| (number, error))?;
+        edited.one(edit, &codes).map_err(|error| (number, error))?;
     }
     edited.remarks.extend(in_pieces(&edited.content));
     Ok(edited)
 }
 
 impl Edited {
-    fn one(&mut self, edit: &Edit) -> Result<(), EditError> {
+    /// `codes` are those of the cells before all edits. None of them becomes that of another
+    /// cell: the new one would have the id of the old, with its A and B and its orders.
+    fn one(&mut self, edit: &Edit, codes: &BTreeSet<String>) -> Result<(), EditError> {
         let content = &mut self.content;
         let had = filled(content);
         let done = match edit {
-            Edit::Draw { outline, called } => draw::draw(content, outline, called)?,
+            Edit::Draw { outline, called } => draw::draw(content, outline, (called, codes))?,
             Edit::Outline { cell, outline } => draw::outline(content, cell, outline)?,
             Edit::Border { cells, line } => part::border(content, cells, line)?,
-            Edit::SplitAlong { cell, line, called } => part::split(content, cell, line, called)?,
-            Edit::SplitInto { cell, size, seed } => tile::split(content, cell, *size, *seed)?,
+            Edit::SplitAlong { cell, line, called } => {
+                part::split(content, cell, line, (called, codes))?
+            }
+            Edit::SplitInto { cell, size, seed } => {
+                tile::split(content, cell, (*size, *seed), codes)?
+            }
             Edit::Merge { cells, into } => join::merge(content, cells, into.as_deref())?,
             Edit::Move { station_areas, to } => tile::transfer(content, station_areas, to)?,
             Edit::Rename { cell, name } => rename(content, cell, name)?,
@@ -264,9 +272,15 @@ fn place_of(content: &Content, code: &str) -> Result<usize, EditError> {
     found.ok_or_else(|| EditError::UnknownCell(code.to_owned()))
 }
 
-/// The code of a new cell: the one wished for, else the first number that is free.
-fn fresh_code(content: &Content, called: &Called) -> Result<String, EditError> {
-    let taken = |code: &str| content.cells.iter().any(|cell| cell.code == code);
+/// The code of a new cell: the one wished for, else the first number that is free. `before` are
+/// the codes that are not free although no cell may have them now.
+fn fresh_code(
+    content: &Content,
+    called: &Called,
+    before: &BTreeSet<String>,
+) -> Result<String, EditError> {
+    let present = |code: &str| content.cells.iter().any(|cell| cell.code == code);
+    let taken = |code: &str| before.contains(code) || present(code);
     match &called.code {
         Some(code) if taken(code) => Err(EditError::CodeTaken(code.clone())),
         Some(code) => Ok(code.clone()),

@@ -74,10 +74,10 @@ pub(super) fn split(
     content: &mut Content,
     cell: &str,
     line: &[Wgs84],
-    called: &Called,
+    (called, before): (&Called, &BTreeSet<String>),
 ) -> Result<Done, EditError> {
     let place = place_of(content, cell)?;
-    let code = fresh_code(content, called)?;
+    let code = fresh_code(content, called, before)?;
     let plane = Plane::by_line(content, line, [place, place])?;
     let ground = |face: usize| plane.cell[face] == Some(place);
     let sides = sides(&plane, ground, || cell.to_owned())?;

@@ -598,3 +598,22 @@ fn an_outline_of_as_many_points_as_may_be_is_drawn_in_little_time() {
     let edited = done(&before, draw);
     assert!(edited.content.cells.len() >= 2);
 }
+
+#[test]
+fn a_code_that_the_same_edits_took_away_is_not_given_to_another_cell() {
+    let before = two_cells();
+    let merge = |other: &str| Edit::Merge {
+        cells: texts(&["W", other]),
+        into: Some("W".to_owned()),
+    };
+    let draw = |called| Edit::Draw {
+        outline: polygon(&[(1.0, 0.5), (3.0, 0.5), (3.0, 1.5), (1.0, 1.5)]),
+        called,
+    };
+    let refused = apply(before.clone(), &[merge("E"), draw(named("E"))]).unwrap_err();
+    assert_eq!(refused, (2, EditError::CodeTaken("E".to_owned())));
+    let numbered = done(&before, draw(Called::default())).content;
+    let edited = apply(numbered, &[merge("G01"), draw(Called::default())]).unwrap();
+    let new: Vec<&str> = edited.heirs.keys().map(String::as_str).collect();
+    assert_eq!(new, ["G02"]);
+}

@@ -162,8 +162,8 @@ fn at_home(content: &Content, cell: usize) -> Vec<usize> {
 pub(super) fn split(
     content: &mut Content,
     cell: &str,
-    size: Size,
-    seed: u64,
+    (size, seed): (Size, u64),
+    before: &BTreeSet<String>,
 ) -> Result<Done, EditError> {
     let place = place_of(content, cell)?;
     let home = at_home(content, place);
@@ -193,7 +193,7 @@ pub(super) fn split(
         .map(|part| part.areas.iter().map(|area| home[*area]).collect())
         .collect();
     take_in_strays(content, cell, &mut groups);
-    let names = name_cells(&content.station_areas, &groups, &content.cells);
+    let names = name_cells(&content.station_areas, &groups, &content.cells, before);
     let steps = split.cells.iter().flat_map(|part| part.shape.steps());
     let inserts = points::put_in(&outline, steps);
     points::share(content, &inserts, place)?;

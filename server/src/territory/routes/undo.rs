@@ -250,7 +250,7 @@ pub(super) async fn rebase_plan(
     };
     let (preview, planned) = look(&app, worked, planned).await?;
     if acceptance.accept {
-        write(&app, caller, (plan.station, plan.id), Some(planned)).await?;
+        write(&app, caller, &plan, Some(planned)).await?;
     }
     Ok(web::Json(EditsDone {
         of_version: base,
@@ -289,7 +289,7 @@ pub(super) async fn cancel_plan(
     id: web::Path<Uuid>,
 ) -> Result<HttpResponse, Problem> {
     let plan = visible(&app, &caller, *id).await?;
-    write(&app, caller, (plan.station, plan.id), None).await?;
+    write(&app, caller, &plan, None).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -305,25 +305,34 @@ async fn visible(app: &App, caller: &Caller, id: Uuid) -> Result<Plan, Problem> 
 async fn write(
     app: &App,
     caller: Caller,
-    (station, id): (OrgId, Uuid),
+    plan: &Plan,
     anew: Option<Planned>,
 ) -> Result<(), Problem> {
-    let state = app.clone();
+    let (state, plan) = (app.clone(), plan.clone());
     app.store
         .write(move |tx| {
             Box::pin(async move {
                 let action = match anew {
                     Some(planned) => {
-                        store::rebase_plan(tx, &state, id, planned).await?;
+                        store::rebase_plan(tx, &state, &plan, planned).await?;
                         "territory.plan_rebased"
                     }
                     None => {
-                        store::cancel_plan(tx, &state, (station, id), caller.person).await?;
+                        let which = (plan.station, plan.id);
+                        store::cancel_plan(tx, &state, which, caller.person).await?;
                         "territory.plan_cancelled"
                     }
                 };
                 still_stands(tx, &caller).await?;
-                audit::record(tx, &state, Who::from(&caller), action, id, Outcome::Done).await
+                audit::record(
+                    tx,
+                    &state,
+                    Who::from(&caller),
+                    action,
+                    plan.id,
+                    Outcome::Done,
+                )
+                .await
             })
         })
         .await?;

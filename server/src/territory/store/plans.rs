@@ -10,6 +10,12 @@ use super::{Accepted, How, Proposal, accept_as, current_version, history::names,
 use crate::{
     app::App,
     edge::Problem,
+    people::{
+        Permission, Role,
+        audit::{self, Outcome, Who},
+        reach,
+        rows::person,
+    },
     territory::{changes::Changes, content::Content, rows::territory_plan},
     trace::feed_log::StationLock,
 };
@@ -198,20 +204,28 @@ async fn on_base(
     serde_json::to_string(&changes).map_err(Problem::internal)
 }
 
-/// Puts another working out in the place of a plan that waits: its base is the present version
-/// again. The plan keeps its id, its author and its reason.
+/// Puts another working out in the place of a plan that waits, if the plan still is as it was
+/// `seen`: its base is the present version again. The plan keeps its id, its author and its
+/// reason.
 ///
 /// # Errors
-/// `territory.plan_ended` when it does not wait any more, else as [`plan`].
+/// `territory.plan_ended` when it does not wait any more, `conflict` when somebody else based
+/// it anew meanwhile, else as [`plan`].
 pub async fn rebase_plan(
     tx: &DatabaseTransaction,
     app: &App,
-    id: Uuid,
+    seen: &Plan,
     planned: Planned,
 ) -> Result<(), Problem> {
     let Planned { proposal, how, .. } = planned;
     StationLock::take(tx, proposal.station).await?;
-    let row = waiting(tx, id).await?;
+    let row = waiting(tx, seen.id).await?;
+    let held = (row.base_version, row.effective_from, row.state.as_str());
+    if held != (seen.base, seen.effective_from.0, seen.state.as_str()) {
+        let detail = "The plan was based anew or flagged meanwhile; nothing was overwritten. \
+                      Look again.";
+        return Err(Problem::new(Code::Conflict, detail));
+    }
     let changes = on_base(tx, app, &proposal, &how).await?;
     let mut changed = row.into_active_model();
     changed.base_version = Set(proposal.base);
@@ -276,10 +290,12 @@ pub async fn next_plan<C: ConnectionTrait>(db: &C) -> Result<Option<UnixMillis>,
 }
 
 /// Puts every plan in force whose moment has come, each once, whichever process comes first;
-/// gives what came into force. What cannot be put in force is stale from then on.
+/// gives what came into force. What cannot be put in force is stale from then on; where the
+/// database cannot be reached or is full, it is logged and the next look tries again. One plan
+/// never holds up another.
 ///
 /// # Errors
-/// A problem of the database or of the server: the next look tries again.
+/// A problem of the database while looking which are due.
 pub async fn put_in_force(app: &App) -> Result<Vec<(OrgId, Accepted)>, Problem> {
     let due: Vec<(Uuid, Uuid)> = territory_plan::Entity::find()
         .select_only()
@@ -297,10 +313,14 @@ pub async fn put_in_force(app: &App) -> Result<Vec<(OrgId, Accepted)>, Problem> 
         let station = OrgId(station);
         match put_one(app, station, id).await {
             Ok(accepted) => came.extend(accepted.map(|accepted| (station, accepted))),
-            Err(problem) if problem.code.status() < 500 => {
-                flaw(app, station, id, problem.detail).await?;
+            Err(problem) if matches!(problem.code.status(), 503 | 507) => {
+                tracing::warn!(%station, plan = %id, %problem, "a planned version has to wait");
             }
-            Err(problem) => return Err(problem),
+            Err(problem) => {
+                if let Err(problem) = flaw(app, station, id, problem.detail).await {
+                    tracing::warn!(%station, plan = %id, %problem, "the plan was not marked");
+                }
+            }
         }
     }
     Ok(came)
@@ -315,6 +335,7 @@ async fn put_one(app: &App, station: OrgId, id: Uuid) -> Result<Option<Accepted>
                 let Some(row) = still_planned(tx, id).await? else {
                     return Ok(None);
                 };
+                let author = still_may(tx, station, row.author, state.now()).await?;
                 let stored: Stored =
                     serde_json::from_str(&row.content).map_err(Problem::internal)?;
                 let changes = Changes::stored(&row.changes)?;
@@ -341,10 +362,41 @@ async fn put_one(app: &App, station: OrgId, id: Uuid) -> Result<Option<Accepted>
                 ended.ended_by = Set(Some(Uuid::nil()));
                 ended.version = Set(Some(version));
                 territory_plan::Entity::update(ended).exec(tx).await?;
-                accept_as(tx, &state, proposal, &how).await.map(Some)
+                let accepted = accept_as(tx, &state, proposal, &how).await?;
+                let action = "territory.changed";
+                audit::record(tx, &state, author, action, station, Outcome::Done).await?;
+                Ok(Some(accepted))
             })
         })
         .await
+}
+
+/// Who planned a version, if he still may change the territory of the station.
+async fn still_may(
+    tx: &DatabaseTransaction,
+    station: OrgId,
+    author: Uuid,
+    now: UnixMillis,
+) -> Result<Who, Problem> {
+    let no_more = || {
+        let detail = "who planned it may not change this territory any more; cancel it and plan \
+                      it anew";
+        Problem::new(Code::AuthForbidden, detail)
+    };
+    let found = person::Entity::find_by_id(author).one(tx).await?;
+    let person = found.ok_or_else(no_more)?;
+    let role: Role = person.role.parse().map_err(Problem::internal)?;
+    let org = OrgId(person.org_id);
+    let tree = reach::around(tx, org).await?;
+    let scope = reach::scope(&tree, PersonId(author), role, org, now);
+    let may = Permission::ManageTerritory.allowed_to(role) && scope.has_station(station);
+    if person.disabled_at.is_some() || !may {
+        return Err(no_more());
+    }
+    Ok(Who {
+        person: Some(PersonId(author)),
+        station: tree.station_of(org),
+    })
 }
 
 /// The plan if it is still to be put in force, read under the station's lock.

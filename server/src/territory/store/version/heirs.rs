@@ -15,7 +15,8 @@ use gridcrew_sync_protocol::{
     time::UnixMillis,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter,
+    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait,
+    QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 
 /// The terms that new cells begin with.
@@ -38,11 +39,14 @@ impl Heirs {
                 continue;
             }
             let parent = how.heirs.get(code).and_then(|code| before.cells.get(code));
-            let found = match (how.revived.contains_key(code), parent) {
-                (true, _) => ended_with(tx, placed.id).await?,
-                (false, Some(parent)) => running_in(tx, CellId(parent.id), now).await?,
-                (false, None) => Vec::new(),
+            let mut found = if how.revived.contains_key(code) {
+                ended_with(tx, placed.id).await?
+            } else {
+                Vec::new()
             };
+            if let Some(parent) = parent.filter(|_| found.is_empty()) {
+                found = running_in(tx, CellId(parent.id), now).await?;
+            }
             terms.extend(found.into_iter().map(|term| (placed.id, term)));
         }
         Ok(Self(terms))
@@ -118,10 +122,32 @@ async fn ended_with(
     let Some(went) = went else {
         return Ok(Vec::new());
     };
+    let ended_at = if went.came_at == 0 {
+        last_end(tx, cell).await?
+    } else {
+        Some(went.came_at)
+    };
     Ok(cell_role::Entity::find()
         .filter(cell_role::Column::CellId.eq(cell.0))
-        .filter(cell_role::Column::ValidUntil.eq(went.came_at))
-        .filter(cell_role::Column::ValidFrom.lt(went.came_at))
+        .filter(cell_role::Column::ValidUntil.eq(ended_at))
+        .filter(cell_role::Column::ValidFrom.lt(ended_at))
         .all(tx)
+        .await?)
+}
+
+/// When the last terms of a cell ended that had begun. When a version came was not always
+/// noted, and the last terms of a cell that went ended with it.
+async fn last_end(tx: &DatabaseTransaction, cell: CellId) -> Result<Option<i64>, Problem> {
+    use cell_role::Column;
+    let began = Expr::col(Column::ValidFrom).lt(Expr::col(Column::ValidUntil));
+    Ok(cell_role::Entity::find()
+        .select_only()
+        .column(Column::ValidUntil)
+        .filter(Column::CellId.eq(cell.0))
+        .filter(Column::ValidUntil.is_not_null())
+        .filter(began)
+        .order_by_desc(Column::ValidUntil)
+        .into_tuple()
+        .one(tx)
         .await?)
 }
