@@ -110,6 +110,20 @@ impl From<PayloadError> for Problem {
 /// # Errors
 /// `request.too_large`, `request.timeout`, `request.malformed`.
 pub async fn read(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes, Problem> {
+    read_counted(request, payload, limit, |_| Ok(())).await
+}
+
+/// Reads a whole body of at most `limit` bytes; `count` is told of each piece before it is
+/// kept, and may refuse it.
+///
+/// # Errors
+/// `request.too_large`, `request.timeout`, `request.malformed`, and what `count` says.
+pub async fn read_counted(
+    request: &HttpRequest,
+    payload: Payload,
+    limit: usize,
+    mut count: impl FnMut(usize) -> Result<(), Problem>,
+) -> Result<Bytes, Problem> {
     let too_large = || {
         Problem::new(
             Code::RequestTooLarge,
@@ -130,6 +144,7 @@ pub async fn read(request: &HttpRequest, payload: Payload, limit: usize) -> Resu
         if body.len() + chunk.len() > limit {
             return Err(too_large());
         }
+        count(chunk.len())?;
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
@@ -182,7 +197,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Packed<T> {
     }
 }
 
-fn expect_media_type(request: &HttpRequest, allowed: &[&str]) -> Result<(), Problem> {
+/// Refuses a body of another media type.
+///
+/// # Errors
+/// `request.media_type`.
+pub fn expect_media_type(request: &HttpRequest, allowed: &[&str]) -> Result<(), Problem> {
     if allowed
         .iter()
         .any(|kind| request.content_type().eq_ignore_ascii_case(kind))

@@ -3,6 +3,7 @@
 //! person who may do it there too.
 
 mod args;
+mod new_file;
 
 pub use args::{About, ExportArgs, ImportArgs, TerritoryCommand, What};
 
@@ -31,6 +32,7 @@ use gridcrew_sync_protocol::{
     ids::{OrgId, PersonId},
     position::Datum,
 };
+use new_file::NewFile;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use std::{
     fs::File,
@@ -122,8 +124,8 @@ pub async fn run_export(
             sheet::write(Kind::Accounts, format, rows, app.now())?
         }
     };
-    let mut file = File::create_new(&args.to).map_err(at(&args.to))?;
-    file.write_all(&bytes).map_err(at(&args.to))?;
+    let file = NewFile::create(&args.to).map_err(at(&args.to))?;
+    file.write(&bytes).map_err(at(&args.to))?;
     writeln!(out, "{} bytes in {}", bytes.len(), args.to.display())?;
     Ok(())
 }
@@ -131,7 +133,8 @@ pub async fn run_export(
 /// Takes in a file; whether all of it was taken in.
 ///
 /// # Errors
-/// Any [`ExchangeFailure`]; nothing was changed then.
+/// Any [`ExchangeFailure`]; nothing was changed then, unless it was said before what was
+/// stored: then only the list of refused rows cannot be written.
 pub async fn run_import(
     app: &App,
     args: &ImportArgs,
@@ -141,8 +144,31 @@ pub async fn run_import(
     let bytes = bytes_of(&args.file)?;
     match args.about.what {
         What::Territory => take_territory(app, args, &actor, &bytes, out).await,
-        What::StationAreas => take_areas(app, args, &actor, &bytes, out).await,
-        What::Accounts => take_accounts(app, args, &actor, &bytes, out).await,
+        What::StationAreas | What::Accounts => {
+            // Made before anything is stored, so that what is stored is told of.
+            let refused = args.refused.as_deref().map(|path| {
+                let file = NewFile::create(path).map_err(at(path))?;
+                Ok::<_, ExchangeFailure>((path, file))
+            });
+            let refused = refused.transpose()?;
+            let (kind, report, stored) = match args.about.what {
+                What::Accounts => {
+                    let (report, stored) = take_accounts(app, args, &actor, &bytes).await?;
+                    (Kind::Accounts, report, stored)
+                }
+                _ => {
+                    let (report, stored) = take_areas(app, args, &actor, &bytes, out).await?;
+                    (Kind::StationAreas, report, stored)
+                }
+            };
+            told(&report, stored, out)?;
+            if let Some((path, file)) = refused {
+                let format = format_of(&args.about, "xlsx or csv")?;
+                let bytes = report.sheet(kind, format, app.now())?;
+                file.write(&bytes).map_err(at(path))?;
+            }
+            Ok(report.refused.is_empty())
+        }
     }
 }
 
@@ -207,7 +233,7 @@ async fn take_areas(
     actor: &Actor,
     bytes: &[u8],
     out: &mut impl Write,
-) -> Result<bool, ExchangeFailure> {
+) -> Result<(Report, bool), ExchangeFailure> {
     let format: SheetFormat = format_of(&args.about, "xlsx or csv")?;
     let sheet = sheet::read(format, bytes, args.encoding)?;
     let held = territory(app, actor.station).await?;
@@ -221,7 +247,7 @@ async fn take_areas(
             writeln!(out, "version {version}")?;
         }
     }
-    told(app, args, Kind::StationAreas, &areas.report, stored, out)
+    Ok((areas.report, stored))
 }
 
 async fn take_accounts(
@@ -229,8 +255,7 @@ async fn take_accounts(
     args: &ImportArgs,
     actor: &Actor,
     bytes: &[u8],
-    out: &mut impl Write,
-) -> Result<bool, ExchangeFailure> {
+) -> Result<(Report, bool), ExchangeFailure> {
     let format: SheetFormat = format_of(&args.about, "xlsx or csv")?;
     let sheet = sheet::read(format, bytes, args.encoding)?;
     let numbers = accounts::numbers(&sheet)?;
@@ -241,8 +266,10 @@ async fn take_accounts(
     if stored {
         let (state, who, station) = (app.clone(), actor.who, actor.station);
         let good = read.good;
+        // As over HTTP: what was known when the sheet was read must still be so.
         let write = app.store.write(move |tx| {
             Box::pin(async move {
+                store::still_known(tx, station, &good, &known).await?;
                 store::import_customers(tx, &state, station, good).await?;
                 let action = "customers.imported";
                 audit::record(tx, &state, who, action, station, Outcome::Done).await
@@ -250,7 +277,7 @@ async fn take_accounts(
         });
         write.await?;
     }
-    told(app, args, Kind::Accounts, &read.report, stored, out)
+    Ok((read.report, stored))
 }
 
 fn not_doubted(args: &ImportArgs, doubt: Option<Doubt>) -> Result<(), Flaw> {
@@ -265,15 +292,8 @@ fn will_be_stored(args: &ImportArgs, report: &Report) -> bool {
     !args.dry_run && allowed && report.added + report.changed > 0
 }
 
-/// Says what became of the rows; whether none was refused.
-fn told(
-    app: &App,
-    args: &ImportArgs,
-    kind: Kind,
-    report: &Report,
-    stored: bool,
-    out: &mut impl Write,
-) -> Result<bool, ExchangeFailure> {
+/// Says what became of the rows.
+fn told(report: &Report, stored: bool, out: &mut impl Write) -> io::Result<()> {
     for note in &report.notes {
         writeln!(out, "{note}")?;
     }
@@ -307,12 +327,7 @@ fn told(
             "nothing was written"
         }
     )?;
-    if let Some(path) = &args.refused {
-        let format = format_of(&args.about, "xlsx or csv")?;
-        let bytes = report.sheet(kind, format, app.now())?;
-        std::fs::write(path, bytes).map_err(at(path))?;
-    }
-    Ok(report.refused.is_empty())
+    Ok(())
 }
 
 async fn accept(

@@ -1,6 +1,7 @@
 use super::*;
 use crate::territory::fixture::{Ground, two_sound_cells};
 use clap::Parser;
+use std::os::unix::fs::PermissionsExt;
 
 #[derive(Debug, Parser)]
 struct Cli {
@@ -144,9 +145,19 @@ async fn a_territory_and_its_sheets_go_out_and_in_on_the_command_line() {
     let said = import(&ground, "accounts", "csv", &more, &sheet).await;
     assert!(said.contains("1 new") && said.contains("stored"), "{said}");
     assert!(std::fs::read_to_string(&refused).unwrap().contains("002"));
+    // What holds personal data is for its owner alone, and nothing is overwritten.
     let out = folder.path().join("out.csv");
     export(&ground, "accounts", "csv", &out, "WGS-84").await;
     assert!(std::fs::read_to_string(&out).unwrap().contains("001"));
+    for file in [&refused, &out] {
+        let mode = std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
+    std::fs::write(&sheet, "户号,户名,台区编号\n003,丙,t1\n").unwrap();
+    let said = import(&ground, "accounts", "csv", &more, &sheet).await;
+    assert!(said.contains("exists"), "{said}");
+    let held = store::accounts(ground.app().store.read(), ground.station()).await;
+    assert_eq!(held.unwrap().len(), 1, "nothing was stored");
 }
 
 #[actix_web::test]

@@ -203,6 +203,17 @@ pub enum Problem {
         /// The code named.
         area: String,
     },
+    /// A station area that names a cell that there is not.
+    #[error(
+        "station area {area} names the cell {cell}, which does not exist; correct the code, or \
+         leave it empty to keep the present cell"
+    )]
+    UnknownCell {
+        /// Its code.
+        area: String,
+        /// The code named.
+        cell: String,
+    },
     /// A station area in no cell (I12).
     #[error("station area {area} is in no cell; name it in one")]
     StationAreaInNoCell {
@@ -324,6 +335,7 @@ impl Problem {
             Self::UnknownStationArea { .. }
             | Self::StationAreaInNoCell { .. }
             | Self::StationAreaInTwoCells { .. }
+            | Self::UnknownCell { .. }
             | Self::MembershipConflict { .. } => Code::TerritoryStationAreaInNoCell,
             Self::StationAreaOutside { .. } | Self::Outside { .. } => {
                 Code::TerritoryOutsideBoundary

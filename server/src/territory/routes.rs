@@ -7,6 +7,7 @@ mod boards;
 mod cells;
 mod checks;
 mod customers;
+mod desk;
 mod edits;
 mod exchange;
 mod history;

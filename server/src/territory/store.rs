@@ -17,7 +17,7 @@ mod roles;
 mod version;
 mod workload;
 
-pub use accounts::{accounts, known_accounts};
+pub use accounts::{accounts, known_accounts, still_known};
 pub use customers::{Imported, NewCustomer, customer_by_account, import_customers};
 pub use due::{next_due, tell_due};
 pub use history::{

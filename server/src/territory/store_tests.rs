@@ -9,6 +9,7 @@ use crate::{
         index::TerritoryIndex,
         refresh::{Watcher, refresh},
         rows::{cell, station_area},
+        sheet::accounts::Known,
     },
     trace::rows::feed_change,
 };
@@ -415,6 +416,46 @@ async fn customers_are_taken_in_all_or_none_and_keep_their_id() {
     let count = crate::territory::rows::customer::Entity::find();
     let count = count.count(ground.app().store.read()).await.unwrap();
     assert_eq!(count, 1_201);
+}
+
+#[actix_web::test]
+async fn accounts_that_changed_since_a_sheet_was_compared_are_not_set_back() {
+    for ground in Ground::on_both().await {
+        ground.accept(two_cells()).await.unwrap();
+        let account = |phone: &str, area: &str| NewCustomer {
+            account_no: "1".to_owned(),
+            name: String::new(),
+            phone: phone.to_owned(),
+            address: String::new(),
+            meter_no: String::new(),
+            station_area: area.to_owned(),
+            position: None,
+        };
+        let numbers = ["1".to_owned()];
+        let (db, station) = (&ground.app().store, ground.station());
+        let compare = async || known_accounts(db.read(), station, &numbers).await.unwrap();
+        let still = async |known: &Known| {
+            let (known, accounts) = (known.clone(), [account("2", "t1")]);
+            let seen = db.write(move |tx| {
+                Box::pin(async move { still_known(tx, station, &accounts, &known).await })
+            });
+            seen.await.map_err(|problem| problem.code)
+        };
+        let unknown = compare().await;
+        assert_eq!(still(&unknown).await, Ok(()));
+        take_in(&ground, vec![account("1", "t1")]).await.unwrap();
+        assert_eq!(
+            still(&unknown).await,
+            Err(Code::Conflict),
+            "it is known now"
+        );
+        let known = compare().await;
+        assert_eq!(still(&known).await, Ok(()));
+        // Somebody moves the account to another station area meanwhile.
+        take_in(&ground, vec![account("1", "t2")]).await.unwrap();
+        assert_eq!(still(&known).await, Err(Code::Conflict));
+        assert_eq!(still(&compare().await).await, Ok(()));
+    }
 }
 
 #[actix_web::test]

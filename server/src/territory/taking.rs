@@ -108,9 +108,10 @@ impl Parts {
                 agreed(&cells, &self.cell_of_area)?;
                 cells
             }
-            None => held.map_or_else(Vec::new, |held| {
-                moved(held.cell_drafts(&areas), &areas, &self.cell_of_area)
-            }),
+            None => match held {
+                Some(held) => moved(held.cell_drafts(&areas), &areas, &self.cell_of_area)?,
+                None => Vec::new(),
+            },
         };
         if !given && cells.is_empty() {
             return Ok(Taken {
@@ -188,27 +189,39 @@ fn agreed(cells: &[CellDraft], cell_of_area: &HashMap<String, String>) -> Result
     Problems::or(problems, ())
 }
 
-/// The present cells, with station areas moved to the cells that they name.
+/// The present cells, with station areas moved to the cells that they name. Where there are
+/// no cells, what they name means nothing.
 fn moved(
     mut cells: Vec<CellDraft>,
     areas: &[StationAreaDraft],
     cell_of_area: &HashMap<String, String>,
-) -> Vec<CellDraft> {
+) -> Result<Vec<CellDraft>, Problems> {
+    if cells.is_empty() {
+        return Ok(cells);
+    }
     let number: HashMap<String, usize> = cells
         .iter()
         .enumerate()
         .map(|(number, cell)| (cell.code.clone(), number))
         .collect();
-    let goes = |area: &str| Some(*number.get(cell_of_area.get(area)?)?);
     for cell in &mut cells {
-        cell.station_areas.retain(|area| goes(area).is_none());
+        cell.station_areas
+            .retain(|area| !cell_of_area.contains_key(area));
     }
+    let mut problems = Vec::new();
     for area in areas {
-        if let Some(cell) = goes(&area.code) {
-            cells[cell].station_areas.push(area.code.clone());
+        let Some(named) = cell_of_area.get(&area.code) else {
+            continue;
+        };
+        match number.get(named) {
+            Some(cell) => cells[*cell].station_areas.push(area.code.clone()),
+            None => problems.push(Problem::UnknownCell {
+                area: area.code.clone(),
+                cell: named.clone(),
+            }),
         }
     }
-    cells
+    Problems::or(problems, cells)
 }
 
 /// A territory without cells: its station areas must at least stand in it.

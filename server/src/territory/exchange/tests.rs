@@ -212,6 +212,64 @@ fn a_geopackage_that_would_do_something_is_refused() {
 }
 
 #[test]
+fn a_small_geopackage_that_would_take_all_memory_is_refused() {
+    let long = "printf('%.*c', 16000000, 'x')";
+    for sql in [
+        format!("ALTER TABLE cells ADD COLUMN junk TEXT AS ({long});"),
+        format!(
+            "ALTER TABLE station_areas RENAME COLUMN name TO old; \
+             ALTER TABLE station_areas ADD COLUMN name TEXT AS ({long});"
+        ),
+        format!("ALTER TABLE gpkg_contents ADD COLUMN junk TEXT AS ({long});"),
+    ] {
+        let refused = read(Format::GeoPackage, &altered(&sql), None).unwrap_err();
+        assert_eq!(refused.code().as_str(), "file.unreadable", "{sql}");
+        assert!(refused.to_string().contains("is computed"), "{refused}");
+    }
+    // A default value stands once in the file, and in every row that is read.
+    let default = "x".repeat(1_000_000);
+    let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
+                SELECT i, 'c' || i FROM n";
+    let insert =
+        format!("DELETE FROM station_areas; INSERT INTO station_areas (fid, code) {rows};");
+    let taken = altered(&format!(
+        "{insert} ALTER TABLE station_areas RENAME COLUMN name TO old; \
+         ALTER TABLE station_areas ADD COLUMN name TEXT DEFAULT '{default}';"
+    ));
+    assert!(taken.len() < 3_000_000, "{}", taken.len());
+    let refused = read(Format::GeoPackage, &taken, None).unwrap_err();
+    assert_eq!(refused.code().as_str(), "file.too_large", "{refused}");
+    // In a column that nobody asks for it costs nothing.
+    let passed = altered(&format!(
+        "{insert} ALTER TABLE station_areas ADD COLUMN junk TEXT DEFAULT '{default}';"
+    ));
+    let layers = read(Format::GeoPackage, &passed, None).unwrap();
+    assert_eq!(layers.station_areas.unwrap().features.len(), 20_000);
+}
+
+#[test]
+fn no_number_of_other_layers_in_a_geopackage_hides_one_that_is_wanted() {
+    let other = |name: String| {
+        format!(
+            "INSERT INTO gpkg_contents VALUES ('{name}', 'features', '{name}', '', '2026', \
+             NULL, NULL, NULL, NULL, 4326);"
+        )
+    };
+    let many: String = (0..30).map(|n| other(format!("a{n:02}"))).collect();
+    let layers = read(Format::GeoPackage, &altered(&many), None).unwrap();
+    assert!(layers.boundary.is_some() && layers.cells.is_some() && layers.station_areas.is_some());
+    let notes: Vec<String> = layers.notes.iter().map(ToString::to_string).collect();
+    assert_eq!(notes.len(), 21, "{notes:?}");
+    assert!(notes[19].contains("a19") && notes[20].contains("10 more layers"));
+    let twice = altered(&other("CELLS".to_owned()));
+    let refused = read(Format::GeoPackage, &twice, None).unwrap_err();
+    assert!(
+        refused.to_string().contains("cells stands twice"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_geopackage_says_its_system_and_others_are_named() {
     let other = altered(
         "UPDATE gpkg_contents SET srs_id = 4610; INSERT INTO gpkg_spatial_ref_sys VALUES \
@@ -289,6 +347,30 @@ fn what_a_file_leaves_out_stays_as_it_is_stored() {
     // Without anything stored there is no boundary.
     let parts = Parts::of_layers(&mut layers, None, None).unwrap();
     assert!(parts.take(None, &Around::default()).is_err());
+}
+
+#[test]
+fn a_station_area_that_names_a_cell_that_there_is_not_is_named() {
+    let held = two_cells();
+    let mut more = held.clone();
+    more.station_areas[1].cell = Some("Q".to_owned());
+    let bytes = write(Format::GeoPackage, &more, Datum::Wgs84, NOW).unwrap();
+    let mut layers = read(Format::GeoPackage, &bytes, None).unwrap();
+    (layers.boundary, layers.cells) = (None, None);
+    let parts = Parts::of_layers(&mut layers, None, Some(&held)).unwrap();
+    let refused = parts.take(Some(&held), &Around::default()).unwrap_err();
+    assert_eq!(refused.code().as_str(), "territory.station_area_in_no_cell");
+    assert!(
+        refused.to_string().contains("t2 names the cell Q"),
+        "{refused}"
+    );
+    // Where there are no cells it means nothing.
+    let bare = Content {
+        cells: Vec::new(),
+        ..held
+    };
+    let parts = Parts::of_layers(&mut layers, None, Some(&bare)).unwrap();
+    assert!(parts.take(Some(&bare), &Around::default()).is_ok());
 }
 
 #[test]

@@ -73,7 +73,7 @@ pub struct ImportArgs {
     /// What to do when rows of a sheet are refused.
     #[arg(long, value_enum, default_value = "all_or_nothing")]
     pub mode: Mode,
-    /// Where to write the refused rows of a sheet, with their reasons.
+    /// Where to write the refused rows of a sheet, with their reasons; it must not exist.
     #[arg(long, value_name = "FILE")]
     pub refused: Option<PathBuf>,
     /// Why.

@@ -129,7 +129,7 @@ pub(super) async fn import_customers(
         added,
         changed,
         unchanged,
-    } = take_in(&app, caller, station, customers).await?;
+    } = take_in(&app, caller, station, customers, None).await?;
     Ok(web::Json(CustomersImported {
         added,
         changed,

@@ -2,16 +2,18 @@
 
 use super::{
     accept, allow, beside, datum_of,
+    desk::DESK,
     import::{imported, take},
     no_territory, text,
 };
 use crate::{
     app::App,
-    edge::{Problem, ProblemDocument, body},
+    edge::{Problem, ProblemDocument},
     people::{Caller, Permission},
     territory::{
         content::Content,
         exchange::{self, Encoding, Format, MAX_BYTES},
+        problem::Problems,
         store::{self, Accepted, Proposal},
         taking::Parts,
     },
@@ -23,17 +25,7 @@ use actix_web::{
 };
 use gridcrew_sync_protocol::{code::Code, ids::OrgId, position::Datum, time::UnixMillis};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::{IntoParams, ToSchema};
-
-/// How many files one process reads at a time: each may need some hundred megabytes.
-static DESK: Semaphore = Semaphore::const_new(2);
-
-/// A place at the desk where files are read; whoever comes meanwhile waits, and so does the
-/// body that he sends.
-pub(super) async fn at_the_desk() -> Result<SemaphorePermit<'static>, Problem> {
-    DESK.acquire().await.map_err(Problem::internal)
-}
 
 /// How to write a file.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -141,6 +133,8 @@ pub struct TerritoryFileImported {
     responses(
         (status = 200, description = "In force, or looked at", body = TerritoryFileImported),
         (status = "4XX", description = "A problem; nothing was changed", body = ProblemDocument),
+        (status = 503, description = "Other files are being read; come again after Retry-After",
+         body = ProblemDocument),
     )
 )]
 #[post("/stations/{id}/territory/file")]
@@ -157,20 +151,21 @@ pub(super) async fn import_territory_file(
     let query = query.into_inner();
     let reason = text("reason", &query.reason, 1, 500)?;
     let effective_from = query.effective_from.unwrap_or(caller.now);
-    let _place = at_the_desk().await?;
-    let bytes = body::read(&request, payload.into_inner(), MAX_BYTES).await?;
+    let sent = DESK.sent(&request, payload, MAX_BYTES).await?;
+    let place = DESK.place().await?;
     let held = store::territory(app.store.read(), station, caller.now).await?;
     let base = held.as_ref().map_or(0, |held| held.version);
     let (dry_run, confirmed) = (query.dry_run, query.datum_confirmed);
-    let (notes, parts, held) = beside(move || {
-        let mut layers = exchange::read(query.format, &bytes, query.encoding)
-            .map_err(crate::territory::problem::Problems::from)?;
+    let read = place.work(move || {
+        let mut layers =
+            exchange::read(query.format, sent.bytes(), query.encoding).map_err(Problems::from)?;
         let content = held.as_ref().map(|held| &held.content);
         let parts = Parts::of_layers(&mut layers, query.datum.as_deref(), content)?;
         Ok((layers.notes, parts, held))
-    })
-    .await?;
-    let mut taken = take(&app, station, parts, held, confirmed).await?;
+    });
+    let (place, (notes, parts, held)) = read.await?;
+    // Held until it is stored: what was read is in memory until then.
+    let (_place, mut taken) = take(&app, place, station, parts, held, confirmed).await?;
     taken.notes = notes;
     let accepted = if dry_run {
         looked_at(&app, &taken.content, base, effective_from)?

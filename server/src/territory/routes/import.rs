@@ -1,9 +1,13 @@
 //! Taking in a territory.
 
-use super::{accept, allow, beside, text};
+use super::{
+    accept, allow,
+    desk::{DESK, Place},
+    text,
+};
 use crate::{
     app::App,
-    edge::{Json, Problem, ProblemDocument},
+    edge::{Problem, ProblemDocument, body::expect_media_type},
     people::{Caller, Permission},
     territory::{
         draft::Remark,
@@ -13,7 +17,7 @@ use crate::{
         taking::{Around, Parts, Taken},
     },
 };
-use actix_web::{post, web};
+use actix_web::{HttpRequest, post, web};
 use gridcrew_sync_protocol::{ids::OrgId, position::Wgs84, time::UnixMillis};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -131,6 +135,8 @@ pub struct TerritoryImported {
     responses(
         (status = 200, description = "In force", body = TerritoryImported),
         (status = "4XX", description = "A problem; nothing was changed", body = ProblemDocument),
+        (status = 503, description = "Other files are being read; come again after Retry-After",
+         body = ProblemDocument),
     )
 )]
 #[post("/stations/{id}/territory")]
@@ -138,18 +144,29 @@ pub(super) async fn import_territory(
     app: web::Data<App>,
     caller: Caller,
     station: web::Path<OrgId>,
-    body: Json<TerritoryImport, MAX_BYTES>,
+    request: HttpRequest,
+    payload: web::Payload,
 ) -> Result<web::Json<TerritoryImported>, Problem> {
     let station = *station;
     allow(&caller, Permission::ManageTerritory, station)?;
-    let Json(request) = body;
-    let reason = text("reason", &request.reason, 1, 500)?;
-    let effective_from = request.effective_from.unwrap_or(caller.now);
+    expect_media_type(&request, &["application/json", "application/geo+json"])?;
+    let sent = DESK.sent(&request, payload, MAX_BYTES).await?;
+    let place = DESK.place().await?;
+    let read = place.work(move || {
+        let given: TerritoryImport = serde_json::from_slice(sent.bytes())?;
+        let reason = text("reason", &given.reason, 1, 500)?;
+        Ok((
+            parts(&given)?,
+            given.effective_from,
+            given.datum_confirmed,
+            reason,
+        ))
+    });
+    let (place, (parts, effective_from, confirmed, reason)) = read.await?;
+    let effective_from = effective_from.unwrap_or(caller.now);
     let held = store::territory(app.store.read(), station, caller.now).await?;
     let base = held.as_ref().map_or(0, |held| held.version);
-    let confirmed = request.datum_confirmed;
-    let parts = beside(move || parts(&request)).await?;
-    let taken = take(&app, station, parts, held, confirmed).await?;
+    let (_place, taken) = take(&app, place, station, parts, held, confirmed).await?;
     let proposal = Proposal {
         station,
         base,
@@ -178,14 +195,15 @@ fn parts(request: &TerritoryImport) -> Result<Parts, Problem> {
 }
 
 /// What was given, put together with what stays, once the datum is seen to fit what is known
-/// around.
+/// around. The place goes with the work, and comes back with it.
 pub(super) async fn take(
     app: &App,
+    place: Place,
     station: OrgId,
     parts: Parts,
     held: Option<StoredTerritory>,
     confirmed: bool,
-) -> Result<Taken, Problem> {
+) -> Result<(Place, Taken), Problem> {
     let neighbours = match (&parts.boundary, confirmed) {
         (Some(boundary), false) => {
             let bounds = boundary.value.bounds();
@@ -197,11 +215,11 @@ pub(super) async fn take(
         neighbours,
         confirmed,
     };
-    beside(move || {
+    let taken = place.work(move || {
         let held = held.as_ref().map(|held| &held.content);
         Ok(parts.take(held, &around)?)
-    })
-    .await
+    });
+    taken.await
 }
 
 /// What came of it, for who sent it.

@@ -2,12 +2,13 @@
 
 use super::{
     accept, allow, beside, datum_of,
-    exchange::{at_the_desk, download},
+    desk::{DESK, Place},
+    exchange::download,
     no_territory, text,
 };
 use crate::{
     app::App,
-    edge::{Problem, ProblemDocument, body},
+    edge::{Problem, ProblemDocument},
     people::{
         Caller, Permission,
         audit::{self, Outcome, Who},
@@ -18,7 +19,8 @@ use crate::{
         fit::Doubt,
         problem::{Problem as Flaw, Problems},
         sheet::{
-            self, Kind, MAX_BYTES, Mode, Refusal, Remark, Report, Sheet, SheetFormat, accounts,
+            self, Kind, MAX_BYTES, Mode, Refusal, Remark, Report, Sheet, SheetFormat,
+            accounts::{self, Known},
             areas,
         },
         store::{self, NewCustomer, Proposal},
@@ -281,18 +283,24 @@ fn answer(
     Ok(HttpResponse::Ok().json(SheetImported::of(report, outcome, version)))
 }
 
-/// The sheet of a request, and the datum that the request states.
+/// The sheet of a request, the datum that the request states, and the place at which the
+/// sheet was read.
 async fn sheet_in(
     query: &SheetImportQuery,
     request: &HttpRequest,
     payload: web::Payload,
-) -> Result<(Sheet, Option<Datum>), Problem> {
+) -> Result<(Place, Sheet, Option<Datum>), Problem> {
     let datum = query.datum.as_deref().map(|datum| datum_of(Some(datum)));
     let datum = datum.transpose()?;
-    let bytes = body::read(request, payload.into_inner(), MAX_BYTES).await?;
+    let sent = DESK.sent(request, payload, MAX_BYTES).await?;
+    let place = DESK.place().await?;
     let (format, encoding) = (query.format, query.encoding);
-    let sheet = beside(move || Ok(sheet::read(format, &bytes, encoding).map_err(Problems::from)?));
-    Ok((sheet.await?, datum))
+    let read = place.work(move || {
+        let sheet = sheet::read(format, sent.bytes(), encoding);
+        Ok(sheet.map_err(Problems::from)?)
+    });
+    let (place, sheet) = read.await?;
+    Ok((place, sheet, datum))
 }
 
 fn not_doubted(query: &SheetImportQuery, doubt: Option<Doubt>) -> Result<(), Problem> {
@@ -313,6 +321,8 @@ fn not_doubted(query: &SheetImportQuery, doubt: Option<Doubt>) -> Result<(), Pro
     responses(
         (status = 200, description = "What came of it", body = SheetImported),
         (status = "4XX", description = "A problem; nothing was changed", body = ProblemDocument),
+        (status = 503, description = "Other files are being read; come again after Retry-After",
+         body = ProblemDocument),
     )
 )]
 #[post("/stations/{id}/station-areas/sheet")]
@@ -331,25 +341,25 @@ pub(super) async fn import_station_areas(
         .as_deref()
         .unwrap_or("station areas from a sheet");
     let reason = text("reason", reason, 1, 500)?;
-    let _place = at_the_desk().await?;
-    let (sheet, datum) = sheet_in(&query, &request, payload).await?;
+    let (place, sheet, datum) = sheet_in(&query, &request, payload).await?;
     let held = store::territory(app.store.read(), station, caller.now)
         .await?
         .ok_or_else(no_territory)?;
     let (base, held) = (held.version, held.content);
-    let read = beside(move || {
+    let read = place.work(move || {
         let areas = areas::read(&sheet, &held, datum).map_err(Problems::from)?;
         Ok((areas, held))
     });
-    let (areas, held) = read.await?;
+    let (place, (areas, held)) = read.await?;
     not_doubted(&query, areas.doubt)?;
     let good = areas.good;
     // A look says too what would be wrong with the whole.
-    let content = match outcome(&query, &areas.report) {
+    let (_place, content) = match outcome(&query, &areas.report) {
         SheetOutcome::Stored | SheetOutcome::LookedAt => {
-            Some(beside(move || Ok(areas::apply(&held, &good)?.0)).await?)
+            let applied = place.work(move || Ok(Some(areas::apply(&held, &good)?.0)));
+            applied.await?
         }
-        SheetOutcome::Unchanged | SheetOutcome::NothingStored => None,
+        SheetOutcome::Unchanged | SheetOutcome::NothingStored => (place, None),
     };
     let (report, now) = (areas.report, caller.now);
     let version = if let (false, Some(content)) = (query.dry_run, content) {
@@ -379,6 +389,8 @@ pub(super) async fn import_station_areas(
     responses(
         (status = 200, description = "What came of it", body = SheetImported),
         (status = "4XX", description = "A problem; nothing was changed", body = ProblemDocument),
+        (status = 503, description = "Other files are being read; come again after Retry-After",
+         body = ProblemDocument),
     )
 )]
 #[post("/stations/{id}/customers/sheet")]
@@ -392,35 +404,42 @@ pub(super) async fn import_customers_sheet(
 ) -> Result<HttpResponse, Problem> {
     let station = *station;
     allow(&caller, Permission::ManageTerritory, station)?;
-    let _place = at_the_desk().await?;
-    let (sheet, datum) = sheet_in(&query, &request, payload).await?;
-    let (sheet, numbers) = beside(move || {
+    let (place, sheet, datum) = sheet_in(&query, &request, payload).await?;
+    let named = place.work(move || {
         let numbers = accounts::numbers(&sheet).map_err(Problems::from)?;
         Ok((sheet, numbers))
-    })
-    .await?;
+    });
+    let (place, (sheet, numbers)) = named.await?;
     let known = store::known_accounts(app.store.read(), station, &numbers).await?;
-    let read = beside(move || Ok(accounts::read(&sheet, &known, datum).map_err(Problems::from)?));
-    let accounts = read.await?;
+    let read = place.work(move || {
+        let accounts = accounts::read(&sheet, &known, datum).map_err(Problems::from)?;
+        Ok((accounts, known))
+    });
+    let (_place, (accounts, known)) = read.await?;
     not_doubted(&query, accounts.doubt)?;
     let (report, now) = (accounts.report, caller.now);
     if outcome(&query, &report) == SheetOutcome::Stored {
-        take_in(&app, caller, station, accounts.good).await?;
+        take_in(&app, caller, station, accounts.good, Some(known)).await?;
     }
     answer(Kind::Accounts, &query, report, None, now)
 }
 
-/// Stores accounts, and writes down who did.
+/// Stores accounts, and writes down who did. `compared`: what they were compared with, if
+/// they were, and from which they have what was not given.
 pub(super) async fn take_in(
     app: &App,
     caller: Caller,
     station: OrgId,
     customers: Vec<NewCustomer>,
+    compared: Option<Known>,
 ) -> Result<store::Imported, Problem> {
     let state = app.clone();
     app.store
         .write(move |tx| {
             Box::pin(async move {
+                if let Some(known) = compared {
+                    store::still_known(tx, station, &customers, &known).await?;
+                }
                 let done = store::import_customers(tx, &state, station, customers).await?;
                 still_stands(tx, &caller).await?;
                 let who = Who::from(&caller);

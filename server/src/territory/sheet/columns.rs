@@ -214,7 +214,7 @@ impl<'s> Table<'s> {
 fn places_of<'l>(line: &'l Line, column: &'l Column) -> impl Iterator<Item = (usize, &'l str)> {
     let cells = line.cells.iter().enumerate();
     cells.filter_map(|(at, cell)| match &cell.value {
-        Value::Text(heading) if column.is_meant_by(heading) => Some((at, heading.as_str())),
+        Value::Text(heading) if column.is_meant_by(heading) => Some((at, &**heading)),
         _ => None,
     })
 }

@@ -52,7 +52,7 @@ pub(super) fn read(bytes: &[u8], stated: Option<Encoding>) -> Result<Sheet, Prob
 fn cell(text: &str) -> Cell {
     let value = match unarmed(text.trim()) {
         "" => Value::Empty,
-        text => Value::Text(text.to_owned()),
+        text => Value::Text(text.into()),
     };
     Cell {
         value,

@@ -28,6 +28,7 @@ pub use writing::{Out, write};
 
 use super::{exchange::Encoding, problem::Problem};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Most bytes of a sheet that is taken in.
@@ -123,7 +124,8 @@ struct Cell {
 enum Value {
     #[default]
     Empty,
-    Text(String),
+    /// Many cells may have one text.
+    Text(Arc<str>),
     /// A number, as it is written in the file.
     Number(String),
     /// A date or a time: a number that is shown as one.
@@ -131,20 +133,17 @@ enum Value {
     Truth(bool),
     /// What a formula that failed shows.
     Error(String),
-    /// Nothing of its own: the cell is part of merged ones.
-    Merged(String),
+    /// Nothing of its own: the cell is part of merged ones, which share their name.
+    Merged(Arc<str>),
 }
 
 impl Value {
     /// As it is shown to who sent it, at most 60 characters.
     fn shown(&self) -> String {
-        let text = match self {
+        let text: &str = match self {
             Self::Empty => "",
-            Self::Text(text)
-            | Self::Number(text)
-            | Self::Date(text)
-            | Self::Error(text)
-            | Self::Merged(text) => text,
+            Self::Text(text) | Self::Merged(text) => text,
+            Self::Number(text) | Self::Date(text) | Self::Error(text) => text,
             Self::Truth(true) => "TRUE",
             Self::Truth(false) => "FALSE",
         };

@@ -311,7 +311,8 @@ impl<'t> Row<'t> {
 
 fn value_text(value: &Value) -> &str {
     match value {
-        Value::Text(text) | Value::Number(text) => text,
+        Value::Text(text) => text,
+        Value::Number(text) => text,
         _ => "",
     }
 }

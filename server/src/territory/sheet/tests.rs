@@ -8,7 +8,7 @@ use gridcrew_sync_protocol::{
 };
 use proptest::prelude::*;
 use rust_xlsxwriter::{Format, Formula, Workbook, Worksheet};
-use std::io::Write as _;
+use std::{io::Write as _, sync::Arc};
 
 const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
 const FORMATS: [SheetFormat; 2] = [SheetFormat::Xlsx, SheetFormat::Csv];
@@ -498,6 +498,50 @@ fn more_rows_cells_and_bytes_than_allowed_are_refused() {
     let xml = format!("<worksheet><sheetData>{rows}</sheetData>{merged}</worksheet>");
     let error = read(SheetFormat::Xlsx, &with_sheet(xml.as_bytes()), None).unwrap_err();
     assert_eq!(error.code().as_str(), "file.too_large");
+}
+
+#[test]
+fn a_text_that_many_cells_share_is_kept_once() {
+    let bytes = workbook(|sheet| {
+        for row in 0..50 {
+            sheet.write(row, 0, "丁集供电所").unwrap();
+        }
+        let plain = Format::new();
+        sheet.merge_range(50, 0, 59, 0, "x", &plain).unwrap();
+        for row in 50..60 {
+            sheet.write(row, 1, "x").unwrap();
+        }
+    });
+    let sheet = xlsx(&bytes);
+    let (mut texts, mut merged) = (Vec::new(), Vec::new());
+    for cell in sheet.rows.iter().flat_map(|line| &line.cells) {
+        match &cell.value {
+            Value::Text(text) if &**text != "x" => texts.push(text),
+            Value::Merged(name) => merged.push(name),
+            _ => {}
+        }
+    }
+    assert_eq!((texts.len(), merged.len()), (50, 9));
+    for all in [texts, merged] {
+        assert!(all.iter().all(|text| Arc::ptr_eq(text, all[0])));
+    }
+}
+
+#[test]
+fn merged_cells_that_are_long_backwards_or_far_outside_cost_nothing() {
+    let rows: String = (1..40_000).map(|row| inline(row, &["1"])).collect();
+    let with = |range: &str, times: usize| {
+        let merged = format!("<mergeCell ref=\"{range}\"/>").repeat(times);
+        let xml = format!("<worksheet><sheetData>{rows}</sheetData>{merged}</worksheet>");
+        read(SheetFormat::Xlsx, &with_sheet(xml.as_bytes()), None)
+    };
+    for bad in ["C1:A40000", "A40000:C1", "A0000000000000000000001:B2"] {
+        let error = with(bad, 1).unwrap_err();
+        assert_eq!(error.code().as_str(), "file.unreadable", "{bad}");
+    }
+    // Columns that are not looked at are gone through for none of the rows.
+    let sheet = with("CA1:CB40000", 50_000).unwrap();
+    assert!(sheet.rows.iter().all(|line| line.cells.len() == 1));
 }
 
 #[test]

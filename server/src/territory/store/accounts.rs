@@ -8,9 +8,12 @@ use crate::{
         rows::{customer, station_area},
         sheet::accounts::Known,
     },
+    trace::feed_log::StationLock,
 };
-use gridcrew_sync_protocol::{ids::OrgId, position::Wgs84};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use gridcrew_sync_protocol::{code::Code, ids::OrgId, position::Wgs84};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -49,6 +52,38 @@ pub async fn known_accounts<C: ConnectionTrait>(
         }
     }
     Ok(known)
+}
+
+/// Takes the station's lock and sees that accounts are still known as they were `compared`:
+/// an account has from there what its sheet does not say, so else it would be set back.
+///
+/// # Errors
+/// `conflict` when one is known otherwise by now, or a problem of the database.
+pub async fn still_known(
+    tx: &DatabaseTransaction,
+    station: OrgId,
+    accounts: &[NewCustomer],
+    compared: &Known,
+) -> Result<(), Problem> {
+    StationLock::take(tx, station).await?;
+    let numbers: Vec<String> = accounts
+        .iter()
+        .map(|account| account.account_no.clone())
+        .collect();
+    let known = known_accounts(tx, station, &numbers).await?;
+    let other = numbers
+        .iter()
+        .find(|number| known.held.get(*number) != compared.held.get(*number));
+    match other {
+        None => Ok(()),
+        Some(number) => {
+            let detail = format!(
+                "The account {number:?} was changed meanwhile; nothing was taken in. Send the \
+                 sheet again."
+            );
+            Err(Problem::new(Code::Conflict, detail))
+        }
+    }
 }
 
 /// All accounts of a station, by their numbers.

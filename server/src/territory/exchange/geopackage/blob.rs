@@ -1,7 +1,11 @@
 //! A geometry as GeoPackage stores it: a head of its own, then well-known binary
-//! (OGC 06-103r4). Counts are believed only as far as the bytes are there.
+//! (OGC 06-103r4). Counts are believed only as far as the bytes are there, and no more rings
+//! are read than an outline may have.
 
-use crate::territory::exchange::layers::{Place, Polygons};
+use crate::territory::{
+    exchange::layers::{Place, Polygons},
+    import::MAX_RINGS,
+};
 
 /// Reads a geometry: a point, a polygon or several polygons.
 ///
@@ -36,7 +40,10 @@ fn place(rest: &mut &[u8]) -> Result<Option<Place>, String> {
     };
     Ok(match kind {
         1 => pair(rest, order, wide).map(Place::Point),
-        3 => polygon(rest, order, wide).map(|polygon| Place::Polygons(vec![polygon])),
+        3 => {
+            let polygon = polygon(rest, order, wide, MAX_RINGS)?;
+            polygon.map(|polygon| Place::Polygons(vec![polygon]))
+        }
         6 => polygons(rest, order)?.map(Place::Polygons),
         2 | 5 => return Err("is a line; give points or polygons".to_owned()),
         other => {
@@ -49,7 +56,12 @@ fn polygons(rest: &mut &[u8], order: Order) -> Result<Option<Polygons>, String> 
     let Some(count) = number(rest, order) else {
         return Ok(None);
     };
+    // Each has a ring at least, so there are no more of them than rings.
+    if count as usize > MAX_RINGS {
+        return Err(too_many(count));
+    }
     let mut all = Vec::new();
+    let mut left = MAX_RINGS;
     for _ in 0..count {
         let Some((order, kind, wide)) = start(rest) else {
             return Ok(None);
@@ -57,25 +69,41 @@ fn polygons(rest: &mut &[u8], order: Order) -> Result<Option<Polygons>, String> 
         if kind != 3 {
             return Err("holds something that is no polygon".to_owned());
         }
-        let Some(polygon) = polygon(rest, order, wide) else {
+        let Some(polygon) = polygon(rest, order, wide, left)? else {
             return Ok(None);
         };
+        left -= polygon.len();
         all.push(polygon);
     }
     Ok(Some(all))
 }
 
-fn polygon(rest: &mut &[u8], order: Order, wide: usize) -> Option<Vec<Vec<[f64; 2]>>> {
-    let mut rings = Vec::new();
-    for _ in 0..number(rest, order)? {
-        let points = usize::try_from(number(rest, order)?).ok()?;
-        if points.checked_mul(8 * wide)? > rest.len() {
-            return None;
-        }
-        let ring = (0..points).map(|_| pair(rest, order, wide));
-        rings.push(ring.collect::<Option<_>>()?);
+/// A polygon of at most `most` rings.
+fn polygon(
+    rest: &mut &[u8],
+    order: Order,
+    wide: usize,
+    most: usize,
+) -> Result<Option<Vec<Vec<[f64; 2]>>>, String> {
+    let Some(count) = number(rest, order) else {
+        return Ok(None);
+    };
+    if count as usize > most {
+        return Err(too_many(count));
     }
-    Some(rings)
+    Ok((0..count).map(|_| ring(rest, order, wide)).collect())
+}
+
+fn ring(rest: &mut &[u8], order: Order, wide: usize) -> Option<Vec<[f64; 2]>> {
+    let points = usize::try_from(number(rest, order)?).ok()?;
+    if points.checked_mul(8 * wide)? > rest.len() {
+        return None;
+    }
+    (0..points).map(|_| pair(rest, order, wide)).collect()
+}
+
+fn too_many(count: u32) -> String {
+    format!("has {count} rings or more where {MAX_RINGS} are allowed at most; simplify or split it")
 }
 
 #[derive(Clone, Copy)]
@@ -176,6 +204,19 @@ mod tests {
         for place in [13, 22, 26] {
             greedy[place..place + 4].copy_from_slice(&u32::MAX.to_le_bytes());
             assert!(read(&greedy).is_err(), "{place}");
+        }
+    }
+
+    #[test]
+    fn empty_rings_are_not_read_by_the_million() {
+        let rings = |polygons: usize, rings: usize| {
+            let empty = vec![vec![Vec::new(); rings]; polygons];
+            read(&write(&Place::Polygons(empty), 4326))
+        };
+        assert!(rings(1, MAX_RINGS).is_ok() && rings(MAX_RINGS, 1).is_ok());
+        for (polygons, each) in [(1, MAX_RINGS + 1), (2, 26), (MAX_RINGS + 1, 0)] {
+            let why = rings(polygons, each).unwrap_err();
+            assert!(why.contains("50 are allowed"), "{polygons} {each}: {why}");
         }
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! A database from a stranger can do more than hold rows: views, triggers, virtual tables
 //! and functions in its schema run when it is read. So it is opened in memory, for reading
-//! only, in SQLite's defensive mode with an untrusted schema; only plain tables are read,
-//! and after a number of steps it is over. Nothing is written to a disk, and no file's name
-//! comes from the input.
+//! only, in SQLite's defensive mode with an untrusted schema; after a number of steps it is
+//! over. Only plain tables are read: those with computed columns are refused, for such a
+//! column turns a few bytes into any number of them. Of the others only the columns that a
+//! layer needs are asked for, and what they hold is counted over the whole file, since a
+//! default value or a page that rows share is stored once and read many times. Nothing is
+//! written to a disk, and no file's name comes from the input.
 
 mod blob;
 mod reading;

@@ -26,29 +26,61 @@ const LOOKS: u32 = 200;
 /// Most tables that are told to be passed over.
 const TOLD: i64 = 20;
 
+/// Most rows of a table that says what is in the file: each is looked at.
+const ANNOUNCED: i64 = 10_000;
+/// Most bytes of values that are taken of a whole file. Pages may be shared by many rows, and
+/// a column's default value stands once for all of them, so the file's own size is no limit.
+const MAX_TAKEN: usize = 64 * 1024 * 1024;
+
+/// The layers, and the columns of each that are read beside its geometry; no others are.
+const LAYERS: [(&str, &[&str]); 3] = [
+    ("boundary", &[]),
+    ("cells", &["code", "name", "station_areas"]),
+    (
+        "station_areas",
+        &["code", "name", "feeder", "customers", "area_class", "cell"],
+    ),
+];
+
 /// Reads the layers of a GeoPackage.
 pub(in crate::territory::exchange) fn read(bytes: &[u8]) -> Result<Layers, Problem> {
-    let unreadable = |error: rusqlite::Error| Problem::Unreadable {
-        what: "the GeoPackage".to_owned(),
-        why: error.to_string().chars().take(200).collect(),
-    };
-    let db = open(bytes).map_err(unreadable)?;
+    let db = open(bytes).map_err(|error| unreadable("the GeoPackage", error))?;
+    for table in [
+        "gpkg_contents",
+        "gpkg_geometry_columns",
+        "gpkg_spatial_ref_sys",
+    ] {
+        of_moderate_length(&db, table)?;
+    }
     let mut layers = Layers::default();
-    for (table, srs) in feature_tables(&db).map_err(unreadable)? {
-        match layers.slot(&table) {
-            None => layers.notes.push(Note::Ignored {
-                what: format!("the layer {:?}", table.chars().take(40).collect::<String>()),
-            }),
-            Some(slot) => *slot = Some(read_layer(&db, &table, srs)?),
+    let mut left = MAX_TAKEN;
+    for (name, columns) in LAYERS {
+        let found = announced(&db, name).map_err(|error| unreadable("the GeoPackage", error))?;
+        let layer = match &found[..] {
+            [] => continue,
+            [(table, srs)] => read_layer(&db, table, *srs, columns, &mut left)?,
+            _ => {
+                let why = format!("the layer {name} stands twice in it; leave one");
+                return Err(unreadable("the GeoPackage", why));
+            }
+        };
+        if let Some(slot) = layers.slot(name) {
+            *slot = Some(layer);
         }
     }
     if layers.boundary.is_none() && layers.cells.is_none() && layers.station_areas.is_none() {
-        return Err(Problem::Unreadable {
-            what: "the GeoPackage".to_owned(),
-            why: "none of the layers boundary, cells, station_areas is in it".to_owned(),
-        });
+        let why = "none of the layers boundary, cells, station_areas is in it";
+        return Err(unreadable("the GeoPackage", why));
     }
+    layers.notes = others(&db).map_err(|error| unreadable("the GeoPackage", error))?;
     Ok(layers)
+}
+
+fn unreadable(what: impl Into<String>, why: impl ToString) -> Problem {
+    Problem::Unreadable {
+        what: what.into(),
+        why: why.to_string().chars().take(200).collect(),
+    }
 }
 
 /// Opens the bytes in memory, so that nothing in them can do anything but be read.
@@ -75,44 +107,102 @@ fn open(bytes: &[u8]) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-/// The tables of features that it announces, and the system of each.
-fn feature_tables(db: &Connection) -> rusqlite::Result<Vec<(String, i32)>> {
-    let mut tables = db.prepare(
-        "SELECT table_name, srs_id FROM gpkg_contents WHERE data_type = 'features' \
-         ORDER BY table_name LIMIT ?1",
-    )?;
-    let named = tables.query_map([TOLD], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    named.collect()
-}
-
-fn read_layer(db: &Connection, table: &str, srs: i32) -> Result<Layer, Problem> {
-    let unreadable = |why: String| Problem::Unreadable {
-        what: format!("the table {table:?}"),
-        why,
-    };
-    let failed = |error: rusqlite::Error| unreadable(error.to_string().chars().take(200).collect());
-    let datum = match system(db, srs).map_err(failed)? {
-        Said::Datum(datum) => Some(datum),
-        Said::Nothing => None,
-        Said::Other(said) => {
-            return Err(Problem::OtherSystem {
-                what: format!("the table {table:?}"),
-                said,
-            });
-        }
-    };
-    let plain: Option<String> = db
+/// Refuses a table that is none, or whose values are computed: a value may then be of any
+/// length, and take any time, in a file of a few bytes.
+fn plain(db: &Connection, table: &str) -> Result<Vec<String>, Problem> {
+    let what = || format!("the table {table:?}");
+    let failed = |error: rusqlite::Error| unreadable(what(), error);
+    let sql: Option<String> = db
         .query_row(
-            "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
+            "SELECT substr(sql, 1, 12) FROM sqlite_schema \
+             WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
             [table],
             |row| row.get(0),
         )
         .optional()
         .map_err(failed)?;
-    let plain = plain.unwrap_or_default().to_ascii_uppercase();
-    if !plain.starts_with("CREATE TABLE") {
-        return Err(unreadable("it is no plain table".to_owned()));
+    if !sql.is_some_and(|sql| sql.eq_ignore_ascii_case("CREATE TABLE")) {
+        return Err(unreadable(what(), "it is no plain table"));
     }
+    let mut columns = db
+        .prepare("SELECT name, hidden FROM pragma_table_xinfo(?1)")
+        .map_err(failed)?;
+    let columns: Vec<(String, i64)> = columns
+        .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))
+        .and_then(Iterator::collect)
+        .map_err(failed)?;
+    if let Some((computed, _)) = columns.iter().find(|(_, hidden)| *hidden != 0) {
+        let computed: String = computed.chars().take(40).collect();
+        let why = format!("its column {computed:?} is computed; store the values themselves");
+        return Err(unreadable(what(), why));
+    }
+    Ok(columns.into_iter().map(|(name, _)| name).collect())
+}
+
+/// Refuses a table that says what is in the file when it is no plain one, or a very long one.
+fn of_moderate_length(db: &Connection, table: &'static str) -> Result<(), Problem> {
+    plain(db, table)?;
+    let count: i64 = db
+        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+            row.get(0)
+        })
+        .map_err(|error| unreadable(format!("the table {table:?}"), error))?;
+    if count > ANNOUNCED {
+        return Err(Problem::Unpacked {
+            what: format!("the table {table:?}"),
+            limit: format!("{ANNOUNCED} rows"),
+        });
+    }
+    Ok(())
+}
+
+/// The tables of features that are announced by a name, and the system of each. Two are
+/// enough to see that it stands twice.
+fn announced(db: &Connection, name: &str) -> rusqlite::Result<Vec<(String, i32)>> {
+    let mut tables = db.prepare(
+        "SELECT table_name, srs_id FROM gpkg_contents \
+         WHERE data_type = 'features' AND table_name = ?1 COLLATE NOCASE LIMIT 2",
+    )?;
+    let named = tables.query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    named.collect()
+}
+
+/// What is said of the layers that are none of the three.
+fn others(db: &Connection) -> rusqlite::Result<Vec<Note>> {
+    const OTHERS: &str = "FROM gpkg_contents WHERE data_type = 'features' AND table_name \
+                          COLLATE NOCASE NOT IN ('boundary', 'cells', 'station_areas')";
+    let count: i64 = db.query_row(&format!("SELECT count(*) {OTHERS}"), [], |row| row.get(0))?;
+    let mut named = db.prepare(&format!(
+        "SELECT CAST(substr(table_name, 1, 40) AS TEXT) {OTHERS} ORDER BY 1 LIMIT {TOLD}"
+    ))?;
+    let named = named.query_map([], |row| row.get::<_, String>(0))?;
+    let mut notes = Vec::new();
+    for name in named {
+        let what = format!("the layer {:?}", name?);
+        notes.push(Note::Ignored { what });
+    }
+    if count > TOLD {
+        let what = format!("what {} more layers hold", count - TOLD);
+        notes.push(Note::Ignored { what });
+    }
+    Ok(notes)
+}
+
+fn read_layer(
+    db: &Connection,
+    table: &str,
+    srs: i32,
+    wanted: &[&str],
+    left: &mut usize,
+) -> Result<Layer, Problem> {
+    let what = || format!("the table {table:?}");
+    let failed = |error: rusqlite::Error| unreadable(what(), error);
+    let datum = match system(db, srs).map_err(failed)? {
+        Said::Datum(datum) => Some(datum),
+        Said::Nothing => None,
+        Said::Other(said) => return Err(Problem::OtherSystem { what: what(), said }),
+    };
+    let columns = plain(db, table)?;
     let geometry: String = db
         .query_row(
             "SELECT column_name FROM gpkg_geometry_columns WHERE table_name = ?1 COLLATE NOCASE",
@@ -120,18 +210,25 @@ fn read_layer(db: &Connection, table: &str, srs: i32) -> Result<Layer, Problem> 
             |row| row.get(0),
         )
         .map_err(failed)?;
-    let quoted = table.replace('"', "\"\"");
-    let mut rows = db
-        .prepare(&format!("SELECT * FROM \"{quoted}\" LIMIT ?1"))
-        .map_err(failed)?;
-    let names: Vec<String> = rows
-        .column_names()
-        .into_iter()
-        .map(str::to_ascii_lowercase)
+    let is_geometry = |column: &str| column.eq_ignore_ascii_case(&geometry);
+    let taken: Vec<&String> = columns
+        .iter()
+        .filter(|column| {
+            is_geometry(column) || wanted.iter().any(|w| w.eq_ignore_ascii_case(column))
+        })
         .collect();
-    let geometry = geometry.to_ascii_lowercase();
-    let at = names.iter().position(|name| *name == geometry);
-    let at = at.ok_or_else(|| unreadable(format!("it has no column {geometry:?}")))?;
+    let at = taken.iter().position(|column| is_geometry(column));
+    let at = at.ok_or_else(|| unreadable(what(), format!("it has no column {geometry:?}")))?;
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let list: Vec<String> = taken.iter().map(|column| quoted(column)).collect();
+    let (list, from) = (list.join(", "), quoted(table));
+    let mut rows = db
+        .prepare(&format!("SELECT {list} FROM {from} LIMIT ?1"))
+        .map_err(failed)?;
+    let names: Vec<String> = taken
+        .iter()
+        .map(|column| column.to_ascii_lowercase())
+        .collect();
     // One more than allowed, so that whoever counts sees it.
     let most = i64::try_from(MAX_FEATURES)
         .unwrap_or(i64::MAX)
@@ -140,11 +237,28 @@ fn read_layer(db: &Connection, table: &str, srs: i32) -> Result<Layer, Problem> 
     let mut features = Vec::new();
     while let Some(row) = found.next().map_err(failed)? {
         let number = features.len() + 1;
-        let feature =
-            read_row(row, &names, at).map_err(|why| unreadable(format!("row {number}: {why}")))?;
+        let length = length(row, names.len()).map_err(failed)?;
+        *left = left.checked_sub(length).ok_or_else(|| Problem::Unpacked {
+            what: "the GeoPackage".to_owned(),
+            limit: format!("{} MiB of values", MAX_TAKEN / 1024 / 1024),
+        })?;
+        let feature = read_row(row, &names, at)
+            .map_err(|why| unreadable(what(), format!("row {number}: {why}")))?;
         features.push(feature);
     }
     Ok(Layer { features, datum })
+}
+
+/// How many bytes the values of a row have, seen without a copy of any.
+fn length(row: &Row<'_>, columns: usize) -> rusqlite::Result<usize> {
+    let mut bytes = 0;
+    for column in 0..columns {
+        bytes += match row.get_ref(column)? {
+            ValueRef::Text(value) | ValueRef::Blob(value) => value.len(),
+            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => 0,
+        };
+    }
+    Ok(bytes)
 }
 
 /// What a system of coordinates is: by EPSG's number, else by its definition.

@@ -1,6 +1,7 @@
 //! The `.shp` file: points and polygons, and the index that goes with it.
 //!
-//! Numbers of records, parts and points are believed only as far as the bytes are there. A
+//! Numbers of records, parts and points are believed only as far as the bytes are there, and
+//! no more parts are read than an outline may have rings. A
 //! polygon is a bag of rings; which of them are holes is said by their direction, which
 //! many programs get wrong, so it is found out by what lies in what.
 
@@ -50,6 +51,12 @@ fn shape(record: &[u8]) -> Result<Option<Place>, String> {
         // With height, with measure: what comes after x and y is left.
         1 | 11 | 21 => Ok(Some(Place::Point(pair(record, 4).ok_or_else(broken)?))),
         5 | 15 | 25 => {
+            let parts = little(record, 36).ok_or_else(broken)?;
+            if usize::try_from(parts).is_ok_and(|parts| parts > MAX_RINGS) {
+                return Err(format!(
+                    "has {parts} rings where {MAX_RINGS} are allowed at most; simplify or split it"
+                ));
+            }
             let rings = rings(record).ok_or_else(broken)?;
             Ok(Some(Place::Polygons(nested(rings))))
         }
@@ -80,10 +87,10 @@ fn rings(record: &[u8]) -> Option<Vec<Ring>> {
 }
 
 /// Rings sorted into polygons: one that lies in an odd number of others is a hole of the
-/// innermost of them. More rings than any outline may have are left apart, to be counted.
+/// innermost of them.
 fn nested(rings: Vec<Ring>) -> Vec<Vec<Ring>> {
-    if rings.len() > MAX_RINGS || rings.len() == 1 {
-        return rings.into_iter().map(|ring| vec![ring]).collect();
+    if rings.len() == 1 {
+        return vec![rings];
     }
     let around: Vec<Vec<usize>> = rings
         .iter()

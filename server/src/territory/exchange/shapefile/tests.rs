@@ -144,6 +144,16 @@ fn a_row_that_was_deleted_and_rings_of_any_direction_are_read_as_meant() {
 }
 
 #[test]
+fn more_parts_than_an_outline_may_have_rings_are_not_read() {
+    let mut files = files();
+    let shp = files.get_mut("boundary.shp").unwrap();
+    shp[144..148].copy_from_slice(&51_i32.to_le_bytes());
+    let refused = take(&files, None).unwrap_err();
+    assert_eq!(refused.code().as_str(), "file.unreadable");
+    assert!(refused.to_string().contains("51 rings"), "{refused}");
+}
+
+#[test]
 fn parts_that_do_not_fit_each_other_are_named() {
     let whole = files();
     let with = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {

@@ -1,10 +1,13 @@
 //! What a workbook holds beside its cells: which sheets, the texts that cells share, and
 //! which formats show a number as a date.
 
-use super::{unreadable, xml};
+use super::{kept::Kept, unreadable, xml};
 use crate::territory::{exchange::Archive, problem::Problem};
 use quick_xml::{Reader, events::Event};
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 pub(super) struct Book {
     /// The part of the archive with the sheet that counts.
@@ -13,14 +16,14 @@ pub(super) struct Book {
     pub(super) title: String,
     /// How many more sheets are not hidden.
     pub(super) others: usize,
-    /// Texts that cells name by their number.
-    pub(super) texts: Vec<String>,
+    /// Texts that cells name by their number, cut to what a cell may hold.
+    pub(super) texts: Vec<Arc<str>>,
     /// Styles that show a number as a date or time.
     pub(super) dates: HashSet<u32>,
 }
 
 impl Book {
-    pub(super) fn open(archive: &mut Archive<'_>) -> Result<Self, Problem> {
+    pub(super) fn open(archive: &mut Archive<'_>, kept: &mut Kept) -> Result<Self, Problem> {
         let book = xml::part(archive, "xl/workbook.xml")?
             .ok_or_else(|| unreadable("it has no xl/workbook.xml; save it as .xlsx"))?;
         let links = xml::part(archive, "xl/_rels/workbook.xml.rels")?.unwrap_or_default();
@@ -58,7 +61,7 @@ impl Book {
             path,
             title: title.chars().take(31).collect(),
             others: sheets.len() - 1,
-            texts: texts_of(&texts)?,
+            texts: texts_of(&texts, kept)?,
             dates: dates_of(&styles)?,
         })
     }
@@ -83,16 +86,16 @@ fn links_of(text: &str) -> Result<HashMap<String, String>, Problem> {
     }
 }
 
-fn texts_of(text: &str) -> Result<Vec<String>, Problem> {
+fn texts_of(text: &str, kept: &mut Kept) -> Result<Vec<Arc<str>>, Problem> {
     let mut texts = Vec::new();
     let mut reader = Reader::from_str(text);
     loop {
         match xml::next(&mut reader)? {
             Event::Start(start) if start.local_name().as_ref() == "si" => {
-                texts.push(xml::rich_text(&mut reader)?);
+                texts.push(kept.text(&xml::rich_text(&mut reader)?)?);
             }
             Event::Empty(start) if start.local_name().as_ref() == "si" => {
-                texts.push(String::new());
+                texts.push(kept.text("")?);
             }
             Event::Eof => return Ok(texts),
             _ => {}

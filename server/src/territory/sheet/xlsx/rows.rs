@@ -1,8 +1,9 @@
 //! The cells of a sheet, as they come.
 
 use super::{
-    super::{Cell, Line, MAX_COLUMNS, MAX_ROWS, MAX_TEXT, Sheet, Value, too_many_rows},
+    super::{Cell, Line, MAX_COLUMNS, MAX_ROWS, Sheet, Value, too_many_rows},
     book::Book,
+    kept::Kept,
     unreadable, xml,
 };
 use crate::territory::problem::Problem;
@@ -10,13 +11,16 @@ use quick_xml::{
     Reader,
     events::{BytesStart, Event},
 };
+use std::sync::Arc;
 
 /// Most groups of merged cells, and most cells in them that are marked.
 const MAX_MERGED: usize = 100_000;
+/// Longest name of merged cells; the longest that Excel writes is `XFD1048576:XFD1048576`.
+const MAX_RANGE: usize = 24;
 
 /// What was seen beside the cells.
-#[derive(Default)]
 struct Seen {
+    kept: Kept,
     hidden: usize,
     wide: bool,
     merged: Vec<Merged>,
@@ -26,12 +30,17 @@ struct Seen {
 struct Merged {
     rows: (u32, u32),
     columns: (u32, u32),
-    named: String,
+    named: Arc<str>,
 }
 
-pub(super) fn read(text: &str, book: &Book) -> Result<Sheet, Problem> {
+pub(super) fn read(text: &str, book: &Book, kept: Kept) -> Result<Sheet, Problem> {
     let mut sheet = Sheet::default();
-    let mut seen = Seen::default();
+    let mut seen = Seen {
+        kept,
+        hidden: 0,
+        wide: false,
+        merged: Vec::new(),
+    };
     let mut reader = Reader::from_str(text);
     let mut number: u32 = 0;
     loop {
@@ -55,7 +64,7 @@ pub(super) fn read(text: &str, book: &Book) -> Result<Sheet, Problem> {
                 if start.local_name().as_ref() == "mergeCell" =>
             {
                 let range = xml::attribute(&start, "ref").unwrap_or_default();
-                seen.merged.extend(merged(range));
+                seen.merged.extend(merged(&range)?);
                 if seen.merged.len() > MAX_MERGED {
                     return Err(too_many_merged());
                 }
@@ -107,7 +116,7 @@ fn line(
             Event::Start(start) if start.local_name().as_ref() == "c" => {
                 let column = column_of(&start).unwrap_or(next);
                 next = column.saturating_add(1);
-                let cell = cell(reader, &start, book)?;
+                let cell = cell(reader, &start, book, &mut seen.kept)?;
                 if cell.value == Value::Empty && !cell.formula {
                     continue;
                 }
@@ -136,7 +145,12 @@ fn line(
     }
 }
 
-fn cell(reader: &mut Reader<&[u8]>, start: &BytesStart<'_>, book: &Book) -> Result<Cell, Problem> {
+fn cell(
+    reader: &mut Reader<&[u8]>,
+    start: &BytesStart<'_>,
+    book: &Book,
+    kept: &mut Kept,
+) -> Result<Cell, Problem> {
     let kind = xml::attribute(start, "t").unwrap_or_default();
     let is_date = xml::number(start, "s").is_some_and(|style| book.dates.contains(&style));
     let (mut value, mut inline, mut formula) = (String::new(), None, false);
@@ -159,8 +173,7 @@ fn cell(reader: &mut Reader<&[u8]>, start: &BytesStart<'_>, book: &Book) -> Resu
             _ => {}
         }
     }
-    let text = |text: String| {
-        let text: String = text.trim().chars().take(MAX_TEXT).collect();
+    let text = |text: Arc<str>| {
         if text.is_empty() {
             Value::Empty
         } else {
@@ -174,14 +187,11 @@ fn cell(reader: &mut Reader<&[u8]>, start: &BytesStart<'_>, book: &Book) -> Resu
                 .parse()
                 .ok()
                 .and_then(|n: usize| book.texts.get(n));
-            text(
-                shared
-                    .ok_or_else(|| unreadable("a cell names a text that is not there"))?
-                    .clone(),
-            )
+            let shared = shared.ok_or_else(|| unreadable("a cell names a text that is not there"));
+            text(Arc::clone(shared?))
         }
-        "inlineStr" => text(inline.unwrap_or_default()),
-        "str" => text(xml::unescaped(&value)),
+        "inlineStr" => text(kept.text(&inline.unwrap_or_default())?),
+        "str" => text(kept.text(&xml::unescaped(&value))?),
         "b" => Value::Truth(value.trim() == "1"),
         "e" => Value::Error(value.chars().take(20).collect()),
         "d" => Value::Date(value.chars().take(40).collect()),
@@ -222,17 +232,37 @@ fn place(text: &str) -> Option<(u32, u32)> {
     Some((column - 1, row.parse().ok()?))
 }
 
-fn merged(range: String) -> Option<Merged> {
-    let (from, to) = range.split_once(':')?;
-    let ((left, top), (right, bottom)) = (place(from)?, place(to)?);
-    Some(Merged {
+/// The merged cells of a range such as `A1:C7`, if they are more than one and among those
+/// that are looked at.
+///
+/// # Errors
+/// A range that is longer than any, or that runs backwards: each of its rows would be gone
+/// through in vain.
+fn merged(range: &str) -> Result<Option<Merged>, Problem> {
+    if range.len() > MAX_RANGE {
+        return Err(unreadable("merged cells have a name longer than any"));
+    }
+    let ends = range
+        .split_once(':')
+        .and_then(|(from, to)| Some((place(from)?, place(to)?)));
+    let Some(((left, top), (right, bottom))) = ends else {
+        return Ok(None);
+    };
+    if left > right || top > bottom {
+        return Err(unreadable(format!(
+            "the merged cells {range} run backwards"
+        )));
+    }
+    let looked_at = usize::try_from(left).is_ok_and(|left| left < MAX_COLUMNS);
+    Ok(looked_at.then(|| Merged {
         rows: (top, bottom),
         columns: (left, right),
-        named: range,
-    })
+        named: range.into(),
+    }))
 }
 
-/// Marks what belongs to merged cells and is not their first.
+/// Marks what belongs to merged cells and is not their first. Each row gone through has a
+/// cell of the group, so counting cells counts rows as well.
 fn mark(rows: &mut [Line], merged: &[Merged]) -> Result<(), Problem> {
     let mut marked = 0;
     for group in merged {
@@ -258,7 +288,7 @@ fn mark(rows: &mut [Line], merged: &[Merged]) -> Result<(), Problem> {
                     };
                     line.cells.resize(column + 1, nothing);
                 }
-                line.cells[column].value = Value::Merged(group.named.clone());
+                line.cells[column].value = Value::Merged(Arc::clone(&group.named));
             }
         }
     }

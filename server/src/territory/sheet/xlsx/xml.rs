@@ -108,6 +108,7 @@ pub(super) fn unescaped(text: &str) -> String {
         out.push_str(&rest[..at]);
         let code = rest
             .get(at + 2..at + 6)
+            .filter(|code| code.bytes().all(|digit| digit.is_ascii_hexdigit()))
             .filter(|_| rest[at..].get(6..7) == Some("_"));
         let letter = code
             .and_then(|code| u32::from_str_radix(code, 16).ok())
@@ -122,4 +123,22 @@ pub(super) fn unescaped(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unescaped;
+
+    #[test]
+    fn only_four_hexadecimal_digits_stand_for_a_character() {
+        for (text, meant) in [
+            ("_x0041_", "A"),
+            ("_x005F_x0041_", "_x0041_"),
+            ("_x+041_", "_x+041_"),
+            ("_x041_", "_x041_"),
+            ("_xD800_", "_xD800_"),
+        ] {
+            assert_eq!(unescaped(text), meant);
+        }
+    }
 }
