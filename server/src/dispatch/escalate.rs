@@ -40,10 +40,13 @@ const PAGE: u64 = 500;
 /// # Errors
 /// A problem of the database.
 pub async fn escalate(app: &App, reachable_since: UnixMillis) -> Result<(), Problem> {
-    let offered = hand_over::moved::look(app).await?;
-    if offered > 0 {
-        tracing::info!(offered, "the territory moved open orders");
+    // What moved can wait for the next look; who waits for an answer cannot.
+    match hand_over::moved::look(app).await {
+        Ok(0) => {}
+        Ok(offered) => tracing::info!(offered, "the territory moved open orders"),
+        Err(problem) => tracing::warn!(%problem, "what the territory moved was not looked at"),
     }
+    hand_over::lapse_unreceivable(app).await?;
     left_behind::pass_on_all(app).await?;
     let mut after = Uuid::nil();
     loop {

@@ -5,6 +5,7 @@
 //! every process notices that its snapshot is old, and where ([`super::refresh`]).
 
 mod accounts;
+mod again;
 mod customers;
 mod due;
 mod history;
@@ -18,6 +19,7 @@ mod version;
 mod workload;
 
 pub use accounts::{accounts, known_accounts, still_known};
+pub use again::{MovedAgain, moved_again};
 pub use customers::{Imported, NewCustomer, customer_by_account, import_customers};
 pub use due::{next_due, tell_due};
 pub use history::{

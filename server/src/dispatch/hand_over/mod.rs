@@ -10,7 +10,8 @@
 //!
 //! [`move_at_once`] is an offer that its author accepts for the receiver, for who cannot wait:
 //! the owner is away and someone must have his orders now. [`moved`] finds what a version of
-//! the territory moved.
+//! the territory moved. One offer of an order is open at a time; what gives way to what stands
+//! in [`rule::gives_way`]. An offer whose receiver is gone lapses ([`lapse_unreceivable`]).
 
 pub mod list;
 pub mod moved;
@@ -18,11 +19,13 @@ pub mod routes;
 pub mod rows;
 pub mod rule;
 mod store;
+mod unreceivable;
 
 pub use rule::{Answer, Cause, CauseKind, Decider, Offer, State};
 pub use store::{
     Offered, answer, lapse, lapse_closed, move_at_once, of_cause, offer, offered_among,
 };
+pub(super) use unreceivable::lapse_unreceivable;
 
 #[cfg(test)]
 mod tests;

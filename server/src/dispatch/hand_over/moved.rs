@@ -4,6 +4,11 @@
 //! once, by whichever process comes first, also when the one that made the version died. Where
 //! an order belongs is asked of the snapshot in force, as for every decision; a process that
 //! does not have the version yet leaves it for the next look.
+//!
+//! The mark stays for [`SETTLES`] after the version came, because a process that has not heard
+//! of it may route an order by the ground of before until then. It stays longer, looked at
+//! once a [`SLOW`], as long as an order has nobody who can take it over now or cannot be read.
+//! Looking again is harmless: what is offered stays as it is.
 
 use super::{
     rows::hand_over,
@@ -13,7 +18,7 @@ use super::{
 use crate::{
     app::App,
     dispatch::{
-        facts,
+        LOOK_EVERY, facts,
         ladder::PersonFacts,
         route::{Ground, OrderFile},
     },
@@ -22,10 +27,13 @@ use crate::{
     territory::{changes::Changes, rows::territory},
     trace::feed_log::StationLock,
 };
-use gridcrew_sync_protocol::ids::{CellId, OrderId, OrgId, PersonId};
+use gridcrew_sync_protocol::{
+    ids::{CellId, OrderId, OrgId, PersonId},
+    time::{Millis, UnixMillis},
+};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::Expr,
+    QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
 };
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -33,31 +41,49 @@ use uuid::Uuid;
 /// Most orders looked at in one transaction: the station's lock is held meanwhile.
 const MOST: u64 = 200;
 
-/// Looks at every version that came into force since the last look, and offers the open orders
-/// that it moved to whom they belong to now. Gives how many were offered.
+/// How long after a version came orders may still be routed by the ground of before: by
+/// processes that look for changes every quarter of a second, or try again when they could not.
+pub const SETTLES: Millis = Millis(10_000);
+
+/// How often a version is looked at that came longer ago than this.
+pub const SLOW: Millis = Millis(60_000);
+
+/// Looks at every version that is marked, and offers the open orders that it moved to whom
+/// they belong to now. Gives how many were offered. A station that cannot be looked at is
+/// logged and holds up no other.
 ///
 /// # Errors
 /// A problem of the database; the next look tries again.
 pub async fn look(app: &App) -> Result<usize, Problem> {
     let mut made = 0;
-    for (station, version) in due(app.store.read()).await? {
+    for (station, version) in due(app.store.read(), app.now()).await? {
         if app.territory.load().version_of(station) < version {
             continue;
         }
-        let mut after = Uuid::nil();
-        while let Some((last, offered)) = some(app, station, version, after).await? {
-            (after, made) = (last, made + offered);
+        match of_station(app, station, version).await {
+            Ok(offered) => made += offered,
+            Err(problem) => {
+                tracing::warn!(%station, version, %problem, "moved orders were not looked at");
+            }
         }
     }
     Ok(made)
 }
 
-/// The stations that have something to be looked at, with the newest such version.
-async fn due<C: ConnectionTrait>(db: &C) -> Result<Vec<(OrgId, i64)>, Problem> {
-    let rows: Vec<(Uuid, i64)> = territory::Entity::find()
+/// Whether a version is looked at now: every time while it is new, else once a [`SLOW`].
+fn is_time(came_at: UnixMillis, now: UnixMillis) -> bool {
+    // Looks are a little more than LOOK_EVERY apart: two of them never miss it.
+    let window = i64::try_from(LOOK_EVERY.as_millis()).unwrap_or(SLOW.0) * 2;
+    now.since(came_at) < SLOW || now.0.rem_euclid(SLOW.0) < window
+}
+
+/// The stations that have something to be looked at now, with the newest such version.
+async fn due<C: ConnectionTrait>(db: &C, now: UnixMillis) -> Result<Vec<(OrgId, i64)>, Problem> {
+    let rows: Vec<(Uuid, i64, i64)> = territory::Entity::find()
         .select_only()
         .column(territory::Column::StationId)
         .column_as(territory::Column::Version.max(), "latest")
+        .column_as(territory::Column::CameAt.max(), "came")
         .filter(territory::Column::HandOversDue.eq(true))
         .group_by(territory::Column::StationId)
         .into_tuple()
@@ -65,18 +91,40 @@ async fn due<C: ConnectionTrait>(db: &C) -> Result<Vec<(OrgId, i64)>, Problem> {
         .await?;
     let rows = rows.into_iter();
     Ok(rows
-        .map(|(station, version)| (OrgId(station), version))
+        .filter(|(_, _, came)| is_time(UnixMillis(*came), now))
+        .map(|(station, version, _)| (OrgId(station), version))
         .collect())
 }
 
-/// The next orders of a station, in one transaction: the last of them and how many were
-/// offered; none when that was all, and the versions are marked as looked at.
+/// What became of some orders.
+#[derive(Default)]
+struct Looked {
+    /// How many were offered.
+    made: usize,
+    /// Whether one has nobody who can take it over now, or could not be read.
+    waits: bool,
+}
+
+/// All orders of a station; gives how many were offered.
+async fn of_station(app: &App, station: OrgId, version: i64) -> Result<usize, Problem> {
+    let mut all = Looked::default();
+    let mut after = Uuid::nil();
+    while let Some((last, looked)) = some(app, (station, version), after, all.waits).await? {
+        after = last;
+        all.made += looked.made;
+        all.waits |= looked.waits;
+    }
+    Ok(all.made)
+}
+
+/// The next orders of a station, in one transaction: the last of them and what became of them;
+/// none when that was all, and the versions need no other look unless some order `waits`.
 async fn some(
     app: &App,
-    station: OrgId,
-    version: i64,
+    (station, version): (OrgId, i64),
     after: Uuid,
-) -> Result<Option<(Uuid, usize)>, Problem> {
+    waits: bool,
+) -> Result<Option<(Uuid, Looked)>, Problem> {
     let state = app.clone();
     app.store
         .write(move |tx| {
@@ -88,14 +136,30 @@ async fn some(
                 match orders.last() {
                     Some(last) => {
                         let last = *last;
-                        let offered = moved.offer_all(tx, &state, &lock, orders).await?;
-                        Ok(Some((last, offered)))
+                        let looked = moved.offer_all(tx, &state, &lock, orders).await?;
+                        Ok(Some((last, looked)))
                     }
-                    None => moved.done(tx, station).await.map(|()| None),
+                    None if waits => Ok(None),
+                    None => {
+                        let settled = state.now().0.saturating_sub(SETTLES.0);
+                        moved.done(tx, station, settled).await.map(|()| None)
+                    }
                 }
             })
         })
         .await
+}
+
+/// To whom an order would go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// To this person.
+    To(Offer),
+    /// To A or B of its cell, but neither can own it now.
+    Nobody,
+    /// To nobody: it is where it belongs, or has no A and B to go to until some are named,
+    /// which marks the version anew.
+    Stays,
 }
 
 /// What the versions that are due changed.
@@ -134,7 +198,8 @@ impl Moved {
         }))
     }
 
-    /// The next open orders that a person owns in a cell that was changed, or in none.
+    /// The next open orders that a person owns in a cell that was changed, or in none, or that
+    /// were offered to such a cell before.
     async fn next(
         &self,
         tx: &DatabaseTransaction,
@@ -142,10 +207,18 @@ impl Moved {
         after: Uuid,
     ) -> Result<Vec<Uuid>, Problem> {
         use service_order::Column;
-        let cells = self.cells.iter().map(|cell| cell.0);
+        let cells = || self.cells.iter().map(|cell| cell.0);
+        let asked = [State::Offered.as_str(), State::Kept.as_str()];
+        let offered = hand_over::Entity::find()
+            .select_only()
+            .column(hand_over::Column::OrderId)
+            .filter(hand_over::Column::StationId.eq(station.0))
+            .filter(hand_over::Column::ToCell.is_in(cells()))
+            .filter(hand_over::Column::State.is_in(asked));
         let there = Condition::any()
-            .add(Column::CellId.is_in(cells))
-            .add(Column::CellId.is_null());
+            .add(Column::CellId.is_in(cells()))
+            .add(Column::CellId.is_null())
+            .add(Column::Id.in_subquery(offered.into_query()));
         Ok(service_order::Entity::find()
             .select_only()
             .column(Column::Id)
@@ -167,7 +240,7 @@ impl Moved {
         app: &App,
         lock: &StationLock,
         orders: Vec<Uuid>,
-    ) -> Result<usize, Problem> {
+    ) -> Result<Looked, Problem> {
         let people = facts::people_of(tx, lock.station(), app.now()).await?;
         let why = (
             Cause::Territory {
@@ -175,19 +248,46 @@ impl Moved {
             },
             self.reason.as_str(),
         );
-        let mut made = 0;
+        let mut looked = Looked::default();
         for order in orders {
-            let file = OrderFile::read(tx, app, lock, OrderId(order)).await?;
-            let offer = self.wanted(tx, app, &file, &people).await?;
+            let read = self.read_one(tx, app, lock, OrderId(order), &people).await;
+            let (file, wanted) = match read {
+                Ok(read) => read,
+                // It is left for people to mend, or for the edition of its workflow to be known
+                // here; the others go on. Where the database fails, so does what they write.
+                Err(problem) => {
+                    tracing::warn!(%order, %problem, "an order cannot be read");
+                    looked.waits = true;
+                    continue;
+                }
+            };
+            looked.waits |= wanted == Wanted::Nobody;
+            let offer = match wanted {
+                Wanted::To(offer) => Some(offer),
+                Wanted::Nobody | Wanted::Stays => None,
+            };
             // What an earlier version led to and this one does not is taken back.
             withdraw(tx, app, lock, file.state.order, offer.map(|offer| offer.to)).await?;
             let Some(offer) = offer else { continue };
             if !kept_before(tx, &file, &offer).await? {
                 let offered = offer_among(tx, app, lock, &people, offer, why, self.author).await?;
-                made += usize::from(matches!(offered, Offered::Made(_)));
+                looked.made += usize::from(matches!(offered, Offered::Made(_)));
             }
         }
-        Ok(made)
+        Ok(looked)
+    }
+
+    async fn read_one(
+        &self,
+        tx: &DatabaseTransaction,
+        app: &App,
+        lock: &StationLock,
+        order: OrderId,
+        people: &[PersonFacts],
+    ) -> Result<(OrderFile, Wanted), Problem> {
+        let file = OrderFile::read(tx, app, lock, order).await?;
+        let wanted = self.wanted(tx, app, &file, people).await?;
+        Ok((file, wanted))
     }
 
     /// To whom the order would go, by where it belongs now.
@@ -197,9 +297,9 @@ impl Moved {
         app: &App,
         file: &OrderFile,
         people: &[PersonFacts],
-    ) -> Result<Option<Offer>, Problem> {
+    ) -> Result<Wanted, Problem> {
         let Some(from) = file.present_owner() else {
-            return Ok(None);
+            return Ok(Wanted::Stays);
         };
         let station = file.state.station;
         let ground = Ground::of_file(tx, app, file).await?;
@@ -210,22 +310,37 @@ impl Moved {
                 |person: &PersonFacts| person.id == one && !person.disabled && !person.off_duty;
             people.iter().any(able)
         };
-        let there = ground.placed.station == Some(station);
-        let to = receiver(from, file.state.cell, cell, [now.a, now.b], can_own);
-        Ok(to.filter(|_| there).map(|to| Offer {
-            order: file.state.order,
-            from,
-            to,
-            from_cell: file.state.cell,
-            to_cell: cell,
-        }))
+        if ground.placed.station != Some(station) {
+            return Ok(Wanted::Stays);
+        }
+        let both = [now.a, now.b];
+        let to =
+            |able: &dyn Fn(PersonId) -> bool| receiver(from, file.state.cell, cell, both, able);
+        Ok(match (to(&can_own), to(&|_| true)) {
+            (Some(to), _) => Wanted::To(Offer {
+                order: file.state.order,
+                from,
+                to,
+                from_cell: file.state.cell,
+                to_cell: cell,
+            }),
+            (None, Some(_)) => Wanted::Nobody,
+            (None, None) => Wanted::Stays,
+        })
     }
 
-    async fn done(&self, tx: &DatabaseTransaction, station: OrgId) -> Result<(), Problem> {
+    /// The versions that came at `settled` or before need no other look.
+    async fn done(
+        &self,
+        tx: &DatabaseTransaction,
+        station: OrgId,
+        settled: i64,
+    ) -> Result<(), Problem> {
         territory::Entity::update_many()
             .col_expr(territory::Column::HandOversDue, Expr::value(false))
             .filter(territory::Column::StationId.eq(station.0))
             .filter(territory::Column::Version.lte(self.version))
+            .filter(territory::Column::CameAt.lte(settled))
             .filter(territory::Column::HandOversDue.eq(true))
             .exec(tx)
             .await?;

@@ -125,6 +125,10 @@ pub(in crate::dispatch) async fn answer_hand_over(
         .store
         .write(move |tx| Box::pin(async move { answer_in(tx, &state, &caller, id, answer).await }))
         .await?;
+    // It did not stand any more, and now says so.
+    if row.state == State::Lapsed.as_str() {
+        return Err(store::decided(&row.state));
+    }
     let mut views = named(app.store.read(), vec![row]).await?;
     views.pop().map(web::Json).ok_or_else(Problem::not_found)
 }
@@ -144,11 +148,12 @@ async fn answer_in(
         person: caller.person,
         staff_of: staff.then_some(station),
     };
-    store::answer(tx, app, &lock, id, (decider, answer)).await?;
+    let state = store::answer(tx, app, &lock, id, (decider, answer)).await?;
     still_stands(tx, caller).await?;
-    let action = match answer {
-        Answer::Accept => "hand_over.accepted",
-        Answer::Keep => "hand_over.kept",
+    let action = match (state, answer) {
+        (State::Lapsed, _) => "hand_over.lapsed",
+        (_, Answer::Accept) => "hand_over.accepted",
+        (_, Answer::Keep) => "hand_over.kept",
     };
     audit::record(tx, app, Who::from(caller), action, id, Outcome::Done).await?;
     hand_over::Entity::find_by_id(id)

@@ -181,6 +181,13 @@ pub fn stands(offered_in: Term, from: PersonId, order: &Order) -> bool {
     order.status != Status::Returned && order.term == offered_in && order.owner == Some(from)
 }
 
+/// Whether an open offer of one cause gives way to a new one of another: that of a version of
+/// the territory, which can wait and is found again, to that of a leave.
+#[must_use]
+pub fn gives_way(open: Option<CauseKind>, new: CauseKind) -> bool {
+    open == Some(CauseKind::Territory) && new != CauseKind::Territory
+}
+
 /// What a hand-over asks of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {

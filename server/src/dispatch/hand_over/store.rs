@@ -4,7 +4,8 @@
 use super::{
     rows::hand_over::{self, Column},
     rule::{
-        Answer, Cause, CauseKind, Decider, MAX_REASON, Offer, Order, State, may_answer, stands,
+        Answer, Cause, CauseKind, Decider, MAX_REASON, Offer, Order, State, gives_way, may_answer,
+        stands,
     },
 };
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     },
     edge::Problem,
     orders::rows::service_order,
+    territory::store::{MovedAgain, moved_again},
     trace::{
         feed_log::{StationLock, Subject},
         ledger,
@@ -26,6 +28,7 @@ use gridcrew_sync_protocol::{
     ids::{OrderId, OrgId, PersonId},
     order::{OrderState, Status},
     record::{Event, HandedOver, Noted, Owner, Taken, Term},
+    time::UnixMillis,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
@@ -39,7 +42,7 @@ use uuid::Uuid;
 pub enum Offered {
     /// It was made.
     Made(Uuid),
-    /// One is open for this order already; it stays.
+    /// One is open for this order already that does not give way; it stays.
     OpenAlready(Uuid),
     /// The order is closed or not the giver's, so there is nothing to hand over.
     NotHis,
@@ -48,7 +51,8 @@ pub enum Offered {
 }
 
 /// Offers an open order of the locked station to another person. Nothing changes but that both
-/// are told; the owner stays the owner.
+/// are told; the owner stays the owner. An open offer of a version of the territory gives way
+/// to one of a leave: who is away cannot wait.
 ///
 /// # Errors
 /// `not_found` when the order is of another station, `request.invalid` when the reason is too
@@ -65,6 +69,13 @@ pub async fn offer(
     offer_among(tx, app, lock, &people, offer, (cause, reason), author).await
 }
 
+/// Whether the offer is to be accepted at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    AtOnce,
+    Waits,
+}
+
 /// As [`offer`], with the people of the station read before: for many orders at once.
 pub(super) async fn offer_among(
     tx: &DatabaseTransaction,
@@ -73,6 +84,19 @@ pub(super) async fn offer_among(
     people: &[PersonFacts],
     offer: Offer,
     (cause, reason): (Cause, &str),
+    author: PersonId,
+) -> Result<Offered, Problem> {
+    let why = (cause, reason, Haste::Waits);
+    make(tx, app, lock, people, offer, why, author).await
+}
+
+async fn make(
+    tx: &DatabaseTransaction,
+    app: &App,
+    lock: &StationLock,
+    people: &[PersonFacts],
+    offer: Offer,
+    (cause, reason, haste): (Cause, &str, Haste),
     author: PersonId,
 ) -> Result<Offered, Problem> {
     if reason.chars().count() > MAX_REASON {
@@ -84,11 +108,18 @@ pub(super) async fn offer_among(
     if !stands(file.state.term, offer.from, &order) {
         return Ok(Offered::NotHis);
     }
-    if let Some(open) = open_of_order(tx, offer.order).await? {
+    let open = open_of_order(tx, offer.order).await?;
+    let stays = |open: &hand_over::Model| {
+        haste == Haste::Waits && !gives_way(CauseKind::stored(&open.cause), cause.kind())
+    };
+    if let Some(open) = open.as_ref().filter(|open| stays(open)) {
         return Ok(Offered::OpenAlready(open.id));
     }
     if let Err(problem) = can_own(people, &file, offer.to) {
         return Ok(Offered::CannotOwn(problem.detail));
+    }
+    if let Some(open) = open {
+        take_back(tx, app, lock, open).await?;
     }
     let id = app.new_id();
     let row = hand_over::ActiveModel {
@@ -126,7 +157,9 @@ pub(super) async fn offer_among(
     Ok(Offered::Made(id))
 }
 
-/// Decides on an open hand-over of the locked station.
+/// Decides on an open hand-over of the locked station. One that does not stand any more,
+/// because the order is closed or in other hands, lapses by being answered: the state that is
+/// given back is then [`State::Lapsed`].
 ///
 /// # Errors
 /// `not_found` when the station has no such hand-over, `hand_over.not_yours` when this person
@@ -153,11 +186,12 @@ pub async fn answer(
     let order = OrderId(row.order_id);
     let file = OrderFile::read(tx, app, lock, order).await?;
     let term = Term(u32::try_from(row.term).unwrap_or(u32::MAX));
-    let open = row.open_order.is_some();
-    if !open || !stands(term, both.0, &asked(&file.state)) {
-        let state = if open { "lapsed" } else { row.state.as_str() };
-        let detail = format!("This hand-over is {state}; the order is as it shows now.");
-        return Err(Problem::new(Code::HandOverDecided, detail));
+    if row.open_order.is_none() {
+        return Err(decided(&row.state));
+    }
+    if !stands(term, both.0, &asked(&file.state)) {
+        take_back(tx, app, lock, row).await?;
+        return Ok(State::Lapsed);
     }
     let state = match answer {
         Answer::Accept => State::Accepted,
@@ -177,8 +211,14 @@ pub async fn answer(
     Ok(state)
 }
 
+/// The answer to who decides on a hand-over that is over.
+pub(super) fn decided(state: &str) -> Problem {
+    let detail = format!("This hand-over is {state}; the order is as it shows now.");
+    Problem::new(Code::HandOverDecided, detail)
+}
+
 /// An offer that its author accepts for the receiver: the order changes hands now. What cannot
-/// be handed over is answered as by [`offer`]; an offer that was open already is accepted.
+/// be handed over is answered as by [`offer`]; an offer that is open, of whatever cause, lapses.
 ///
 /// # Errors
 /// As [`offer`] and [`answer`].
@@ -187,10 +227,12 @@ pub async fn move_at_once(
     app: &App,
     lock: &StationLock,
     wish: Offer,
-    why: (Cause, &str),
+    (cause, reason): (Cause, &str),
     author: PersonId,
 ) -> Result<Offered, Problem> {
-    let offered = offer(tx, app, lock, wish, why, author).await?;
+    let people = facts::people_of(tx, lock.station(), app.now()).await?;
+    let why = (cause, reason, Haste::AtOnce);
+    let offered = make(tx, app, lock, &people, wish, why, author).await?;
     if let Offered::Made(id) = offered {
         let decider = Decider {
             person: author,
@@ -249,11 +291,25 @@ pub(super) async fn withdraw(
     };
     let by_ground = row.cause == CauseKind::Territory.as_str();
     if by_ground && unless_to != Some(PersonId(row.to_person)) {
-        let text = format!("hand_over.lapsed: {}", row.id);
-        end(tx, app, row, State::Lapsed, SERVER).await?;
-        note(tx, app, lock, order, &text).await?;
-        lock.announce(tx, Subject::Order(order), true).await?;
+        take_back(tx, app, lock, row).await?;
     }
+    Ok(())
+}
+
+/// Ends an open offer that nobody is to answer any more; the trace and the feed say so.
+pub(super) async fn take_back(
+    tx: &DatabaseTransaction,
+    app: &App,
+    lock: &StationLock,
+    row: hand_over::Model,
+) -> Result<(), Problem> {
+    let (order, text) = (
+        OrderId(row.order_id),
+        format!("hand_over.lapsed: {}", row.id),
+    );
+    end(tx, app, row, State::Lapsed, SERVER).await?;
+    note(tx, app, lock, order, &text).await?;
+    lock.announce(tx, Subject::Order(order), true).await?;
     Ok(())
 }
 
@@ -339,6 +395,12 @@ async fn end(
     state: State,
     by: PersonId,
 ) -> Result<(), Problem> {
+    // While it was open, no version could offer the order: they are looked at again.
+    let stays = matches!(state, State::Kept | State::Lapsed);
+    if stays && row.cause != CauseKind::Territory.as_str() {
+        let since = MovedAgain::Since(UnixMillis(row.offered_at));
+        moved_again(tx, OrgId(row.station_id), since).await?;
+    }
     let mut ended = row.into_active_model();
     ended.open_order = Set(None);
     ended.state = Set(state.as_str().to_owned());

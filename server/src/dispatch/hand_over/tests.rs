@@ -23,9 +23,9 @@ use gridcrew_sync_protocol::{
     code::Code,
     ids::{CellId, OrderId, PersonId},
     record::{Event, Owner, Rung, Term},
-    time::Millis,
+    time::{Millis, UnixMillis},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -239,6 +239,23 @@ async fn manned(town: &Township, who: &person::Model) {
     refresh::refresh(town.app()).await.unwrap();
 }
 
+/// C1 reaches to `border`, and T1 lies in the cell `first`.
+fn swap(content: &mut Content, border: f64, first: &str) {
+    for area in &mut content.station_areas {
+        let other = if first == "C1" { "C2" } else { "C1" };
+        let cell = if area.code == "T1" { first } else { other };
+        area.cell = Some(cell.to_owned());
+    }
+    for cell in &mut content.cells {
+        let (west, east) = if cell.code == "C1" {
+            (104.0, border)
+        } else {
+            (border, 104.2)
+        };
+        cell.outline = crate::orders::fixture::rectangle(west, east);
+    }
+}
+
 #[tokio::test]
 async fn a_version_offers_what_it_moved_once_and_another_takes_it_back() {
     for town in Township::on_each().await {
@@ -257,21 +274,6 @@ async fn a_version_offers_what_it_moved_once_and_another_takes_it_back() {
             "nothing moved yet"
         );
 
-        let swap = |content: &mut Content, border: f64, first: &str| {
-            for area in &mut content.station_areas {
-                let other = if first == "C1" { "C2" } else { "C1" };
-                let cell = if area.code == "T1" { first } else { other };
-                area.cell = Some(cell.to_owned());
-            }
-            for cell in &mut content.cells {
-                let (west, east) = if cell.code == "C1" {
-                    (104.0, border)
-                } else {
-                    (border, 104.2)
-                };
-                cell.outline = crate::orders::fixture::rectangle(west, east);
-            }
-        };
         redrawn(&town, move |content| swap(content, 104.08, "C2")).await;
         let (one, other) = tokio::join!(moved::look(town.app()), moved::look(town.app()));
         assert_eq!(one.unwrap() + other.unwrap(), 2, "each is offered once");
@@ -334,4 +336,139 @@ async fn who_is_offered_an_order_sees_it_until_it_is_decided() {
     answered(&town, offer, &town.c, Answer::Keep).await.unwrap();
     assert!(!sees().await);
     assert_ne!(route::SERVER, id(&town.a));
+}
+
+/// A person is disabled, or is so no more.
+async fn disabled(town: &Township, who: &person::Model, at: Option<i64>) {
+    let who = who.id;
+    attempt(town.app(), move |tx, _| {
+        Box::pin(async move {
+            person::Entity::update_many()
+                .col_expr(person::Column::DisabledAt, Expr::value(at))
+                .filter(person::Column::Id.eq(who))
+                .exec(tx)
+                .await?;
+            Ok(())
+        })
+    })
+    .await
+    .unwrap();
+}
+
+async fn open(town: &Township) -> Vec<hand_over::Model> {
+    let open = hand_over::Entity::find().filter(hand_over::Column::OpenOrder.is_not_null());
+    open.all(town.app().store.read()).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_cannot_wait_ends_the_offer_that_is_open() {
+    let town = Township::new().await;
+    let order = town.take_in(json!({})).await;
+    let first = made(offered(&town, wish(order, &town.a, &town.c)).await);
+    let (station, author) = (town.station, id(&town.clerk));
+    let away = wish(order, &town.a, &town.b);
+    let done = attempt(town.app(), move |tx, app| {
+        Box::pin(async move {
+            let lock = StationLock::take(tx, station).await?;
+            move_at_once(tx, &app, &lock, away, (LEAVE, "sick"), author).await
+        })
+    })
+    .await
+    .unwrap();
+    assert_eq!(row(&town, first).await.state, "lapsed");
+    assert_eq!(row(&town, made(done)).await.state, "accepted");
+    assert_eq!(town.state(order).await.owner, owner(&town.b));
+}
+
+#[tokio::test]
+async fn a_leave_takes_the_place_of_what_a_version_offered_and_gives_it_back() {
+    for town in Township::on_each().await {
+        manned(&town, &town.c).await;
+        let order = town
+            .take_in(json!({ "account_no": crate::orders::fixture::ACCOUNT, "position": null }))
+            .await;
+        redrawn(&town, move |content| swap(content, 104.08, "C2")).await;
+        assert_eq!(moved::look(town.app()).await.unwrap(), 1);
+        let by_ground = open(&town).await.remove(0);
+        let by_leave = made(offered(&town, wish(order, &town.a, &town.b)).await);
+        assert_eq!(row(&town, by_ground.id).await.state, "lapsed");
+        assert_eq!(moved::look(town.app()).await.unwrap(), 0, "one at a time");
+        // All is settled and no version is marked any more.
+        town.fixture.pass(Millis(11_000));
+        assert_eq!(moved::look(town.app()).await.unwrap(), 0);
+        let back = answered(&town, by_leave, &town.clerk, Answer::Keep).await;
+        assert_eq!(back.unwrap(), State::Kept);
+        assert_eq!(moved::look(town.app()).await.unwrap(), 1);
+        assert_eq!(open(&town).await[0].to_person, town.c.id);
+    }
+}
+
+#[tokio::test]
+async fn an_offer_to_who_is_gone_lapses_and_keeps_nothing_from_the_order() {
+    for town in Township::on_each().await {
+        let order = town.take_in(json!({})).await;
+        let offer = made(offered(&town, wish(order, &town.a, &town.c)).await);
+        disabled(&town, &town.c, Some(town.app().now().0)).await;
+        let escalate = crate::dispatch::escalate(town.app(), UnixMillis(0));
+        escalate.await.unwrap();
+        assert_eq!(row(&town, offer).await.state, "lapsed");
+        assert_eq!(town.state(order).await.owner, owner(&town.a));
+        made(offered(&town, wish(order, &town.a, &town.b)).await);
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_cannot_be_read_keeps_nothing_from_the_others() {
+    for town in Township::on_each().await {
+        manned(&town, &town.c).await;
+        let by_account = json!({ "account_no": crate::orders::fixture::ACCOUNT, "position": null });
+        let broken = town.take_in(by_account.clone()).await;
+        let mut sound = by_account;
+        sound["outside_no"] = json!("2");
+        town.take_in(sound).await;
+        attempt(town.app(), move |tx, _| {
+            Box::pin(async move {
+                service_order::Entity::update_many()
+                    .col_expr(
+                        service_order::Column::TemplateCode,
+                        Expr::value("none such"),
+                    )
+                    .filter(service_order::Column::Id.eq(broken.0))
+                    .exec(tx)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+        redrawn(&town, move |content| swap(content, 104.08, "C2")).await;
+        assert_eq!(moved::look(town.app()).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_could_take_is_offered_when_somebody_can() {
+    for town in Township::on_each().await {
+        manned(&town, &town.c).await;
+        town.take_in(json!({ "account_no": crate::orders::fixture::ACCOUNT, "position": null }))
+            .await;
+        disabled(&town, &town.c, Some(town.app().now().0)).await;
+        redrawn(&town, move |content| swap(content, 104.08, "C2")).await;
+        assert_eq!(moved::look(town.app()).await.unwrap(), 0);
+        town.fixture.pass(Millis(11_000));
+        assert_eq!(moved::look(town.app()).await.unwrap(), 0);
+        disabled(&town, &town.c, None).await;
+        // Old versions are looked at once a minute.
+        let slow = moved::SLOW.0;
+        let to_next = slow - town.app().now().0.rem_euclid(slow);
+        town.fixture.pass(Millis(slow + to_next));
+        assert_eq!(moved::look(town.app()).await.unwrap(), 1);
+
+        // All is settled; another A of the cell has it offered to him instead.
+        assert_eq!(moved::look(town.app()).await.unwrap(), 0);
+        manned(&town, &town.b).await;
+        assert_eq!(moved::look(town.app()).await.unwrap(), 1);
+        let all = open(&town).await;
+        assert_eq!((all.len(), all[0].to_person), (1, town.b.id));
+    }
 }

@@ -1,7 +1,11 @@
 //! Terms that begin or end by the calendar: nobody writes anything at that moment, yet
 //! handhelds must be told.
 
-use super::{roles::stored_term, tell_roles};
+use super::{
+    again::{MovedAgain, moved_again},
+    roles::stored_term,
+    tell_roles,
+};
 use crate::{
     edge::Problem,
     territory::{assign::next_change, rows::cell_role},
@@ -65,6 +69,7 @@ pub async fn tell_due(tx: &DatabaseTransaction, now: UnixMillis) -> Result<usize
         let cells: BTreeSet<CellId> = rows.iter().map(|row| CellId(row.cell_id)).collect();
         for cell in &cells {
             tell_roles(tx, lock, *cell).await?;
+            moved_again(tx, *station, MovedAgain::OfCell(*cell)).await?;
         }
         told += cells.len();
         for row in rows {

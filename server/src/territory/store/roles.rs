@@ -1,6 +1,9 @@
 //! Storing who is A and who is B.
 
-use super::{changed, people, tell_roles};
+use super::{
+    again::{MovedAgain, moved_again},
+    changed, people, tell_roles,
+};
 use crate::{
     app::App,
     edge::Problem,
@@ -81,6 +84,8 @@ pub async fn set_roles(
     if from <= now {
         tell_roles(tx, &lock, cell).await?;
     }
+    // Orders that belong to this cell since a version may have somebody to go to now.
+    moved_again(tx, station, MovedAgain::OfCell(cell)).await?;
     changed(tx, app, station).await?;
     let changed = true;
     Ok(RolesChange { changed, from })
