@@ -203,6 +203,8 @@ codes! {
     RecordNeverAssigned = "record.never_assigned", 200;
     /// Parked: a photo slot has no name, one of more than 200 bytes, or control characters.
     RecordBadSlot = "record.bad_slot", 200;
+    /// Parked: another journal of the person brought this very record before; it counts there.
+    RecordCopied = "record.copied", 200;
     /// Evidence: by a previous owner after his term.
     RecordPreviousOwner = "record.previous_owner", 200;
     /// Evidence: only the server may record this.

@@ -120,6 +120,10 @@ pub enum PushOutcome {
         common: Seq,
         /// Its link; zero when there is none.
         link: Digest,
+        /// The entries of this batch up to `common` that are parked: who sent a branch may
+        /// never have heard of them, as his copy brought them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parked: Vec<Parked>,
     },
     /// The handheld was revoked or its person disabled: the entries are kept apart, nothing is
     /// applied.

@@ -688,7 +688,7 @@ async fn journals_with_gaps_and_forks(database: TestDatabase) -> Fallible<()> {
     let outcome = clone
         .outcome(&clone.batch(&[clone.note(order, "the other")]))
         .await?;
-    let PushOutcome::Fork { common, link } = outcome else {
+    let PushOutcome::Fork { common, link, .. } = outcome else {
         return Err(Failure::new(format!("no fork: {outcome:?}")));
     };
     ensure((common, link) == (receipt.held, receipt.link), || {

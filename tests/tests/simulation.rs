@@ -20,6 +20,10 @@ const SCHEDULES: u64 = 1_000;
 /// How many against the real server; more with `GRIDCREW_SEEDS_SQLITE`.
 const WITH_SQLITE: u64 = 150;
 
+/// Seeds beyond those that failed once against the model. What they found has tests beside the
+/// code; here it is that the whole still goes well.
+const FAILED_ONCE: [u64; 5] = [2_140, 3_990, 5_057, 7_221, 7_978];
+
 /// Runs so many schedules, or as many as the environment's `wish` says, and tells of the
 /// first that fails.
 fn all_well(kind: Kind, count: u64, wish: &str) -> Fallible<Soak> {
@@ -49,6 +53,18 @@ fn all_happened(missing: &[Fault]) -> Fallible<()> {
 fn a_thousand_schedules_lose_nothing_and_know_every_fault() -> Fallible<()> {
     let soaked = all_well(Kind::Model, SCHEDULES, "GRIDCREW_SEEDS")?;
     all_happened(&soaked.faults.missing(Kind::Model))
+}
+
+#[test]
+fn what_failed_once_goes_well() -> Fallible<()> {
+    let origin = Origin::found(Kind::Model)?;
+    for seed in FAILED_ONCE {
+        let course = run(&origin, &Schedule::of(seed))?;
+        ensure(course.failure.is_none(), || {
+            format!("seed {seed}: {:?}", course.failure)
+        })?;
+    }
+    Ok(())
 }
 
 /// What else can happen does so in the many schedules against the model.

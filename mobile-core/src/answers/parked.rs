@@ -99,6 +99,12 @@ fn explained(code: Code) -> Option<[&'static str; 4]> {
             "记录和照片已作为证据留存；请更新应用后重做该步骤",
             "Record and photo are kept as evidence; update the app and do the step again",
         ],
+        Code::RecordCopied => [
+            "您的另一本日志已上传这条记录，在那里计入",
+            "Another journal of yours brought this very record before; it counts there",
+            "无需处理：记录只计一次；若终端数据曾被复制，请告知供电所",
+            "Nothing to do: it counts once; if this handheld's data was copied, tell the station",
+        ],
         Code::RecordNeverAssigned => [
             "这张工单从未派给您",
             "The order was never given to you",

@@ -175,10 +175,14 @@ pub enum Change {
     Forked {
         /// The journal.
         journal: JournalId,
+        /// The first entry of the batch.
+        first: Seq,
         /// The last entry on which both agree; 0 when none.
         common: Seq,
         /// Its link; zero when none.
         link: Digest,
+        /// The entries of the batch up to there that it parked, each with its code.
+        parked: Vec<(Seq, String)>,
     },
     /// The server takes this handheld for revoked and keeps a batch apart: the entries stay
     /// here as they are.

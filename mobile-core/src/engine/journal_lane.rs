@@ -20,7 +20,7 @@ use gridcrew_sync_protocol::{
     digest::Digest,
     ids::JournalId,
     journal::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Seq},
-    push::{PushOutcome, PushReply, Receipt, ReopenReply},
+    push::{Parked, PushOutcome, PushReply, Receipt, ReopenReply},
     time::Millis,
 };
 
@@ -79,6 +79,12 @@ enum Storing {
     Apart {
         last: Seq,
     },
+}
+
+/// The entries that are parked, each with its code.
+fn named(parked: &[Parked]) -> Vec<(Seq, String)> {
+    let parked = parked.iter();
+    parked.map(|one| (one.seq, one.code.clone())).collect()
 }
 
 impl JournalLane {
@@ -243,17 +249,13 @@ impl Engine {
                 if !genuine(receipt) || receipt.held < last {
                     return strange("a receipt that does not verify");
                 }
-                let parked = parked
-                    .iter()
-                    .map(|parked| (parked.seq, parked.code.clone()))
-                    .collect();
                 let change = Change::Held {
                     journal,
                     first,
                     last,
                     held: receipt.held,
                     link: receipt.link,
-                    parked,
+                    parked: named(parked),
                 };
                 Ok((change, Storing::Held { last }))
             }
@@ -273,14 +275,20 @@ impl Engine {
                 };
                 Ok((change, Storing::Gap))
             }
-            PushOutcome::Fork { common, link } => {
+            PushOutcome::Fork {
+                common,
+                link,
+                parked,
+            } => {
                 if common.next() < first || *common >= last {
                     return strange("a fork outside of the batch");
                 }
                 let change = Change::Forked {
                     journal,
+                    first,
                     common: *common,
                     link: *link,
+                    parked: named(parked),
                 };
                 Ok((change, Storing::Forked))
             }

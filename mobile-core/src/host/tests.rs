@@ -537,8 +537,10 @@ fn fork(clock: &TestClock, handheld: &Handheld) -> [String; 2] {
         local
             .persist(Change::Forked {
                 journal: JOURNAL,
+                first: common.next(),
                 common,
                 link: link.unwrap(),
+                parked: Vec::new(),
             })
             .unwrap();
         local.persist(Change::Reopened(FORKED)).unwrap();

@@ -7,7 +7,7 @@ use crate::{
     feed,
     fold::refold,
     journal::change_over,
-    mending,
+    mending::{self, Sound},
     store::{
         facts,
         identity::{self, Reopen},
@@ -17,7 +17,7 @@ use crate::{
 use gridcrew_sync_protocol::{
     digest::Digest,
     ids::{Epoch, JournalId, OrderId},
-    journal::{EntryId, Seq},
+    journal::{EntryId, MAX_ENTRY_BYTES, Seq},
     media::{HeldReply, MediaKind},
     time::UnixMillis,
 };
@@ -54,9 +54,12 @@ impl Local {
                 if known != Some(link) {
                     return Ok(disagreement(known));
                 }
-                journal::mark_held(db, journal, held, now)?;
+                let heard = heard_of(db, journal, (last, held))?;
+                journal::mark_held(db, journal, heard, now)?;
                 let changed = journal::set_parked(db, journal, (first, last), &parked)?;
-                mending::close(db, journal, held, now)?;
+                if heard == held {
+                    mending::close(db, journal, held, now)?;
+                }
                 let mut identity = identity::require(db)?;
                 if identity.probe && identity.journal == journal {
                     identity.probe = false;
@@ -73,9 +76,11 @@ impl Local {
             } => self.store.write(|db| gap(db, journal, (held, link), now)),
             Change::Forked {
                 journal,
+                first,
                 common,
                 link,
-            } => self.forked(journal, (common, link), now),
+                parked,
+            } => self.forked(journal, (common, link), (first, &parked), now),
             Change::KeptApart { journal, last } => {
                 let last = EntryId { journal, seq: last };
                 self.done(|db| {
@@ -146,11 +151,13 @@ impl Local {
         self.store.write(work).map(|()| Stored::Done)
     }
 
-    /// Prepares for a new journal: its key first, durably, then the wish for it.
+    /// Prepares for a new journal: its key first, durably, then the wish for it. `parked` of
+    /// the entries from `first` to `common` are held and do not count.
     fn forked(
         &mut self,
         journal: JournalId,
         (common, link): (Seq, Digest),
+        (first, parked): (Seq, &[(Seq, String)]),
         now: UnixMillis,
     ) -> Result<Stored, Error> {
         let identity = identity::require(self.store.read())?;
@@ -174,6 +181,8 @@ impl Local {
             identity::put(db, &identity)?;
             // Both sides agree up to there, so the server holds that much.
             journal::mark_held(db, journal, common, now)?;
+            let changed = journal::set_parked(db, journal, (first, common), parked)?;
+            refold_all(db, changed)?;
             Ok(Stored::Done)
         })
     }
@@ -204,6 +213,22 @@ fn disagreement(known: Option<Digest>) -> Stored {
         None => Stored::Beyond,
         Some(_) => Stored::Differs,
     }
+}
+
+/// The last entry that need not be sent again after a batch whose last entry is `last`, of a
+/// journal that the server holds up to `held`: more of it may have come before, by a request
+/// whose answer was lost or from a copy of this device. Which of that is parked is heard only
+/// in the answer to a batch that has it. What is damaged or missing right behind the batch
+/// cannot be sent: from there on all is taken for held unheard.
+fn heard_of(db: &Connection, journal: JournalId, (last, held): (Seq, Seq)) -> Result<Seq, Error> {
+    if last >= held {
+        return Ok(held);
+    }
+    let next = mending::sound(db, journal, last.next(), (1, MAX_ENTRY_BYTES))?;
+    Ok(match next {
+        Sound::Run(run, _) if run.first().is_some_and(|one| one.id.seq == last.next()) => last,
+        _ => held,
+    })
 }
 
 /// The server holds a batch, and more of the journal than this device has. What is in the

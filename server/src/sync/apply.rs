@@ -52,6 +52,8 @@ pub enum Outcome {
     Fork {
         /// The last entry on which both agree.
         common: Head,
+        /// The entries of the batch up to that one that are parked.
+        parked: Vec<Parked>,
     },
     /// It continues another journal than is held.
     BadLink {
@@ -133,7 +135,8 @@ async fn decide(
         Plan::Fork { common } => {
             // That it forks is answered also when no more of its branches is kept.
             aside::set_aside(tx, Aside::Fork, &incoming, &packed, now).await?;
-            Ok((Outcome::Fork { common }, Vec::new()))
+            let parked = parked(tx, &incoming.batch, common.seq).await?;
+            Ok((Outcome::Fork { common, parked }, Vec::new()))
         }
         Plan::Take { held } => {
             let (head, folded) = if held == incoming.contents.len() {
@@ -148,7 +151,7 @@ async fn decide(
                 };
                 intake::take(tx, app, &before, &incoming).await?
             };
-            let parked = parked(tx, &incoming.batch).await?;
+            let parked = parked(tx, &incoming.batch, incoming.batch.last()).await?;
             Ok((Outcome::Held { head, parked }, folded))
         }
     }
@@ -228,13 +231,17 @@ pub(super) fn stored(seq: u64) -> Result<i64, Problem> {
     i64::try_from(seq).map_err(Problem::internal)
 }
 
-/// The entries of the batch that are parked.
-async fn parked<C: ConnectionTrait>(db: &C, batch: &Batch) -> Result<Vec<Parked>, Problem> {
+/// The entries of the batch up to one of them that are parked.
+async fn parked<C: ConnectionTrait>(
+    db: &C,
+    batch: &Batch,
+    last: Seq,
+) -> Result<Vec<Parked>, Problem> {
     let found: Vec<(i64, String)> = entry::Entity::find()
         .select_only()
         .columns([entry::Column::Seq, entry::Column::Parked])
         .filter(entry::Column::JournalId.eq(batch.journal.0))
-        .filter(entry::Column::Seq.between(stored(batch.first.0)?, stored(batch.last().0)?))
+        .filter(entry::Column::Seq.between(stored(batch.first.0)?, stored(last.0)?))
         .filter(entry::Column::Parked.is_not_null())
         .order_by_asc(entry::Column::Seq)
         .into_tuple()

@@ -210,7 +210,7 @@ async fn one_batch(
             done.aside += 1;
             writeln!(out, "{what}: set aside, the handheld is revoked")?;
         }
-        Outcome::Fork { common } => {
+        Outcome::Fork { common, .. } => {
             done.aside += 1;
             let common = common.seq.0;
             writeln!(out, "{what}: set aside, it forks after entry {common}")?;

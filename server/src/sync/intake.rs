@@ -2,6 +2,12 @@
 //! noted, every touched order folded once and announced once, and whoever has to act on a
 //! refusal told. A fixed number of statements for any number of entries, and some for each
 //! order that its owner lets go of, which is read once for all records that do so.
+//!
+//! A record counts once, whatever journals bring it (I3): a handheld that was copied with
+//! records that wait, and whose journal forked before them, brings them in a new journal, and
+//! so does its copy. A record has its identity from the moment it was made, and that is in its
+//! bytes: boot, uptime and wall clock, order and person. The journal that comes first brings
+//! it; in others it is kept and parked.
 
 use super::{
     apply::stored,
@@ -15,6 +21,7 @@ use crate::{
     edge::Problem,
     media::{self, Promise},
     orders::rows::{order_person, service_order},
+    people,
     trace::{
         epoch,
         feed_log::{StationLock, Subject},
@@ -33,9 +40,9 @@ use gridcrew_sync_protocol::{
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QuerySelect,
+    QuerySelect, QueryTrait,
 };
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use uuid::Uuid;
 
 /// Entries written by one statement: always the same number, so that the statement is
@@ -74,10 +81,20 @@ pub(super) async fn take(
     incoming: &Incoming,
 ) -> Result<(Head, Vec<Folded>), Problem> {
     let given = given(tx, before).await?;
+    let brought = brought_before(tx, before, incoming).await?;
     let fates: Vec<Fate> = incoming
         .contents
         .iter()
-        .map(|content| fate(content, before, &given))
+        .zip(&incoming.batch.items)
+        .map(|(content, item)| match (content, item) {
+            (Content::Record(record), _) if names_no_slot(record) => {
+                Fate::Parked(Code::RecordBadSlot)
+            }
+            (Content::Record(_), Item::Bytes(bytes)) if brought.contains(bytes.as_slice()) => {
+                Fate::Parked(Code::RecordCopied)
+            }
+            _ => fate(content, before, &given),
+        })
         .collect();
     let added = added(incoming, before, &fates);
     let announced = !added.is_empty();
@@ -132,13 +149,43 @@ async fn given<C: ConnectionTrait>(
     Ok(found.into_iter().map(OrderId).collect())
 }
 
+/// What other journals of the person hold of the orders that the new entries name, be it
+/// parked. Nothing but for who has or had another handheld, or one that forked.
+async fn brought_before<C: ConnectionTrait>(
+    db: &C,
+    before: &Before<'_>,
+    incoming: &Incoming,
+) -> Result<HashSet<Vec<u8>>, Problem> {
+    let new = incoming.contents.iter().skip(before.held);
+    let orders: BTreeSet<Uuid> = new
+        .filter_map(|content| content.order().map(|order| order.0))
+        .collect();
+    if orders.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let journals = people::rows::handheld::Entity::find()
+        .select_only()
+        .column(people::rows::handheld::Column::Id)
+        .filter(people::rows::handheld::Column::PersonId.eq(before.handheld.writer.person.0))
+        .filter(people::rows::handheld::Column::Id.ne(incoming.batch.journal.0))
+        .into_query();
+    let found: Vec<Vec<u8>> = entry::Entity::find()
+        .select_only()
+        .column(entry::Column::Bytes)
+        .filter(entry::Column::OrderId.is_in(orders))
+        .filter(entry::Column::JournalId.in_subquery(journals))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(found.into_iter().collect())
+}
+
 /// An order of another station that was never his looks to the person like one that does
 /// not exist.
 fn fate(content: &Content, before: &Before<'_>, given: &HashSet<OrderId>) -> Fate {
     match content {
         Content::Opened => Fate::Apart,
         Content::Unknown { .. } => Fate::Parked(Code::RecordUnknownKind),
-        Content::Record(record) if names_no_slot(record) => Fate::Parked(Code::RecordBadSlot),
         Content::Record(record) if given.contains(&record.order) => Fate::Applied,
         Content::Record(record) => match before.stations.get(&record.order) {
             Some(station) if *station == before.handheld.station => {

@@ -110,9 +110,10 @@ pub async fn push(app: &App, caller: &Caller, body: Packed<Batch>) -> Result<Pus
         Outcome::Gap { head } => Ok(PushOutcome::Gap {
             receipt: (head != Head::NOTHING).then(|| receipt(app, journal, head)),
         }),
-        Outcome::Fork { common } => Ok(PushOutcome::Fork {
+        Outcome::Fork { common, parked } => Ok(PushOutcome::Fork {
             common: common.seq,
             link: common.link,
+            parked,
         }),
         Outcome::BadLink { head } => {
             let detail = format!(

@@ -571,6 +571,7 @@ fn replies() -> Vec<(&'static str, Vec<u8>)> {
     let fork = PushOutcome::Fork {
         common: Seq(3),
         link: Digest::of(b"a link"),
+        parked: Vec::new(),
     };
     let gap = PushOutcome::Gap {
         receipt: Some(receipt()),

@@ -47,12 +47,8 @@ pub struct Ledger {
     copies: BTreeMap<usize, BTreeSet<Mark>>,
     /// Records that went with the only places that held them.
     perished: BTreeSet<Mark>,
-    /// Records that a restored server did not know.
-    forgotten: BTreeSet<Mark>,
     /// Photos that may have gone with the only places that held them.
     perished_photos: BTreeSet<Digest>,
-    /// How often an installation was set back.
-    set_back: u32,
 }
 
 /// What exists somewhere.
@@ -102,7 +98,6 @@ impl Ledger {
     /// An installation was set back to its copy, while the server held `held`: what was on it
     /// alone since then has perished.
     pub fn set_back(&mut self, seat: usize, held: &Existing) {
-        self.set_back += 1;
         let copy = self.copies.get(&seat).cloned().unwrap_or_default();
         for mark in self.on(seat).difference(&copy) {
             if let Some(seats) = self.on.get_mut(mark) {
@@ -115,8 +110,6 @@ impl Ledger {
     /// The server was restored and holds `held` now: what is on no installation any more has
     /// perished, and so have photos that installations need not have kept.
     pub fn restored(&mut self, held: &Existing, now: i64) {
-        let known = self.lines.keys().copied().collect::<BTreeSet<_>>();
-        self.forgotten.extend(known.difference(&held.marks));
         self.perish(held, Some(now));
     }
 
@@ -147,19 +140,6 @@ impl Ledger {
     #[must_use]
     pub fn photo_may_have_perished(&self, photo: Digest) -> bool {
         self.perished_photos.contains(&photo)
-    }
-
-    /// How many copies of a record the server may hold: one. But installations with the same
-    /// past, and a server that was restored to before it knew that past: each brings it, into
-    /// a journal of its own.
-    #[must_use]
-    pub fn most_copies(&self, mark: Mark) -> usize {
-        if !self.forgotten.contains(&mark) {
-            return 1;
-        }
-        let installations = self.on.get(&mark).map_or(0, BTreeSet::len);
-        let set_back = usize::try_from(self.set_back).unwrap_or(usize::MAX);
-        installations.saturating_add(set_back).max(1)
     }
 }
 
@@ -246,16 +226,5 @@ mod tests {
         assert!(!ledger.photo_may_have_perished(photo));
         ledger.restored(&held(&[1]), KEPT + 1);
         assert!(ledger.photo_may_have_perished(photo));
-    }
-
-    #[test]
-    fn a_record_may_be_held_twice_only_by_copies_that_a_restored_server_did_not_know() {
-        let mut ledger = Ledger::default();
-        ledger.recorded(1, 0, line(0, &[]));
-        ledger.cloned(0, 1);
-        ledger.recorded(2, 0, line(0, &[]));
-        assert_eq!(ledger.most_copies(1), 1);
-        ledger.restored(&held(&[]), 0);
-        assert_eq!((ledger.most_copies(1), ledger.most_copies(2)), (2, 1));
     }
 }

@@ -113,6 +113,11 @@ impl World {
                 sync.quiet = i64::MIN;
             }
         }
+        let renewed = asked.lane == gridcrew_mobile_core::engine::Lane::Session
+            && matches!(&reply, Reply::Http(http) if http.status == 200);
+        if renewed && asked.outlived {
+            self.estrange(seat);
+        }
         let received = match &reply {
             Reply::Http(http) => http.body.len() as u64,
             Reply::Broken(_) => 0,

@@ -57,6 +57,8 @@ pub struct Asked {
     pub since: i64,
     /// The answer that waits on its way.
     pub answer: Option<Reply>,
+    /// The server was restored since it gave that answer.
+    pub outlived: bool,
 }
 
 impl Asked {
@@ -376,6 +378,7 @@ impl Seat {
             asked: self.hardware.uptime(),
             since: time,
             answer,
+            outlived: false,
         });
         Ok(())
     }

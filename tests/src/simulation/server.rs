@@ -12,6 +12,7 @@ use gridcrew_sync_protocol::{
     digest::Digest,
     enrol::{EnrolReply, EnrolRequest},
     ids::{CellId, CustomerId, JournalId, OrderId, PersonId},
+    journal::EntryId,
     media::MediaKind,
     order::OrderState,
     time::Millis,
@@ -182,6 +183,12 @@ pub trait Server {
     /// # Errors
     /// When they cannot be read.
     fn journals(&self) -> Fallible<BTreeMap<JournalId, Entries>>;
+
+    /// Entries that it holds as copies of what another journal brought, and does not count.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn copies(&self) -> Fallible<BTreeSet<EntryId>>;
 
     /// Entries that it keeps apart, of revoked handhelds and forked journals.
     ///

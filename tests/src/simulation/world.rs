@@ -405,6 +405,11 @@ impl World {
                 self.estrange(seat);
             }
         }
+        // So will be who hears only later of tokens that he was given before.
+        let syncs = self.seats.iter_mut().filter_map(|seat| seat.sync.as_mut());
+        for asked in syncs.flat_map(|sync| &mut sync.asked) {
+            asked.outlived |= asked.answer.is_some();
+        }
         let held = self.held()?;
         self.ledger.restored(&held, self.time.millis());
         self.happened(Fault::ServerRestored);

@@ -208,6 +208,7 @@ impl Model {
                     return Ok(PushOutcome::Fork {
                         common: Seq(at as u64),
                         link,
+                        parked,
                     });
                 }
             } else {

@@ -188,6 +188,54 @@ fn a_fork_opens_a_new_journal_and_keeps_the_old_branch() {
 }
 
 #[test]
+fn what_the_server_parked_behind_a_batch_is_heard_of() {
+    let mut world = World::new();
+    world.notes(600);
+    world.server.parks.insert("week 550".to_owned());
+    world.run(HOUR);
+    // A copy of this device, made before that sync, sends the same in two batches.
+    let work = |db: &rusqlite::Connection| {
+        db.execute(
+            "UPDATE journal_entry SET state = 'queued', held_at = NULL, parked = NULL",
+            [],
+        )?;
+        Ok(())
+    };
+    world.local().store.write(work).unwrap();
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    let counts = journal::counts(world.local().store.read()).unwrap();
+    assert_eq!((counts.queued, counts.parked), (0, 1));
+    world.assert_converged();
+}
+
+#[test]
+fn what_the_server_parked_before_a_fork_counts_here_no_more_than_there() {
+    let mut world = World::new();
+    world.note();
+    let parked = world.note();
+    world.server.parks.insert(parked);
+    // The same entries came from a copy of this device, which then wrote one of its own.
+    world.begin(HOUR);
+    world.meet(0, &Fate::AnswerLost);
+    world.crash();
+    let held = world.server.books.journals.get_mut(&JOURNAL).unwrap();
+    let (_, before) = held.last().unwrap().clone();
+    let entry = Entry::Record(note_entry("from the clone")).to_bytes();
+    let next = Seq(held.len() as u64 + 1);
+    let content = gridcrew_sync_protocol::digest::Digest::of(&entry);
+    let link = gridcrew_sync_protocol::journal::link(JOURNAL, next, before, content);
+    held.push((entry, link));
+    world.note();
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    assert_eq!(
+        journal::counts(world.local().store.read()).unwrap().parked,
+        1,
+        "the person is told of it"
+    );
+    world.assert_converged();
+}
+
+#[test]
 fn a_device_restored_from_an_old_copy_finds_its_fork_and_loses_nothing() {
     let mut world = World::new();
     for _ in 0..3 {
@@ -1033,8 +1081,10 @@ fn a_server_that_says_it_forked_while_it_did_not_is_asked_again() {
     assert_ne!(before, link);
     let change = crate::engine::Change::Forked {
         journal: JOURNAL,
+        first: Seq(3),
         common: Seq(2),
         link: before,
+        parked: Vec::new(),
     };
     world.local().persist(change).unwrap();
     assert_eq!(world.run(HOUR), (Ended::Done, None));

@@ -156,7 +156,13 @@ async fn a_fork_keeps_both_branches_and_goes_on_in_a_new_journal() {
     for _ in 0..2 {
         let outcome = world.push(&clone, clone.batch(2, 4)).await.unwrap();
         let (common, link) = (Seq(3), device.link(3));
-        assert_eq!(outcome, PushOutcome::Fork { common, link });
+        let parked = Vec::new();
+        let expected = PushOutcome::Fork {
+            common,
+            link,
+            parked,
+        };
+        assert_eq!(outcome, expected);
     }
     let kept = set_aside(&world).await;
     assert_eq!(kept.len(), 1, "the same branch is kept once");
@@ -208,6 +214,83 @@ async fn a_fork_keeps_both_branches_and_goes_on_in_a_new_journal() {
     reopened.note(order, "the clone's, in its own journal");
     held(world.push(&reopened, reopened.all()).await.unwrap());
     assert_eq!(world.row(order).await.entry_count, 2 + 3 + 1);
+}
+
+#[actix_web::test]
+async fn who_forks_hears_what_of_the_common_entries_is_parked() {
+    let (world, mut device, order) = working().await;
+    device.note(OrderId(Uuid::from_u128(5)), "no such order");
+    let mut clone = device.clone();
+    device.note(order, "mine");
+    clone.note(order, "the clone's");
+    held(world.push(&device, device.all()).await.unwrap());
+    for (first, expected) in [(1, vec![3]), (3, vec![3]), (4, vec![])] {
+        let outcome = world.push(&clone, clone.batch(first, 4)).await.unwrap();
+        let PushOutcome::Fork { common, parked, .. } = outcome else {
+            panic!("no fork: {outcome:?}");
+        };
+        assert_eq!(common, Seq(3));
+        let seqs: Vec<u64> = parked.iter().map(|one| one.seq.0).collect();
+        assert_eq!(seqs, expected);
+        let unknown = Code::RecordUnknownOrder.as_str();
+        assert!(parked.iter().all(|one| one.code == unknown));
+    }
+}
+
+/// What went into a journal that another handheld of the person goes on in.
+async fn in_a_journal_of_its_own(world: &World, device: &Device, seed: u8) -> Device {
+    let mut own = world.device(device.person, seed).await;
+    own.entries.extend_from_slice(&device.entries[1..]);
+    own
+}
+
+#[actix_web::test]
+async fn a_record_that_copies_of_a_handheld_bring_in_journals_of_their_own_counts_once() {
+    for world in World::on_each().await {
+        let manager = world.manager().await;
+        let order = world.order(manager, None).await;
+        let mut device = world.device(manager, 1).await;
+        device.take(order);
+        device.note(order, "before the copy");
+        let mut copy = in_a_journal_of_its_own(&world, &device, 2).await;
+        copy.note(order, "after it");
+        held(world.push(&device, device.all()).await.unwrap());
+        let copied = |seq| (seq, Code::RecordCopied.to_string());
+        for _ in 0..2 {
+            let (receipt, parked) = held(world.push(&copy, copy.all()).await.unwrap());
+            assert_eq!(receipt.held, Seq(4), "the chain is held whole");
+            assert_eq!(parked, [copied(2), copied(3)]);
+        }
+        assert_eq!(world.row(order).await.entry_count, 2 + 2 + 1);
+        // What another person does in the same moment is no copy, nor what he does on another
+        // order, nor what stands twice in one journal.
+        let mut other = world.device(world.manager().await, 3).await;
+        other.note(order, "before the copy");
+        let (_, parked) = held(world.push(&other, other.all()).await.unwrap());
+        assert_eq!(parked, [(2, "record.never_assigned".to_owned())]);
+        let second = world.order(manager, None).await;
+        copy.note(second, "before the copy");
+        copy.note(second, "before the copy");
+        let (_, parked) = held(world.push(&copy, copy.batch(5, 6)).await.unwrap());
+        assert!(parked.is_empty());
+        assert_eq!(world.row(second).await.entry_count, 2 + 2);
+    }
+}
+
+#[actix_web::test]
+async fn a_copy_of_a_record_that_waits_for_its_order_does_not_count_when_that_is_given() {
+    let world = World::new().await;
+    let (first, second) = (world.manager().await, world.manager().await);
+    let order = world.order(first, None).await;
+    let mut device = world.device(second, 1).await;
+    let taken = Event::Taken(Taken { eta_minutes: None });
+    device.record(order, 2, UnixMillis(1_800_000_500_000), taken);
+    let copy = in_a_journal_of_its_own(&world, &device, 2).await;
+    held(world.push(&device, device.all()).await.unwrap());
+    let (_, parked) = held(world.push(&copy, copy.all()).await.unwrap());
+    assert_eq!(parked, [(2, Code::RecordCopied.to_string())]);
+    world.assign(order, 2, second, None).await;
+    assert_eq!(world.row(order).await.entry_count, 2 + 1 + 1);
 }
 
 fn request(device: &Device, new_key: &SigningKey) -> ReopenRequest {

@@ -5,6 +5,7 @@ use super::super::scene;
 use crate::Fallible;
 use ed25519_dalek::VerifyingKey;
 use gridcrew_sync_protocol::{
+    code::Code,
     digest::Digest,
     ids::{CellId, JournalId, OrderId, PersonId},
     journal::{Entry, EntryId, Seq},
@@ -103,8 +104,8 @@ pub struct Books {
     pub orders: BTreeMap<OrderId, Order>,
     /// Who has which cell, since when.
     pub cells: BTreeMap<CellId, Vec<(Version, PersonId)>>,
-    /// Entries that are parked.
-    pub parked: BTreeSet<EntryId>,
+    /// Entries that are parked, each with why.
+    pub parked: BTreeMap<EntryId, Code>,
     /// Every change, in line.
     pub line: Vec<Subject>,
 }

@@ -28,6 +28,7 @@ use gridcrew_sync_protocol::{
     digest::Digest,
     enrol::{EnrolReply, EnrolRequest},
     ids::{CellId, Epoch, JournalId, OrderId, PersonId},
+    journal::EntryId,
     media::MediaKind,
     order::OrderState,
     time::{Millis, UnixMillis},
@@ -282,6 +283,12 @@ impl Server for Model {
 
     fn journals(&self) -> Fallible<BTreeMap<JournalId, Entries>> {
         Ok(self.books.journals.clone())
+    }
+
+    fn copies(&self) -> Fallible<BTreeSet<EntryId>> {
+        let parked = self.books.parked.iter();
+        let copies = parked.filter(|(_, code)| **code == Code::RecordCopied);
+        Ok(copies.map(|(id, _)| *id).collect())
     }
 
     fn apart(&self) -> Fallible<Vec<Vec<u8>>> {

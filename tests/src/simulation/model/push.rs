@@ -97,51 +97,57 @@ impl Model {
                     return Ok(PushOutcome::Fork {
                         common: Seq(place as u64),
                         link,
+                        parked,
                     });
                 }
             } else {
                 held.push((bytes.to_vec(), *link));
                 fresh.push((id, bytes.to_vec()));
             }
-            if self.books.parked.contains(&id) {
-                parked.push(id.seq);
+            if let Some(code) = self.books.parked.get(&id) {
+                parked.push(named(id, *code));
             }
         }
         for (id, bytes) in fresh {
-            if !self.apply(id, &bytes) {
-                self.books.parked.insert(id);
-                parked.push(id.seq);
+            if let Some(code) = self.apply(id, &bytes) {
+                self.books.parked.insert(id, code);
+                parked.push(named(id, code));
             }
         }
-        let code = Code::RecordUnknownOrder.to_string();
-        let parked = parked.into_iter().map(|seq| Parked {
-            seq,
-            code: code.clone(),
-        });
         Ok(PushOutcome::Held {
-            parked: parked.collect(),
+            parked,
             receipt: self.receipt(batch.journal),
         })
     }
 
-    /// What a new entry brings about; whether it can be applied.
-    fn apply(&mut self, id: EntryId, bytes: &[u8]) -> bool {
+    /// What a new entry brings about, or why it does not count.
+    fn apply(&mut self, id: EntryId, bytes: &[u8]) -> Option<Code> {
         let Ok(Entry::Record(record)) = Entry::from_bytes(bytes) else {
-            return true;
+            return None;
         };
         if let Event::StepDone(done) = &record.event {
             let photos = done.photos.iter().map(|photo| photo.digest);
             self.books.promised.extend(photos);
         }
+        if self.is_copy(id.journal, bytes) {
+            return Some(Code::RecordCopied);
+        }
         if is_parked(&record) {
             self.seen.note(super::Fault::Parked);
-            return false;
+            return Some(Code::RecordUnknownOrder);
         }
         self.books.join(record.order, id, bytes);
         if let Some((order, to)) = self.next_owner(&record) {
             self.give(order, to);
         }
-        true
+        None
+    }
+
+    /// Whether another journal brought the very record before.
+    fn is_copy(&self, journal: JournalId, bytes: &[u8]) -> bool {
+        let others = self.books.journals.iter().filter(|(id, _)| **id != journal);
+        let mut held = others.flat_map(|(_, entries)| entries);
+        held.any(|(held, _)| held == bytes)
     }
 
     /// To whom an order goes by what its owner recorded.
@@ -220,6 +226,13 @@ impl Model {
         self.books.handhelds.insert(journal, row);
         self.bind(token, journal);
         Ok(self.packed(&ReopenReply { journal }))
+    }
+}
+
+fn named(id: EntryId, code: Code) -> Parked {
+    Parked {
+        seq: id.seq,
+        code: code.to_string(),
     }
 }
 

@@ -114,10 +114,14 @@ impl Model {
         let Some(row) = self.books.sessions.get_mut(&id) else {
             return self.problem(Code::AuthRequired);
         };
+        if number > row.newest {
+            // Given out after the backup: one that was never heard of.
+            return self.problem(Code::AuthRequired);
+        }
         if number == row.newest {
             row.newest += 1;
         } else if number + 1 != row.newest {
-            // Exchanged long ago, or before the backup: somebody else has the tokens.
+            // Exchanged long ago: somebody else has the tokens.
             row.ended = true;
             return self.problem(Code::AuthReplayed);
         }

@@ -7,6 +7,7 @@ use crate::{
     simulation::{scene, server::Entries, server::Scope},
 };
 use gridcrew_sync_protocol::{
+    code::Code,
     digest::Digest,
     ids::{CellId, CustomerId, JournalId, OrderId, PersonId},
     journal::{Batch, Entry, EntryId, Item, MAX_BATCH_BYTES, Seq},
@@ -79,6 +80,14 @@ impl Real {
             entries.push((get(&row, "bytes")?, digest(&row, "link")?));
         }
         Ok(journals)
+    }
+
+    pub(super) fn copies_held(&self) -> Fallible<BTreeSet<EntryId>> {
+        let sql = format!(
+            "SELECT journal_id, seq FROM entry WHERE parked = '{}'",
+            Code::RecordCopied
+        );
+        self.life()?.rows(&sql)?.iter().map(id).collect()
     }
 
     pub(super) fn kept_apart(&self) -> Fallible<Vec<Vec<u8>>> {

@@ -36,6 +36,7 @@ use gridcrew_sync_protocol::{
     digest::Digest,
     enrol::{EnrolReply, EnrolRequest},
     ids::{CellId, JournalId, OrderId, PersonId},
+    journal::EntryId,
     media::MediaKind,
     order::OrderState,
     push::{PushOutcome, PushReply},
@@ -45,7 +46,7 @@ use gridcrew_sync_protocol::{
 use life::{Came, Life};
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -377,11 +378,15 @@ impl Server for Real {
         self.journals_held()
     }
 
+    fn copies(&self) -> Fallible<BTreeSet<EntryId>> {
+        self.copies_held()
+    }
+
     fn apart(&self) -> Fallible<Vec<Vec<u8>>> {
         self.kept_apart()
     }
 
-    fn photos(&self) -> Fallible<std::collections::BTreeSet<Digest>> {
+    fn photos(&self) -> Fallible<BTreeSet<Digest>> {
         self.originals()
     }
 
