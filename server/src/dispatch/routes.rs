@@ -31,6 +31,7 @@ use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
 
 /// Registers the operations.
 pub fn configure(config: &mut ServiceConfig) {
@@ -67,6 +68,10 @@ struct Absences {
     off_duty: bool,
     /// The absences, the earliest first.
     absences: Vec<AbsenceNoted>,
+    /// The station that the leaves are of.
+    station: OrgId,
+    /// The leaves that this recorded.
+    leaves: Vec<Uuid>,
 }
 
 /// An absence that is noted.
@@ -173,6 +178,7 @@ async fn change_in(
             ("person.on_duty", ended)
         }
     };
+    let recorded = leaves.iter().map(|leave| leave.id).collect();
     let who = || Who::from(caller);
     audit::record(tx, app, who(), action, person, Outcome::Done).await?;
     for leave in leaves {
@@ -187,6 +193,8 @@ async fn change_in(
     let open = duty::open(tx, person, now).await?;
     Ok(Absences {
         person,
+        station,
+        leaves: recorded,
         off_duty: open.iter().any(|row| row.from_at <= now.0),
         absences: open
             .into_iter()

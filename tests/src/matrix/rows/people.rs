@@ -379,7 +379,16 @@ fn handhelds_and_duty() -> Vec<Row> {
             |_, _, target| Ask::about(&target.key).json(json!({ "reason": "on leave" })),
             |world, caller, target| Verdict::done_if(world.sees_person(caller, target.id()), 200),
         )
-        .spending(),
+        .spending()
+        // Each such absence is a leave.
+        .learning(|world, _, _, made| {
+            for id in made["leaves"].as_array().into_iter().flatten() {
+                let leave =
+                    json!({ "id": id, "person": made["person"], "station": made["station"] });
+                world.note_leave(&leave)?;
+            }
+            Ok(())
+        }),
         Row::writing(
             "set_on_duty",
             MANAGES_DUTY,
