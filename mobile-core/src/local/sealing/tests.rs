@@ -251,6 +251,8 @@ mod with_cipher {
         fs::write(&path, &bytes).unwrap();
         let handheld = open(&data, &keys).unwrap();
         assert_eq!(fs::read(data.join("handheld.db.damaged-1")).unwrap(), bytes);
+        // Before that, its status says numbers only.
+        handheld.unlock("270513").unwrap();
         let status = handheld.status().unwrap();
         assert!(
             status.findings[0].contains("set aside"),
