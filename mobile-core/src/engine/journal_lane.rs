@@ -179,7 +179,16 @@ impl Engine {
                 if !matches!(lane.problem, Some(Problem::Continued)) {
                     lane.problem = None;
                 }
+                self.hear_what_came_of_it();
             }
+        }
+    }
+
+    /// Asks for what the records brought about. Once the last of them is held, or none goes
+    /// through any more: asked for after every batch, it would have the way in turn with them.
+    fn hear_what_came_of_it(&mut self) {
+        if std::mem::take(&mut self.journal.brought) {
+            self.feed.want();
         }
     }
 
@@ -300,6 +309,7 @@ impl Engine {
 
     fn journal_trouble(&mut self, now: Millis, sent: Sent, trouble: &Trouble) {
         self.journal.busy = false;
+        self.hear_what_came_of_it();
         if !matches!(trouble, Trouble::Auth(_)) {
             self.journal.problem = Some(trouble.problem());
         }
@@ -346,7 +356,7 @@ impl Engine {
                     lane.probe = false;
                 }
                 // What is held now may have brought something about, and photos may go.
-                self.feed.want();
+                lane.brought = true;
                 self.want_photos();
             }
             (Storing::Held { .. }, Stored::Beyond) if lane.walk.is_none() => {

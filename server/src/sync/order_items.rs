@@ -384,23 +384,29 @@ pub(super) async fn sizes<C: ConnectionTrait>(
 }
 
 /// The entries that `asked` is about: those told whole by one list, the others, which all
-/// ask since the same position, by another.
+/// ask since the same position, by another. A list of none is left out: one alternative that
+/// names no order, and SQLite looks through all entries there are.
 fn wanted_of(asked: &[Asked], own: JournalId) -> Condition {
-    let of = |since: Option<i64>| {
-        asked
-            .iter()
-            .filter(move |one| one.since == since)
-            .map(|one| one.head.order.0)
-    };
-    let mut any = Condition::any().add(entry::Column::OrderId.is_in(of(None)));
-    let positions: BTreeSet<i64> = asked.iter().filter_map(|one| one.since).collect();
-    for position in positions {
-        any = any.add(
-            Condition::all()
-                .add(entry::Column::OrderId.is_in(of(Some(position))))
+    let mut lists = Lists::new();
+    for one in asked {
+        lists.entry(one.since).or_default().push(one.head.order.0);
+    }
+    of_lists(lists, own)
+}
+
+/// Orders by the position since which they are asked for.
+type Lists = BTreeMap<Option<i64>, Vec<Uuid>>;
+
+fn of_lists(lists: Lists, own: JournalId) -> Condition {
+    let mut any = Condition::any();
+    for (since, orders) in lists {
+        let of_list = Condition::all().add(entry::Column::OrderId.is_in(orders));
+        any = any.add(match since {
+            None => of_list,
+            Some(position) => of_list
                 .add(entry::Column::FeedPosition.gt(position))
                 .add(entry::Column::JournalId.ne(own.0)),
-        );
+        });
     }
     Condition::all()
         .add(entry::Column::Parked.is_null())
@@ -502,3 +508,7 @@ fn later_than(last: EntryId) -> Result<Condition, Problem> {
                 .add(entry::Column::Seq.gt(seq)),
         ))
 }
+
+#[cfg(test)]
+#[path = "order_items_tests.rs"]
+mod tests;
