@@ -3,23 +3,23 @@
 //! A snapshot never changes. It is built from what the store holds, searched by any number
 //! of threads ([`TerritorySnapshot::locate`]), and replaced whole. It consists of one
 //! [`StationGround`] for each station, which the next snapshot shares where nothing changed
-//! ([`TerritorySnapshot::with`]), and over them an R-tree of the stations and the list of the
+//! ([`TerritorySnapshot::with`]), and over them a packed tree of the stations and the list of the
 //! cells by id.
 
 mod accounts;
 mod ground;
 mod outline;
+mod packed;
 
-pub(super) use ground::Node;
 pub use ground::{AreaInCell, CellRecord, SnapshotCell, StationGround, StationRecord};
 pub use outline::Outline;
+pub(super) use packed::{Node, Packed};
 
 use super::marks::Marks;
 use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, PersonId, StationAreaId},
     position::{Metres, Wgs84},
 };
-use rstar::{AABB, RTree, RTreeObject};
 use std::sync::Arc;
 
 /// Why records do not make a snapshot.
@@ -49,22 +49,12 @@ pub enum SnapshotError {
         /// Why.
         why: String,
     },
-}
-
-/// The box around all cells of a station: what the tree of stations is made of.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct StationBox {
-    envelope: AABB<[f64; 2]>,
-    /// Place among the grounds.
-    pub(super) ground: u32,
-}
-
-impl RTreeObject for StationBox {
-    type Envelope = AABB<[f64; 2]>;
-
-    fn envelope(&self) -> Self::Envelope {
-        self.envelope
-    }
+    /// The stations cannot be laid out beside each other.
+    #[error("the stations cannot be laid out beside each other: {why}")]
+    Stations {
+        /// Why.
+        why: String,
+    },
 }
 
 /// Where a cell stands.
@@ -86,7 +76,10 @@ pub struct TerritorySnapshot {
     grounds: Vec<Arc<StationGround>>,
     /// In the order of their ids.
     cells: Vec<CellPlace>,
-    pub(super) tree: RTree<StationBox>,
+    /// Over the boxes around all cells of each station that has any.
+    tree: Packed,
+    /// For each place in the tree the number of the ground that stands there.
+    at_place: Box<[u32]>,
     /// The longest piece of border of all.
     pub(super) longest: Metres,
 }
@@ -132,14 +125,13 @@ impl TerritorySnapshot {
         if let Some(pair) = cells.windows(2).find(|pair| pair[0].id == pair[1].id) {
             return Err(SnapshotError::CellTwice { cell: pair[0].id });
         }
-        let boxes = numbered().filter_map(|(ground, number)| {
-            let [west, south, east, north] = ground.bounds()?;
-            Some(StationBox {
-                envelope: AABB::from_corners([west, south], [east, north]),
-                ground: number,
-            })
-        });
-        let tree = RTree::bulk_load(boxes.collect());
+        let (numbers, boxes): (Vec<u32>, Vec<[f64; 4]>) = numbered()
+            .filter_map(|(ground, number)| Some((number, ground.bounds()?)))
+            .unzip();
+        let tree = Packed::build(boxes.into_iter()).map_err(|error| SnapshotError::Stations {
+            why: error.to_string(),
+        })?;
+        let at_place = tree.order().iter().map(|number| numbers[*number]).collect();
         let longest = grounds.iter().map(|g| g.longest).fold(0.0, f64::max);
         Ok(Self {
             change,
@@ -148,6 +140,7 @@ impl TerritorySnapshot {
             grounds,
             cells,
             tree,
+            at_place,
             longest: Metres(longest),
         })
     }
@@ -182,7 +175,8 @@ impl TerritorySnapshot {
             stations: Vec::new(),
             grounds: Vec::new(),
             cells: Vec::new(),
-            tree: RTree::new(),
+            tree: Packed::empty(),
+            at_place: Box::default(),
             longest: Metres(0.0),
         }
     }
@@ -253,7 +247,17 @@ impl TerritorySnapshot {
         self.station(station)?.base_of(person)
     }
 
-    pub(super) fn ground(&self, number: u32) -> &StationGround {
+    /// The tree over the boxes of the stations.
+    pub(super) const fn tree(&self) -> &Packed {
+        &self.tree
+    }
+
+    /// The station at a place of that tree.
+    pub(super) fn station_at(&self, place: usize) -> &StationGround {
+        self.ground(self.at_place[place])
+    }
+
+    fn ground(&self, number: u32) -> &StationGround {
         &self.grounds[number as usize]
     }
 

@@ -37,8 +37,8 @@ pub use read::{
     CellDetail, NamedManager, StationSummary, StoredTerritory, cells, current_change,
     current_version, stations, territory,
 };
+pub(super) use roles::role_of;
 pub use roles::stored_term as term;
-pub(super) use roles::stored_term;
 pub use roles::{RolesChange, set_roles};
 pub use version::{Accepted, How, Proposal, accept, accept_as, class_of, would_change};
 pub use workload::known;

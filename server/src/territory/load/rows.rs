@@ -4,7 +4,7 @@ use super::super::{
     roles::{CellRoles, RoleTerm},
     rows::{cell, cell_role, customer, station_area},
     snapshot::{AreaInCell, CellRecord, Outline, StationGround, StationRecord},
-    store::{class_of, stored_term},
+    store::{class_of, role_of},
 };
 use crate::{
     edge::Problem,
@@ -13,6 +13,7 @@ use crate::{
 use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, PersonId, StationAreaId},
     position::Wgs84,
+    time::UnixMillis,
 };
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
@@ -26,8 +27,9 @@ pub(super) struct StationRows {
     /// With the versions of their territories.
     stations: Vec<(OrgId, i64)>,
     cells: Vec<CellRow>,
-    terms: Vec<cell_role::Model>,
-    areas: Vec<AreaRow>,
+    terms: Vec<TermRow>,
+    in_cells: Vec<AreaRow>,
+    without_cell: Vec<AreaRow>,
     accounts: Vec<AccountRow>,
     /// The station of each person with a base.
     bases: Vec<(OrgId, PersonId, Wgs84)>,
@@ -36,8 +38,13 @@ pub(super) struct StationRows {
 /// A cell: its station, its id, code, name and outline.
 type CellRow = (Uuid, Uuid, String, String, String);
 
-/// A station area: its station, its cell, its id, longitude, latitude and class.
-type AreaRow = (Uuid, Option<Uuid>, Uuid, f64, f64, String);
+/// A term of A or B: its cell, role and person, from when and until when.
+type TermRow = (Uuid, String, Uuid, i64, Option<i64>);
+
+/// A station area: its cell, or its station when it is in none, its id, longitude, latitude
+/// and class. There are more rows of these than of everything else together, and each column
+/// of a row costs.
+type AreaRow = (Uuid, Uuid, f64, f64, String);
 
 /// An account: its station, its number, its station area.
 type AccountRow = (Uuid, String, Uuid);
@@ -56,7 +63,8 @@ impl StationRows {
         Ok(Self {
             cells: cells(tx, &ids).await?,
             terms: terms(tx, &ids, since).await?,
-            areas: areas(tx, &ids).await?,
+            in_cells: areas(tx, &ids, Within::Cell).await?,
+            without_cell: areas(tx, &ids, Within::Station).await?,
             accounts: accounts(tx, &ids).await?,
             bases: bases(tx, &ids).await?,
             stations,
@@ -77,16 +85,14 @@ impl StationRows {
             })
             .collect();
         let mut in_cells: HashMap<Uuid, Vec<AreaInCell>> = HashMap::new();
-        for (station, cell, id, lon, lat, class) in self.areas {
-            let area = AreaInCell {
-                id: StationAreaId(id),
-                position: Wgs84::new(lon, lat).map_err(Problem::internal)?,
-                class: class_of(&class)?,
-            };
-            match (cell, records.get_mut(&station)) {
-                (Some(cell), _) => in_cells.entry(cell).or_default().push(area),
-                (None, Some(record)) => record.areas_without_cell.push(area),
-                (None, None) => {}
+        for row in self.in_cells {
+            let (cell, area) = area(row)?;
+            in_cells.entry(cell).or_default().push(area);
+        }
+        for row in self.without_cell {
+            let (station, area) = area(row)?;
+            if let Some(record) = records.get_mut(&station) {
+                record.areas_without_cell.push(area);
             }
         }
         let mut terms = terms_by_cell(&self.terms)?;
@@ -126,17 +132,26 @@ fn outline(text: &str) -> Result<Outline, Problem> {
         .map_err(|error| Problem::internal(format!("a stored outline cannot be read: {error}")))
 }
 
-fn terms_by_cell(rows: &[cell_role::Model]) -> Result<HashMap<Uuid, Vec<RoleTerm>>, Problem> {
+/// A station area, with what it is in.
+fn area((within, id, lon, lat, class): AreaRow) -> Result<(Uuid, AreaInCell), Problem> {
+    let area = AreaInCell {
+        id: StationAreaId(id),
+        position: Wgs84::new(lon, lat).map_err(Problem::internal)?,
+        class: class_of(&class)?,
+    };
+    Ok((within, area))
+}
+
+fn terms_by_cell(rows: &[TermRow]) -> Result<HashMap<Uuid, Vec<RoleTerm>>, Problem> {
     let mut terms: HashMap<Uuid, Vec<RoleTerm>> = HashMap::new();
-    for row in rows {
-        let term = stored_term(row)?;
+    for (cell, role, person, from, until) in rows {
         // One that was taken back never counted.
-        if !term.is_void() {
-            terms.entry(row.cell_id).or_default().push(RoleTerm {
-                person: term.person,
-                role: term.role,
-                from: term.from,
-                until: term.until,
+        if until.is_none_or(|until| until > *from) {
+            terms.entry(*cell).or_default().push(RoleTerm {
+                person: PersonId(*person),
+                role: role_of(role)?,
+                from: UnixMillis(*from),
+                until: until.map(UnixMillis),
             });
         }
     }
@@ -165,7 +180,7 @@ async fn terms(
     tx: &DatabaseTransaction,
     stations: &[Uuid],
     since: i64,
-) -> Result<Vec<cell_role::Model>, Problem> {
+) -> Result<Vec<TermRow>, Problem> {
     use cell_role::Column;
     let running = Column::ValidUntil
         .is_null()
@@ -177,25 +192,50 @@ async fn terms(
         .filter(cell::Column::StationId.is_in(stations.iter().copied()))
         .filter(cell::Column::UntilVersion.is_null());
     Ok(cell_role::Entity::find()
+        .select_only()
+        .columns([
+            Column::CellId,
+            Column::Role,
+            Column::PersonId,
+            Column::ValidFrom,
+            Column::ValidUntil,
+        ])
         .filter(Column::CellId.in_subquery(cells.into_query()))
         .filter(running)
+        .into_tuple()
         .all(tx)
         .await?)
 }
 
-async fn areas(tx: &DatabaseTransaction, stations: &[Uuid]) -> Result<Vec<AreaRow>, Problem> {
+/// What a station area is read with.
+enum Within {
+    /// Its cell: those that are in one.
+    Cell,
+    /// Its station: those that are in no cell.
+    Station,
+}
+
+async fn areas(
+    tx: &DatabaseTransaction,
+    stations: &[Uuid],
+    within: Within,
+) -> Result<Vec<AreaRow>, Problem> {
     use station_area::Column;
+    let (within, which) = match within {
+        Within::Cell => (Column::CellId, Column::CellId.is_not_null()),
+        Within::Station => (Column::StationId, Column::CellId.is_null()),
+    };
     Ok(station_area::Entity::find()
         .select_only()
         .columns([
-            Column::StationId,
-            Column::CellId,
+            within,
             Column::Id,
             Column::Lon,
             Column::Lat,
             Column::AreaClass,
         ])
         .filter(Column::StationId.is_in(stations.iter().copied()))
+        .filter(which)
         .into_tuple()
         .all(tx)
         .await?)

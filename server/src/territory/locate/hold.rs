@@ -2,11 +2,9 @@
 //! station's cells. Nothing is measured; a point that comes near a border is only found to.
 
 use super::{TIE, near::metres_per_degree, rings::Around};
-use crate::territory::snapshot::{
-    Node, SnapshotCell, StationBox, StationGround, TerritorySnapshot,
-};
+use crate::territory::snapshot::{Node, SnapshotCell, StationGround, TerritorySnapshot};
 use gridcrew_sync_protocol::{ids::OrgId, position::Wgs84};
-use rstar::{AABB, ParentNode, RTreeNode, RTreeObject};
+use static_aabb2d_index::AABB;
 
 /// The cells around a point.
 #[derive(Debug, Default)]
@@ -52,52 +50,52 @@ impl TerritorySnapshot {
             margin,
             held: Held::default(),
         };
-        asked.among_stations(self.tree.root());
+        if let Some(root) = self.tree().root() {
+            asked.among_stations(root);
+        }
         asked.held
     }
 }
 
 impl<'t> Asked<'_, 't> {
-    fn among_stations(&mut self, parent: &'t ParentNode<StationBox>) {
-        let at = [self.point.lon(), self.point.lat()];
-        for child in parent.children() {
-            match child {
-                RTreeNode::Parent(parent) if self.near_box(&parent.envelope(), at) => {
-                    self.among_stations(parent);
-                }
-                RTreeNode::Leaf(leaf) if self.near_box(&leaf.envelope(), at) => {
-                    self.among_cells(self.snapshot.ground(leaf.ground));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn near_box(&self, envelope: &AABB<[f64; 2]>, at: [f64; 2]) -> bool {
-        envelope.distance_2(&at) <= self.margin * self.margin
-    }
-
-    fn among_cells(&mut self, ground: &'t StationGround) {
-        if let Some(root) = ground.root() {
-            self.among_nodes(ground, root);
-        }
-    }
-
-    fn among_nodes(&mut self, ground: &'t StationGround, node: Node) {
-        let (lon, lat, margin) = (self.point.lon(), self.point.lat(), self.margin);
-        for (place, aabb) in ground.children(node) {
-            let holds = lon >= aabb.min_x - margin
-                && lon <= aabb.max_x + margin
-                && lat >= aabb.min_y - margin
-                && lat <= aabb.max_y + margin;
-            if !holds {
+    fn among_stations(&mut self, node: Node) {
+        let tree = self.snapshot.tree();
+        for (place, aabb) in tree.children(node) {
+            if !self.near_box(aabb) {
                 continue;
             }
-            match ground.below(node, place) {
-                Some(below) => self.among_nodes(ground, below),
+            match tree.below(node, place) {
+                Some(below) => self.among_stations(below),
+                None => {
+                    let ground = self.snapshot.station_at(place);
+                    if let Some(root) = ground.tree().root() {
+                        self.among_cells(ground, root);
+                    }
+                }
+            }
+        }
+    }
+
+    fn among_cells(&mut self, ground: &'t StationGround, node: Node) {
+        let tree = ground.tree();
+        for (place, aabb) in tree.children(node) {
+            if !self.near_box(aabb) {
+                continue;
+            }
+            match tree.below(node, place) {
+                Some(below) => self.among_cells(ground, below),
                 None => self.touch(ground.cell(place)),
             }
         }
+    }
+
+    fn near_box(&self, aabb: &AABB<f64>) -> bool {
+        let (lon, lat, margin) = (self.point.lon(), self.point.lat(), self.margin);
+        // No short cuts: most boxes of a node are not near, and guessing which costs more.
+        (lon >= aabb.min_x - margin)
+            & (lon <= aabb.max_x + margin)
+            & (lat >= aabb.min_y - margin)
+            & (lat <= aabb.max_y + margin)
     }
 
     fn touch(&mut self, cell: SnapshotCell<'t>) {

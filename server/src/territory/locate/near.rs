@@ -2,15 +2,13 @@
 //! of stations and the trees of their cells, until no box left can matter.
 
 use super::{CANDIDATES, REACH, TIE, rings::winding_around};
-use crate::territory::snapshot::{
-    Node, SnapshotCell, StationBox, StationGround, TerritorySnapshot,
-};
+use crate::territory::snapshot::{Node, SnapshotCell, StationGround, TerritorySnapshot};
 use geo::{Distance, Geodesic, Point};
 use gridcrew_sync_protocol::{
     ids::OrgId,
     position::{LocalPlane, Wgs84},
 };
-use rstar::{ParentNode, RTreeNode, RTreeObject};
+use static_aabb2d_index::AABB;
 use std::{cmp::Ordering, collections::BinaryHeap};
 
 /// Metres per degree east and north, never too many within reach of a point.
@@ -84,14 +82,16 @@ impl<'s, 't> Search<'s, 't> {
         let reach = REACH.0 * 1.001;
         let mut limit = reach * reach;
         let mut open: BinaryHeap<Open<'t>> = BinaryHeap::with_capacity(64);
-        self.open_stations(self.snapshot.tree.root(), limit, &mut open);
+        if let Some(root) = self.snapshot.tree().root() {
+            self.open_stations(root, limit, &mut open);
+        }
         while let Some(Open { bound, part }) = open.pop() {
             if bound > limit {
                 break;
             }
             match part {
-                Part::Stations(parent) => self.open_stations(parent, limit, &mut open),
-                Part::Station(number) => self.open_station(number, limit, &mut open),
+                Part::Stations(node) => self.open_stations(node, limit, &mut open),
+                Part::Station(ground) => self.open_station(ground, limit, &mut open),
                 Part::Cells(ground, node) => self.open_cells(ground, node, limit, &mut open),
                 Part::Cell(ground, place) => {
                     // Outside its box a cell cannot hold the point.
@@ -103,30 +103,25 @@ impl<'s, 't> Search<'s, 't> {
         self.decide()
     }
 
-    fn open_stations(
-        &self,
-        parent: &'t ParentNode<StationBox>,
-        limit: f64,
-        open: &mut BinaryHeap<Open<'t>>,
-    ) {
-        for child in parent.children() {
-            let (envelope, part) = match child {
-                RTreeNode::Parent(parent) => (parent.envelope(), Part::Stations(parent)),
-                RTreeNode::Leaf(leaf) => (leaf.envelope(), Part::Station(leaf.ground)),
-            };
-            let bound = self.at_least(envelope.lower(), envelope.upper());
+    fn open_stations(&self, node: Node, limit: f64, open: &mut BinaryHeap<Open<'t>>) {
+        let tree = self.snapshot.tree();
+        for (place, aabb) in tree.children(node) {
+            let bound = self.at_least(aabb);
             if bound <= limit {
+                let part = match tree.below(node, place) {
+                    Some(below) => Part::Stations(below),
+                    None => Part::Station(self.snapshot.station_at(place)),
+                };
                 open.push(Open { bound, part });
             }
         }
     }
 
-    fn open_station(&self, number: u32, limit: f64, open: &mut BinaryHeap<Open<'t>>) {
-        let ground = self.snapshot.ground(number);
+    fn open_station(&self, ground: &'t StationGround, limit: f64, open: &mut BinaryHeap<Open<'t>>) {
         let wanted = self
             .stations
             .is_none_or(|stations| stations.binary_search(&ground.station()).is_ok());
-        if wanted && let Some(root) = ground.root() {
+        if wanted && let Some(root) = ground.tree().root() {
             self.open_cells(ground, root, limit, open);
         }
     }
@@ -138,10 +133,11 @@ impl<'s, 't> Search<'s, 't> {
         limit: f64,
         open: &mut BinaryHeap<Open<'t>>,
     ) {
-        for (place, aabb) in ground.children(node) {
-            let bound = self.at_least([aabb.min_x, aabb.min_y], [aabb.max_x, aabb.max_y]);
+        let tree = ground.tree();
+        for (place, aabb) in tree.children(node) {
+            let bound = self.at_least(aabb);
             if bound <= limit {
-                let part = match ground.below(node, place) {
+                let part = match tree.below(node, place) {
                     Some(below) => Part::Cells(ground, below),
                     None => Part::Cell(ground, place),
                 };
@@ -152,14 +148,14 @@ impl<'s, 't> Search<'s, 't> {
 
     /// The square of a distance in metres that no point of the box falls short of, if it is
     /// within reach.
-    fn at_least(&self, [west, south]: [f64; 2], [east, north]: [f64; 2]) -> f64 {
+    fn at_least(&self, aabb: &AABB<f64>) -> f64 {
         let gap = |from: f64, to: f64, at: f64| (from - at).max(at - to).max(0.0);
-        let mut x = gap(west, east, self.point.lon());
+        let mut x = gap(aabb.min_x, aabb.max_x, self.point.lon());
         if x > 180.0 {
             // The short way may be across the date line: say nothing.
             x = 0.0;
         }
-        let y = gap(south, north, self.point.lat());
+        let y = gap(aabb.min_y, aabb.max_y, self.point.lat());
         let (x, y) = (x * self.bound[0], y * self.bound[1]);
         x * x + y * y
     }
@@ -322,9 +318,8 @@ struct Open<'t> {
 }
 
 enum Part<'t> {
-    Stations(&'t ParentNode<StationBox>),
-    /// The number of its ground.
-    Station(u32),
+    Stations(Node),
+    Station(&'t StationGround),
     Cells(&'t StationGround, Node),
     /// The place of a cell of a station.
     Cell(&'t StationGround, usize),

@@ -10,6 +10,7 @@ use super::{
     SnapshotError,
     accounts::Accounts,
     outline::{self, Outline, RingEnd},
+    packed::Packed,
 };
 use crate::territory::{
     roles::{CellRoles, Managers, RoleTerm, managers_at},
@@ -21,7 +22,6 @@ use gridcrew_sync_protocol::{
     time::UnixMillis,
     workflow::AreaClass,
 };
-use static_aabb2d_index::{AABB, StaticAABB2DIndex, StaticAABB2DIndexBuilder};
 use std::ops::Range;
 
 /// A station area.
@@ -115,24 +115,12 @@ pub struct StationGround {
     rings: Box<[RingEnd]>,
     points: Box<[Wgs84]>,
     /// The boxes of the cells, in the order of `cells`.
-    boxes: StaticAABB2DIndex<f64>,
+    tree: Packed,
     accounts: Accounts,
     bases: Box<[(PersonId, Wgs84)]>,
     /// The longest piece of border of all cells in metres.
     pub(super) longest: f64,
 }
-
-/// A node of the tree over a station's boxes.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::territory) struct Node {
-    /// The place of its first child.
-    first: usize,
-    /// The level of its children, 0 that of the cells.
-    level: usize,
-}
-
-/// Cells of one node of the tree over a station's boxes.
-const NODE: usize = 16;
 
 impl StationGround {
     /// Lays out a station.
@@ -140,17 +128,17 @@ impl StationGround {
     /// # Errors
     /// A station area in two cells, or more of anything than can be counted.
     pub fn build(record: StationRecord) -> Result<Self, SnapshotError> {
-        let boxes = boxes(&record)?;
+        let tree = tree(&record)?;
         let mut layout = Layout::of(record.id, record.version);
         let mut cells: Vec<Option<CellRecord>> = record.cells.into_iter().map(Some).collect();
-        for place in boxes.item_indices() {
+        for place in tree.order() {
             // The tree names each of its boxes once.
             if let Some(cell) = cells.get_mut(*place).and_then(Option::take) {
                 layout.take(cell)?;
             }
         }
         layout.areas.extend(record.areas_without_cell);
-        layout.finish(boxes, record.accounts, record.bases)
+        layout.finish(tree, record.accounts, record.bases)
     }
 
     /// The station.
@@ -220,47 +208,14 @@ impl StationGround {
         self.accounts.len()
     }
 
-    /// The topmost node of the tree over the boxes of the cells, if there are any.
-    pub(in crate::territory) fn root(&self) -> Option<Node> {
-        if self.cells.len() <= NODE {
-            // Most stations: one node, and nothing to look up.
-            return (!self.cells.is_empty()).then_some(Node { first: 0, level: 0 });
-        }
-        let root = self.boxes.all_boxes().len().checked_sub(1)?;
-        let level = self.boxes.level_bounds().len().checked_sub(2)?;
-        Some(Node {
-            first: self.boxes.all_box_indices()[root],
-            level,
-        })
-    }
-
-    /// What is in a node: boxes with their places.
-    pub(in crate::territory) fn children(
-        &self,
-        node: Node,
-    ) -> impl Iterator<Item = (usize, &AABB<f64>)> {
-        let level_end = match node.level {
-            0 => self.cells.len(),
-            level => self.boxes.level_bounds()[level],
-        };
-        let end = (node.first + NODE).min(level_end);
-        let boxes = &self.boxes.all_boxes()[node.first..end];
-        (node.first..end).zip(boxes)
-    }
-
-    /// The node at a place in a node; none where the place is that of a cell.
-    pub(in crate::territory) fn below(&self, node: Node, place: usize) -> Option<Node> {
-        let level = node.level.checked_sub(1)?;
-        Some(Node {
-            first: self.boxes.all_box_indices()[place],
-            level,
-        })
+    /// The tree over the boxes of the cells; their places are those of [`Self::cell`].
+    pub(in crate::territory) const fn tree(&self) -> &Packed {
+        &self.tree
     }
 
     /// West, south, east and north end of all cells in degrees, if there are any.
     pub(super) fn bounds(&self) -> Option<[f64; 4]> {
-        let all = self.boxes.bounds()?;
-        Some([all.min_x, all.min_y, all.max_x, all.max_y])
+        self.tree.bounds()
     }
 }
 
@@ -370,14 +325,10 @@ impl<'t> SnapshotCell<'t> {
     }
 }
 
-/// The tree over the boxes of a station's cells, in the order of the record.
-fn boxes(record: &StationRecord) -> Result<StaticAABB2DIndex<f64>, SnapshotError> {
-    let mut builder = StaticAABB2DIndexBuilder::new_with_node_size(record.cells.len(), NODE);
-    for cell in &record.cells {
-        let [west, south, east, north] = cell.outline.bounds();
-        builder.add(west, south, east, north);
-    }
-    builder.build().map_err(|error| SnapshotError::Layout {
+/// The tree over the boxes of a station's cells, numbered as in the record.
+fn tree(record: &StationRecord) -> Result<Packed, SnapshotError> {
+    let boxes = record.cells.iter().map(|cell| cell.outline.bounds());
+    Packed::build(boxes).map_err(|error| SnapshotError::Layout {
         station: record.id,
         why: error.to_string(),
     })
@@ -455,7 +406,7 @@ impl Layout {
 
     fn finish(
         self,
-        boxes: StaticAABB2DIndex<f64>,
+        tree: Packed,
         accounts: Vec<(String, StationAreaId)>,
         mut bases: Vec<(PersonId, Wgs84)>,
     ) -> Result<StationGround, SnapshotError> {
@@ -485,7 +436,7 @@ impl Layout {
             areas_by_id,
             rings: self.rings.into(),
             points: self.points.into(),
-            boxes,
+            tree,
             accounts: Accounts::of(accounts),
             bases: bases.into(),
         })

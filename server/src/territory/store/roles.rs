@@ -137,7 +137,11 @@ const fn role_text(role: CellRole) -> &'static str {
     }
 }
 
-fn role_of(text: &str) -> Result<CellRole, Problem> {
+/// A role from how it is stored.
+///
+/// # Errors
+/// `internal` when there is no such role.
+pub(in crate::territory) fn role_of(text: &str) -> Result<CellRole, Problem> {
     [CellRole::A, CellRole::B]
         .into_iter()
         .find(|role| role_text(*role) == text)
