@@ -49,6 +49,8 @@ pub(super) struct JournalLane {
     apart: Option<Seq>,
     /// Everything that waits was offered to be kept apart, or that is refused.
     pub(super) offered_apart: bool,
+    /// The server took something in since the feed was asked for the last time.
+    brought: bool,
     sent: Sent,
     storing: Storing,
 }
