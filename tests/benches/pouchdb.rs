@@ -9,14 +9,18 @@
 //!
 //! The two do not promise the same. Gridcrew's server verifies each batch's signature, folds
 //! each order and is durable before it answers (SQLite, `synchronous=FULL`); the handheld marks
-//! each record as held, durably, and fetches the feed. PouchDB's LevelDB on both sides does not
-//! wait for the disk. Gridcrew's photos have previews beside them; PouchDB's travel in base64.
+//! each record as held, durably. That is what is timed of both: until the sender knows of the
+//! last record that it is held. Until the handheld has fetched the feed as well, what its
+//! records brought about, is told beside it: PouchDB fetches nothing. PouchDB's LevelDB on
+//! both sides does not wait for the disk. Gridcrew's photos have previews beside them; PouchDB's travel in base64.
 //! A picture cannot be sent in a quarter of its bytes, so the bar of bytes is that of the
 //! records; with photos the ratio is told without a bar.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
-use gridcrew_mobile_core::{Budget, Handheld, PhotoInput, Place, StepInput};
+use gridcrew_mobile_core::{
+    Budget, Changed, Handheld, Listener, PhotoInput, Place, Progress, ProgressLane, StepInput,
+};
 use gridcrew_sync_protocol::{
     ids::OrderId,
     journal::Entry,
@@ -46,6 +50,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::{
@@ -66,7 +71,11 @@ const AT_MOST: f64 = 0.25;
 /// One replication of one side.
 #[derive(Clone, Copy, Debug)]
 struct Leg {
+    /// Until the sender knows of the last record that it is held; with photos, until all is
+    /// done.
     seconds: f64,
+    /// Until the feed is fetched too.
+    whole: f64,
     up: u64,
     down: u64,
 }
@@ -85,6 +94,9 @@ impl Leg {
             self.down,
             self.bytes() as f64 / count as f64,
         );
+        if self.whole > self.seconds {
+            println!("{:>43.3} s with the feed", self.whole);
+        }
     }
 }
 
@@ -176,7 +188,7 @@ async fn gridcrew(folder: &Path) -> Fallible<Legs> {
     for order in &orders {
         work(&handheld, *order, &mut random)?;
     }
-    let records = leg(&handheld, &link).await?;
+    let records = records_leg(&handheld, &link).await?;
     let before = own(&handheld, &orders)?;
     ensure(before.len() == RECORDS, || {
         format!("{} records", before.len())
@@ -206,6 +218,33 @@ async fn synced(handheld: &Handheld) -> Fallible<()> {
     ensure(whole, || format!("{report:?}"))
 }
 
+/// When the last record was known to be held.
+#[derive(Debug, Default)]
+struct LastHeld(Mutex<Option<Instant>>);
+
+impl Listener for LastHeld {
+    fn progress(&self, progress: Progress) {
+        if progress.lane == ProgressLane::Records && progress.left == Some(0) {
+            let mut at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            at.get_or_insert_with(Instant::now);
+        }
+    }
+
+    fn changed(&self, _: Changed) {}
+}
+
+async fn records_leg(handheld: &Handheld, link: &Link) -> Fallible<Leg> {
+    let held = Arc::new(LastHeld::default());
+    handheld.listen(Some(held.clone()));
+    let began = Instant::now();
+    let leg = leg(handheld, link).await?;
+    handheld.listen(None);
+    let at = *held.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = at.ok_or_else(|| Failure::new("no word of the last record"))?;
+    let seconds = at.duration_since(began).as_secs_f64();
+    Ok(Leg { seconds, ..leg })
+}
+
 async fn leg(handheld: &Handheld, link: &Link) -> Fallible<Leg> {
     let before = passed(link);
     let began = Instant::now();
@@ -214,6 +253,7 @@ async fn leg(handheld: &Handheld, link: &Link) -> Fallible<Leg> {
     let after = passed(link);
     Ok(Leg {
         seconds,
+        whole: seconds,
         up: after.0 - before.0,
         down: after.1 - before.1,
     })
@@ -431,6 +471,7 @@ impl Turns {
         ensure(said.written == count, || format!("{said:?}"))?;
         Ok(Leg {
             seconds: said.seconds,
+            whole: said.seconds,
             up: after.0 - before.0,
             down: after.1 - before.1,
         })
