@@ -8,6 +8,7 @@
 //! | gap | everything after what it holds waits again, also what it had held before |
 //! | fork | a new journal is asked for, everything after the fork goes into it |
 //! | revoked | the rest of what waits is offered once, to be kept apart; nothing else is sent |
+//! | anything but revoked, to a batch that was to be kept apart | the handheld is let in again: as at the start of a sync |
 //! | anything else | unknown: again, later |
 
 use super::{
@@ -49,8 +50,6 @@ pub(super) struct JournalLane {
     apart: Option<Seq>,
     /// Everything that waits was offered to be kept apart, or that is refused.
     pub(super) offered_apart: bool,
-    /// The server took something in since the feed was asked for the last time.
-    brought: bool,
     sent: Sent,
     storing: Storing,
 }
@@ -107,6 +106,14 @@ impl JournalLane {
         }
         self.probe = true;
         self.walk = None;
+        // What was kept apart was kept by a server that is no more.
+        self.let_in();
+    }
+
+    /// The handheld is not shut out any more.
+    pub(super) fn let_in(&mut self) {
+        self.apart = None;
+        self.offered_apart = false;
     }
 
     /// A photo was not promised although its record is held: ask what is held.
@@ -181,16 +188,7 @@ impl Engine {
                 if !matches!(lane.problem, Some(Problem::Continued)) {
                     lane.problem = None;
                 }
-                self.hear_what_came_of_it();
             }
-        }
-    }
-
-    /// Asks for what the records brought about. Once the last of them is held, or none goes
-    /// through any more: asked for after every batch, it would have the way in turn with them.
-    fn hear_what_came_of_it(&mut self) {
-        if std::mem::take(&mut self.journal.brought) {
-            self.feed.want();
         }
     }
 
@@ -230,6 +228,8 @@ impl Engine {
                 let (change, storing) = change;
                 if matches!(storing, Storing::Apart { .. }) {
                     self.hear_revoked();
+                } else {
+                    self.hear_let_in();
                 }
                 self.journal.storing = storing;
                 self.out.push(Command::Persist(Lane::Journal, change));
@@ -311,7 +311,6 @@ impl Engine {
 
     fn journal_trouble(&mut self, now: Millis, sent: Sent, trouble: &Trouble) {
         self.journal.busy = false;
-        self.hear_what_came_of_it();
         if !matches!(trouble, Trouble::Auth(_)) {
             self.journal.problem = Some(trouble.problem());
         }
@@ -358,7 +357,7 @@ impl Engine {
                     lane.probe = false;
                 }
                 // What is held now may have brought something about, and photos may go.
-                lane.brought = true;
+                self.feed.want();
                 self.want_photos();
             }
             (Storing::Held { .. }, Stored::Beyond) if lane.walk.is_none() => {

@@ -3,7 +3,8 @@
 //! An access token that is no longer taken is renewed once, and the new tokens are durable
 //! before they are used. When the renewal itself is refused, the session is over: sending
 //! stops, recording does not. A handheld that was revoked gives up its scope and offers its
-//! journal once more before that.
+//! journal once more before that. Should the server take records of it meanwhile, because the
+//! revocation was taken back or went with a restored database, everything is asked for anew.
 //!
 //! Another epoch than the one known means that the server's database was restored from a
 //! backup: what it said before is void. The new epoch is made durable together with the
@@ -119,6 +120,20 @@ impl Engine {
         self.session.needs_refresh = false;
     }
 
+    /// The server takes records of this handheld: if it was revoked, it is no more. Kept apart
+    /// is nothing from now on, or the same batch would be offered for ever.
+    pub(super) fn hear_let_in(&mut self) {
+        if !self.session.revoked {
+            return;
+        }
+        self.session.revoked = false;
+        if self.session.leaving == Leaving::Left {
+            self.session.leaving = Leaving::Not;
+        }
+        self.journal.let_in();
+        self.want_everything();
+    }
+
     /// Gives up the scope of a revoked handheld, and ends the sync when the journal was
     /// offered.
     pub(super) fn leave(&mut self) {
@@ -195,7 +210,10 @@ impl Engine {
     pub(super) fn session_stored(&mut self) {
         match self.session.storing.pop_front() {
             None => {}
-            Some(Storing::LeaveScope) => self.session.leaving = Leaving::Left,
+            Some(Storing::LeaveScope) if self.session.revoked => {
+                self.session.leaving = Leaving::Left;
+            }
+            Some(Storing::LeaveScope) => self.session.leaving = Leaving::Not,
             Some(Storing::NewEpoch(epoch)) => {
                 self.epoch = epoch;
                 self.journal.offer_again();

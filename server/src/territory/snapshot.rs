@@ -257,6 +257,15 @@ impl TerritorySnapshot {
         self.ground(self.at_place[place])
     }
 
+    /// Whether the station at a place of that tree is one of `stations`, which stand in the
+    /// order of their ids, as those of the snapshot do: who asks for all of them has it where
+    /// it stands here.
+    pub(super) fn is_among(&self, place: usize, stations: &[OrgId]) -> bool {
+        let number = self.at_place[place] as usize;
+        let station = self.stations[number];
+        stations.get(number) == Some(&station) || stations.binary_search(&station).is_ok()
+    }
+
     fn ground(&self, number: u32) -> &StationGround {
         &self.grounds[number as usize]
     }

@@ -468,6 +468,26 @@ fn a_revoked_handheld_offers_its_records_once_and_keeps_them() {
 }
 
 #[test]
+fn who_is_let_in_again_while_his_records_are_kept_apart_sends_them_as_ever() {
+    for restored in [false, true] {
+        let mut world = World::new();
+        world.notes(1_203);
+        let backup = world.server.books.clone();
+        world.server.revoked = true;
+        world.begin(HOUR);
+        while world.server.apart.1 == 0 {
+            world.meet(0, &Fate::Through);
+        }
+        world.server.revoked = false;
+        if restored {
+            world.server.restore(backup);
+        }
+        assert_eq!(world.go_on(), (Ended::Done, None), "restored: {restored}");
+        world.assert_converged();
+    }
+}
+
+#[test]
 fn a_revocation_that_is_heard_of_at_the_renewal_of_the_token_ends_the_sync_too() {
     let mut world = World::new();
     world.note();

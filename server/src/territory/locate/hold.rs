@@ -68,23 +68,25 @@ impl<'t> Asked<'_, 't> {
                 Some(below) => self.among_stations(below),
                 None => {
                     let ground = self.snapshot.station_at(place);
+                    let stations = self.stations;
+                    let wanted = stations.is_none_or(|these| self.snapshot.is_among(place, these));
                     if let Some(root) = ground.tree().root() {
-                        self.among_cells(ground, root);
+                        self.among_cells(ground, root, wanted);
                     }
                 }
             }
         }
     }
 
-    fn among_cells(&mut self, ground: &'t StationGround, node: Node) {
+    fn among_cells(&mut self, ground: &'t StationGround, node: Node, wanted: bool) {
         let tree = ground.tree();
         for (place, aabb) in tree.children(node) {
             if !self.near_box(aabb) {
                 continue;
             }
             match tree.below(node, place) {
-                Some(below) => self.among_cells(ground, below),
-                None => self.touch(ground.cell(place)),
+                Some(below) => self.among_cells(ground, below, wanted),
+                None => self.touch(ground.cell(place), wanted),
             }
         }
     }
@@ -98,7 +100,7 @@ impl<'t> Asked<'_, 't> {
             & (lat <= aabb.max_y + margin)
     }
 
-    fn touch(&mut self, cell: SnapshotCell<'t>) {
+    fn touch(&mut self, cell: SnapshotCell<'t>, wanted: bool) {
         let (mut winding, mut touches) = (0, false);
         for ring in cell.rings() {
             let around = Around::of(ring, self.point, self.margin);
@@ -109,9 +111,6 @@ impl<'t> Asked<'_, 't> {
         if !holds && !touches {
             return;
         }
-        let wanted = self
-            .stations
-            .is_none_or(|stations| stations.binary_search(&cell.station()).is_ok());
         let held = &mut self.held;
         if wanted {
             if holds {

@@ -91,7 +91,7 @@ impl<'s, 't> Search<'s, 't> {
             }
             match part {
                 Part::Stations(node) => self.open_stations(node, limit, &mut open),
-                Part::Station(ground) => self.open_station(ground, limit, &mut open),
+                Part::Station(place) => self.open_station(place, limit, &mut open),
                 Part::Cells(ground, node) => self.open_cells(ground, node, limit, &mut open),
                 Part::Cell(ground, place) => {
                     // Outside its box a cell cannot hold the point.
@@ -110,18 +110,22 @@ impl<'s, 't> Search<'s, 't> {
             if bound <= limit {
                 let part = match tree.below(node, place) {
                     Some(below) => Part::Stations(below),
-                    None => Part::Station(self.snapshot.station_at(place)),
+                    None => Part::Station(place),
                 };
                 open.push(Open { bound, part });
             }
         }
     }
 
-    fn open_station(&self, ground: &'t StationGround, limit: f64, open: &mut BinaryHeap<Open<'t>>) {
+    fn open_station(&self, place: usize, limit: f64, open: &mut BinaryHeap<Open<'t>>) {
         let wanted = self
             .stations
-            .is_none_or(|stations| stations.binary_search(&ground.station()).is_ok());
-        if wanted && let Some(root) = ground.tree().root() {
+            .is_none_or(|these| self.snapshot.is_among(place, these));
+        if !wanted {
+            return;
+        }
+        let ground = self.snapshot.station_at(place);
+        if let Some(root) = ground.tree().root() {
             self.open_cells(ground, root, limit, open);
         }
     }
@@ -319,7 +323,8 @@ struct Open<'t> {
 
 enum Part<'t> {
     Stations(Node),
-    Station(&'t StationGround),
+    /// The place of a station.
+    Station(usize),
     Cells(&'t StationGround, Node),
     /// The place of a cell of a station.
     Cell(&'t StationGround, usize),
