@@ -319,10 +319,10 @@ impl Handheld {
         })
     }
 
-    /// Removes originals that the server has held for 30 days, and none of these while the
-    /// time is not sure; when space is short, also those that it has held for less. Nothing
-    /// that it does not hold is ever removed, and nothing at all while a server that began
-    /// anew was not asked again what it holds.
+    /// Removes originals that the server had held for 30 days when it was heard last, and none
+    /// of these while the time is not sure; when space is short, also those that it has held for
+    /// less. Nothing that it does not hold is ever removed, and nothing at all while a server
+    /// that began anew was not asked again what it holds.
     ///
     /// # Errors
     /// A disk that fails.

@@ -335,10 +335,26 @@ fn the_days_that_an_original_is_kept_do_not_go_by_the_wall_clock() {
     let file = held_photo(&folder, &handheld);
     assert_eq!(handheld.thin().unwrap().photos, 0);
     clock.pass(29 * DAY);
+    hear_time(&handheld, crate::fixture::START + 29 * DAY);
     assert_eq!(handheld.thin().unwrap().photos, 0);
     assert!(file.exists());
     clock.pass(DAY);
+    hear_time(&handheld, crate::fixture::START + 30 * DAY);
     assert_eq!(handheld.thin().unwrap().photos, 1);
+}
+
+#[test]
+fn while_the_server_is_not_heard_no_original_grows_old_enough_to_be_removed() {
+    let (folder, clock, handheld) = world();
+    hear_time(&handheld, crate::fixture::START);
+    let file = held_photo(&folder, &handheld);
+    // It may have been restored from a backup of before the photo came.
+    clock.pass(400 * DAY);
+    assert_eq!(handheld.thin().unwrap().photos, 0);
+    assert!(file.exists());
+    hear_time(&handheld, crate::fixture::START + 400 * DAY);
+    assert_eq!(handheld.thin().unwrap().photos, 1);
+    assert!(!file.exists());
 }
 
 #[test]
@@ -351,9 +367,11 @@ fn while_the_time_is_not_sure_nothing_is_removed() {
     hear_time(&handheld, crate::fixture::START);
     assert_eq!(handheld.thin().unwrap().photos, 0);
     clock.pass(29 * DAY);
+    hear_time(&handheld, crate::fixture::START + 29 * DAY);
     assert_eq!(handheld.thin().unwrap().photos, 0);
     assert!(file.exists());
     clock.pass(DAY);
+    hear_time(&handheld, crate::fixture::START + 30 * DAY);
     assert_eq!(handheld.thin().unwrap().photos, 1);
 }
 
@@ -372,6 +390,7 @@ fn what_a_server_said_before_it_began_anew_removes_nothing() {
     hear_time(&handheld, crate::fixture::START);
     let file = held_photo(&folder, &handheld);
     clock.pass(31 * DAY);
+    hear_time(&handheld, crate::fixture::START + 31 * DAY);
     handheld.inner.with(|local| {
         local.settings.space = Arc::new(Full);
         let anew = gridcrew_sync_protocol::ids::Epoch(uuid::Uuid::from_u128(501));

@@ -8,9 +8,9 @@
 //! 2. The sync sends it ([`crate::engine`]); [`check`] hashes the file before.
 //! 3. [`sweep`] tidies what a crash left between the two steps of 1; after a damaged store was
 //!    replaced, [`adopt`] makes the rows that were lost instead.
-//! 4. [`thin`] removes originals that the server has held for 30 days, [`make_room`] those
-//!    that it has held for less when space is short; nothing else is ever removed, and
-//!    nothing at all while what the server was heard to hold may be void.
+//! 4. [`thin`] removes originals that the server had held for 30 days when it was heard last,
+//!    [`make_room`] those that it has held for less when space is short; nothing else is ever
+//!    removed, and nothing at all while what the server was heard to hold may be void.
 
 mod adopt;
 pub(crate) mod exif;
@@ -269,14 +269,20 @@ impl Thinned {
     }
 }
 
-/// Removes the originals that the server has held for [`KEEP`]; their rows stay. `now` is
-/// sure: by a wall clock that was set wrong, everything would be old.
+/// Removes the originals that the server has held for [`KEEP`], counted up to the last word
+/// from it; their rows stay. A server that was restored since then may lack them, and nobody
+/// here knows before it is heard again. `now` is sure: by a wall clock that was set wrong,
+/// everything would be old.
 pub(crate) fn thin(store: &mut Store, folder: &Folder, now: UnixMillis) -> Result<Thinned, Error> {
-    let before = UnixMillis(now.0.saturating_sub(KEEP.0));
     let mut thinned = Thinned::default();
+    let Some(contact) = identity::anchor(store.read())? else {
+        return Ok(thinned);
+    };
     if !may_thin(store)? {
         return Ok(thinned);
     }
+    let heard = contact.server_time.min(now);
+    let before = UnixMillis(heard.0.saturating_sub(KEEP.0));
     store.write(|db| rows::date_held(db, now))?;
     for (digest, bytes) in rows::to_thin(store.read(), Some(before))? {
         remove(store, folder, (digest, bytes), now, &mut thinned)?;

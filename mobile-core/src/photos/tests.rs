@@ -200,6 +200,8 @@ fn only_what_the_server_has_held_for_thirty_days_is_removed() {
         .unwrap();
     let thin_at = |local: &mut Local, days: i64| {
         let now = UnixMillis(held_at.0 + days * 86_400_000);
+        let asked = local.clock.now().uptime;
+        local.hear_time(now, asked).unwrap();
         thin(&mut local.store, &local.folder, now).unwrap().photos
     };
     assert_eq!(thin_at(&mut local, 29), 0);
