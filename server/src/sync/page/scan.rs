@@ -202,7 +202,8 @@ impl Reading<'_> {
             if !self.fits(self.size.part.saturating_add(first.head.frame())) {
                 return Ok(None);
             }
-            let (item, rest) = order_entries::part(self.db, first, None, self.own, self.size).await?;
+            let (item, rest) =
+                order_entries::part(self.db, first, None, self.own, self.size).await?;
             let order = item.order;
             self.page.told.rest = rest;
             self.page.push_measured(FeedItem::Order(item));
