@@ -10,6 +10,7 @@ use sea_orm_migration::prelude::*;
 mod columns;
 mod v1;
 mod v10;
+mod v12;
 mod v2;
 mod v3;
 mod v4;
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(v7::LifeOfCells),
             Box::new(v8::WhoIsThere),
             Box::new(v10::LooksOfPhotos),
+            Box::new(v12::GuessedDays),
         ]
     }
 }

@@ -4,8 +4,8 @@
 //! One folder a capability: [`people`] (who may do and see what), [`orders`] (intake, life
 //! cycle), [`dispatch`] (whose order is it, and what if nobody takes it), [`territory`]
 //! (whose ground is it), [`media`] (photos), [`trace`] (the ledger that everything is
-//! written to). Under them stand the [`store`], the [`edge`] to HTTP, [`clock`] and [`keys`];
-//! [`http`] and [`serve`] put it all together.
+//! written to). Under them stand the [`store`], the [`edge`] to HTTP, [`clock`], [`keys`] and the
+//! [`editions`] of rule sets; [`http`] and [`serve`] put it all together.
 
 pub mod app;
 pub mod clock;
@@ -14,6 +14,7 @@ pub mod demo;
 pub mod dispatch;
 pub mod duty;
 pub mod edge;
+pub mod editions;
 pub mod http;
 pub mod keys;
 pub mod media;

@@ -8,7 +8,8 @@
 //! somebody can ([`offer_left`]). When the person is back, what is not finished comes back,
 //! and what nobody answered stays ([`back`]).
 //!
-//! Any process may act; each moment is taken once ([`crate::duty::leave::moments`]). An order
+//! Any process may act; each moment is taken once ([`crate::duty::leave::moments`]), and what
+//! takes many transactions is gone on with by whichever process looks next. An order
 //! that cannot be read holds up no other: it is logged and left as it is.
 
 mod back;
@@ -68,41 +69,58 @@ pub async fn offer_left(app: &App) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Takes the moment and acts upon it in one transaction; the orders of who leaves are offered
-/// after it, page by page, and by [`offer_left`] should this process end meanwhile.
+/// Takes the moment and acts upon it. What many orders are in goes page by page, each in a
+/// transaction of its own. Should this process end meanwhile, [`offer_left`] offers the orders
+/// of who leaves, and the next look of any process goes on bringing back.
 async fn act_upon(app: &App, station: OrgId, id: Uuid) -> Result<Option<Moment>, Problem> {
-    let state = app.clone();
-    let taken = app.store.write(move |tx| {
-        Box::pin(async move {
-            let app = &state;
-            let lock = StationLock::take(tx, station).await?;
-            let Some((row, moment)) = moments::take(tx, app, &lock, id).await? else {
-                return Ok(None);
-            };
-            let person = PersonId(row.person_id);
-            let mut to_offer = BTreeSet::new();
-            match moment {
-                Moment::Begins => {
-                    to_offer = offers::lapse_to(tx, app, &lock, person).await?;
-                    to_offer.insert(id);
-                }
-                // One that passed unseen may be the last of several.
-                Moment::Ends | Moment::Passed => {
-                    back::bring_back(tx, app, &lock, id, person).await?;
-                }
-            }
-            Ok(Some((moment, to_offer)))
-        })
-    });
-    let Some((moment, to_offer)) = taken.await? else {
+    let Some(taken) = take(app, station, id).await? else {
         return Ok(None);
     };
-    for leave in to_offer {
+    for leave in taken.to_offer {
         if let Err(problem) = offers::offer_all(app, station, leave).await {
             tracing::warn!(%leave, %problem, "not offered yet");
         }
     }
-    Ok(Some(moment))
+    // One that passed unseen may be the last of several.
+    if matches!(taken.moment, Moment::Ends | Moment::Passed) {
+        back::bring_back(app, station, id, taken.person).await?;
+    }
+    Ok(Some(taken.moment))
+}
+
+/// A moment that was taken.
+struct Taken {
+    moment: Moment,
+    /// Whose leave it is.
+    person: PersonId,
+    /// The leaves whose orders are to be offered now.
+    to_offer: BTreeSet<Uuid>,
+}
+
+/// Takes the moment; with one at which somebody leaves, what was offered to him lapses.
+async fn take(app: &App, station: OrgId, id: Uuid) -> Result<Option<Taken>, Problem> {
+    let state = app.clone();
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let app = &state;
+                let lock = StationLock::take(tx, station).await?;
+                let Some((person, moment)) = moments::take(tx, app, &lock, id).await? else {
+                    return Ok(None);
+                };
+                let mut to_offer = BTreeSet::new();
+                if moment == Moment::Begins {
+                    to_offer = offers::lapse_to(tx, app, &lock, person).await?;
+                    to_offer.insert(id);
+                }
+                Ok(Some(Taken {
+                    moment,
+                    person,
+                    to_offer,
+                }))
+            })
+        })
+        .await
 }
 
 /// Logs what is wrong with one order, so that the others go on. A full disk is everybody's.
@@ -116,3 +134,6 @@ fn skip_if_its_own(order: OrderId, problem: Problem) -> Result<(), Problem> {
     tracing::error!(%order, %problem, "stays where it is");
     Ok(())
 }
+
+#[cfg(test)]
+mod following_tests;

@@ -18,19 +18,19 @@ use gridcrew_sync_protocol::{
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::{Value, json};
 
-const HOUR: i64 = 3_600_000;
+pub(crate) const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 
-fn owner(person: &person::Model) -> Option<Owner> {
+pub(crate) fn owner(person: &person::Model) -> Option<Owner> {
     Some(Owner::Person(PersonId(person.id)))
 }
 
-fn after(town: &Township, span: i64) -> UnixMillis {
+pub(crate) fn after(town: &Township, span: i64) -> UnixMillis {
     town.app().now().plus(Millis(span))
 }
 
 /// A planned leave of `person`, asked for by himself, of so many hours from an hour on.
-async fn asked(town: &Township, person: &person::Model, hours: i64) -> String {
+pub(crate) async fn asked(town: &Township, person: &person::Model, hours: i64) -> String {
     let desk = Desk::of(&town.fixture, person).await;
     let wish = json!({ "kind": "planned", "reason": "wedding",
         "from_at": after(town, HOUR), "until_at": after(town, HOUR * (1 + hours)) });
@@ -43,12 +43,12 @@ async fn asked(town: &Township, person: &person::Model, hours: i64) -> String {
     shown["id"].as_str().unwrap().to_owned()
 }
 
-async fn approved(town: &Township, id: &str, body: Value) -> (u16, Value) {
+pub(crate) async fn approved(town: &Township, id: &str, body: Value) -> (u16, Value) {
     let clerk = Desk::of(&town.fixture, &town.clerk).await;
     clerk.post(&format!("/leaves/{id}/approve"), body).await
 }
 
-async fn hand_overs(town: &Township) -> Vec<hand_over::Model> {
+pub(crate) async fn hand_overs(town: &Township) -> Vec<hand_over::Model> {
     hand_over::Entity::find()
         .all(town.app().store.read())
         .await
@@ -116,7 +116,7 @@ async fn from_its_first_moment_b_owns_what_comes_is_offered_what_is_open_and_giv
 }
 
 /// The open offer of an order, from one to another.
-async fn offer(
+pub(crate) async fn offer(
     town: &Township,
     order: OrderId,
     from: &person::Model,
@@ -130,7 +130,12 @@ async fn offer(
 }
 
 /// The receiver accepts it.
-async fn accepted(town: &Township, order: OrderId, from: &person::Model, to: &person::Model) {
+pub(crate) async fn accepted(
+    town: &Township,
+    order: OrderId,
+    from: &person::Model,
+    to: &person::Model,
+) {
     let id = offer(town, order, from, to).await.id;
     let desk = Desk::of(&town.fixture, to).await;
     let path = format!("/hand-overs/{id}");
@@ -139,14 +144,19 @@ async fn accepted(town: &Township, order: OrderId, from: &person::Model, to: &pe
 }
 
 /// A leave that begins an hour from now is granted.
-async fn leaves(town: &Township, person: &person::Model, hours: i64, covers: Value) -> String {
+pub(crate) async fn leaves(
+    town: &Township,
+    person: &person::Model,
+    hours: i64,
+    covers: Value,
+) -> String {
     let leave = asked(town, person, hours).await;
     let (status, shown) = approved(town, &leave, json!({ "covers": covers })).await;
     assert_eq!(status, 200, "{shown}");
     leave
 }
 
-async fn covers(town: &Township, order: OrderId, by: &person::Model) -> Value {
+pub(crate) async fn covers(town: &Township, order: OrderId, by: &person::Model) -> Value {
     json!([{ "cell": town.state(order).await.cell, "person": by.id }])
 }
 

@@ -1,7 +1,7 @@
 //! An order never waits for someone who does not answer: when the time for taking is over,
 //! it goes to the next on the ladder. Nor does it stay with someone who is gone: when its
 //! owner is disabled, moves to another station or gets another role, it goes on as well,
-//! taken or not ([`left_behind`]). And when a version of the territory gave its place to other
+//! taken or not ([`left_behind`]); his leave goes with him ([`following`]). And when a version of the territory gave its place to other
 //! managers, it is offered to them ([`hand_over::moved`]).
 //!
 //! Every process looks every few seconds. What it finds it looks at again under the
@@ -15,7 +15,10 @@ use super::{
     route::{OrderFile, pass_on},
     waiting::waits_too_long,
 };
-use crate::{app::App, edge::Problem, orders::rows::service_order, trace::feed_log::StationLock};
+use crate::{
+    app::App, duty::leave::following, edge::Problem, orders::rows::service_order,
+    trace::feed_log::StationLock,
+};
 use gridcrew_sync_protocol::{
     ids::{OrderId, OrgId},
     order::OrderState,
@@ -46,6 +49,7 @@ pub async fn escalate(app: &App, reachable_since: UnixMillis) -> Result<(), Prob
         Ok(offered) => tracing::info!(offered, "the territory moved open orders"),
         Err(problem) => tracing::warn!(%problem, "what the territory moved was not looked at"),
     }
+    following::follow_all(app).await?;
     hand_over::lapse_unreceivable(app).await?;
     left_behind::pass_on_all(app).await?;
     let mut after = Uuid::nil();

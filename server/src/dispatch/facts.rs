@@ -13,6 +13,7 @@ use crate::{
         Role,
         rows::{org_unit, person},
         tree::UnitKind,
+        workplace::WORKERS,
     },
     territory::rows::{customer, station_area},
 };
@@ -36,10 +37,12 @@ pub async fn people_of<C: ConnectionTrait>(
     station: OrgId,
     now: UnixMillis,
 ) -> Result<Vec<PersonFacts>, Problem> {
+    #[cfg(test)]
+    readings::add();
     let homes = homes_of(db, station).await?;
     let people = person::Entity::find()
         .filter(person::Column::OrgId.is_in(homes.keys().copied()))
-        .filter(person::Column::Role.is_in([Role::Manager.as_str(), Role::Station.as_str()]))
+        .filter(person::Column::Role.is_in(WORKERS))
         .all(db)
         .await?;
     let absent = absence::off_now(db, people.iter().map(|person| person.id), now).await?;
@@ -56,6 +59,25 @@ pub async fn people_of<C: ConnectionTrait>(
             open_orders: open.get(&person.id).copied().unwrap_or(0),
         })
         .collect())
+}
+
+/// How often this thread has read the people of a station: for tests of what many orders cost.
+#[cfg(test)]
+pub(super) mod readings {
+    use std::cell::Cell;
+
+    thread_local! {
+        static READINGS: Cell<u32> = const { Cell::new(0) };
+    }
+
+    pub(super) fn add() {
+        READINGS.set(READINGS.get() + 1);
+    }
+
+    /// So often by now.
+    pub(in crate::dispatch) fn by_now() -> u32 {
+        READINGS.get()
+    }
 }
 
 /// The station and the units right under it: crews and teams have nothing below them.

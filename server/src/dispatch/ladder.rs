@@ -8,6 +8,10 @@
 //! last candidate and always can: an order never is without an owner. Of a team and of the
 //! crews only so many are asked, one after the other, so that an order does not wander.
 
+mod reasons;
+
+pub use reasons::{LadderRung, LetGo, PassedOver};
+
 use super::{limits::Limits, place::Placed};
 use crate::duty::stand_in::{OnDuty, StandIns};
 use crate::territory::roles::Managers;
@@ -15,7 +19,7 @@ use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, PersonId, StationAreaId},
     order::OrderState,
     position::{LocalPlane, Metres, Wgs84},
-    record::{Owner, Rung, StandIn},
+    record::Owner,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -48,137 +52,6 @@ pub enum Home {
     Team(OrgId),
     /// To a crew. The organisation names no crew leaders: who belongs to a crew answers for it.
     Crew(OrgId),
-}
-
-/// How an earlier owner of the order let go of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LetGo {
-    /// He declined.
-    Declined,
-    /// He did not take it in time.
-    NotTaken,
-    /// He handed it over.
-    HandedOver,
-    /// He is disabled, or not of the station any more.
-    Left,
-    /// He is on leave, and somebody stands in for him.
-    OnLeave,
-    /// He stood in for somebody who is back from leave.
-    LeaveOver,
-}
-
-impl LetGo {
-    /// The stable code; also the reason of the assignment that follows.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Declined => "declined",
-            Self::NotTaken => "not_taken",
-            Self::HandedOver => "handed_over",
-            Self::Left => "owner_left",
-            Self::OnLeave => "owner_on_leave",
-            Self::LeaveOver => "leave_over",
-        }
-    }
-
-    fn of_code(code: &str) -> Self {
-        [
-            Self::Declined,
-            Self::HandedOver,
-            Self::Left,
-            Self::OnLeave,
-            Self::LeaveOver,
-        ]
-        .into_iter()
-        .find(|known| known.code() == code)
-        .unwrap_or(Self::NotTaken)
-    }
-
-    /// Whether it was because of leave: that is no letting go of the order itself, and keeps
-    /// nobody from having it again.
-    const fn by_leave(self) -> bool {
-        matches!(self, Self::OnLeave | Self::LeaveOver)
-    }
-}
-
-/// A rung of the ladder, as a decision and its explanation name it. The trace says it in the
-/// words that every handheld knows ([`LadderRung::traced`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LadderRung {
-    /// The A manager of the cell.
-    RoleA,
-    /// The B manager of the cell.
-    RoleB,
-    /// The nearest free manager of the same service team.
-    Team,
-    /// The leader of the crew.
-    Crew,
-    /// The station's duty desk.
-    Station,
-    /// Named by a person in a hand-over.
-    HandOver,
-    /// On duty by a table of the station or the team: at night, at the weekend, on a holiday.
-    Duty,
-    /// Covers the cell while its A or B is on leave.
-    Cover,
-}
-
-impl LadderRung {
-    /// As the trace says it. Who stands in was named by a person, in a table or a leave, so he
-    /// is on the rung of who is named, and what he stands in by is told beside it.
-    #[must_use]
-    pub const fn traced(self) -> (Rung, Option<StandIn>) {
-        match self {
-            Self::RoleA => (Rung::RoleA, None),
-            Self::RoleB => (Rung::RoleB, None),
-            Self::Team => (Rung::Team, None),
-            Self::Crew => (Rung::Crew, None),
-            Self::Station => (Rung::Station, None),
-            Self::HandOver => (Rung::HandOver, None),
-            Self::Duty => (Rung::HandOver, Some(StandIn::Duty)),
-            Self::Cover => (Rung::HandOver, Some(StandIn::Cover)),
-        }
-    }
-}
-
-/// Why a candidate is not the owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PassedOver {
-    /// The cell has no one in this role.
-    Vacant,
-    /// He does not work at the station any more.
-    NotOfStation,
-    /// He may not sign in.
-    Disabled,
-    /// He is off duty.
-    OffDuty,
-    /// He declined this order before.
-    Declined,
-    /// He did not take this order in time before.
-    NotTaken,
-    /// He handed this order over before.
-    HandedOver,
-    /// He has too many open orders to count as free.
-    Busy,
-    /// As many of this rung as may be asked have been.
-    EnoughAsked,
-    /// Someone before him can.
-    NotNeeded,
-}
-
-impl PassedOver {
-    /// How having let go keeps from getting the order again. Who had left and is back may.
-    const fn because(let_go: LetGo) -> Option<Self> {
-        match let_go {
-            LetGo::Declined => Some(Self::Declined),
-            LetGo::NotTaken => Some(Self::NotTaken),
-            LetGo::HandedOver => Some(Self::HandedOver),
-            LetGo::Left | LetGo::OnLeave | LetGo::LeaveOver => None,
-        }
-    }
 }
 
 /// Someone who was considered.
@@ -340,15 +213,13 @@ impl Situation<'_> {
             for cover in &self.stand_ins.covers {
                 self.stand_in(&mut ladder, *cover, LadderRung::Cover, from);
             }
-            if let Some(home) = self.home() {
-                let most = self.limits.most_of_team;
-                self.rest(&mut ladder, LadderRung::Team, most, from, |person| {
-                    person.manager && person.home == home
-                });
+            let (named, home) = (ladder.len(), self.home());
+            let of_team = |person: &PersonFacts| person.manager && home == Some(person.home);
+            if home.is_some() {
+                self.rest(&mut ladder, named, LadderRung::Team, from, of_team);
             }
-            let most = self.limits.most_of_crews;
-            self.rest(&mut ladder, LadderRung::Crew, most, from, |person| {
-                matches!(person.home, Home::Crew(_))
+            self.rest(&mut ladder, named, LadderRung::Crew, from, |person| {
+                matches!(person.home, Home::Crew(_)) && !of_team(person)
             });
         }
         ladder.push(Candidate {
@@ -423,13 +294,14 @@ impl Situation<'_> {
         }
     }
 
-    /// Those of a rung who are not on one before, the nearest first; who has no base comes
-    /// last. At most `most` of them are asked.
+    /// Those of the team or of the crews, the nearest first; who has no base comes last. Left
+    /// out is who is `named` above them: the first so many of the ladder, which are few (who is
+    /// on duty, A, B, who covers), however many people the station has. Only so many are asked.
     fn rest(
         &self,
         ladder: &mut Vec<Candidate>,
+        named: usize,
         rung: LadderRung,
-        most: u32,
         from: Option<LocalPlane>,
         on: impl Fn(&PersonFacts) -> bool,
     ) {
@@ -439,16 +311,20 @@ impl Situation<'_> {
             .filter(|person| on(person))
             .filter(|person| {
                 let who = Some(Owner::Person(person.id));
-                !ladder.iter().any(|earlier| earlier.who == who)
+                !ladder.iter().take(named).any(|earlier| earlier.who == who)
             })
             .map(|person| (person.distance(from), person))
             .collect();
-        rest.sort_by(|(a, first), (b, second)| {
+        rest.sort_unstable_by(|(a, first), (b, second)| {
             let metres = |distance: &Option<Metres>| distance.map_or(f64::INFINITY, |d| d.0);
             metres(a)
                 .total_cmp(&metres(b))
                 .then(first.id.cmp(&second.id))
         });
+        let most = match rung {
+            LadderRung::Team => self.limits.most_of_team,
+            _ => self.limits.most_of_crews,
+        };
         let asked = rest.iter().filter(|(_, p)| self.let_go(p.id).is_some());
         let enough = asked.count() >= usize::try_from(most).unwrap_or(usize::MAX);
         ladder.extend(rest.into_iter().map(|(distance_m, person)| {

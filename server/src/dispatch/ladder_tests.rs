@@ -1,6 +1,9 @@
 use super::*;
 use crate::dispatch::place::PlaceReason;
-use gridcrew_sync_protocol::time::UnixMillis;
+use gridcrew_sync_protocol::{
+    record::{Rung, StandIn},
+    time::UnixMillis,
+};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -285,6 +288,35 @@ fn who_covers_comes_after_a_and_b_and_before_the_team() {
     );
 }
 
+/// Nobody of the team of A, else of B, nor of a crew is forgotten, and nobody else is on their
+/// rungs.
+fn all_of_team_and_crews_stand(
+    situation: &Situation<'_>,
+    decision: &Decision,
+) -> Result<(), TestCaseError> {
+    let home_of = |who: Option<PersonId>| {
+        let person = situation
+            .people
+            .iter()
+            .find(|person| Some(person.id) == who)?;
+        (person.home != Home::Station).then_some(person.home)
+    };
+    let home = home_of(situation.managers.a).or(home_of(situation.managers.b));
+    for person in situation.people {
+        let of_team = person.manager && home == Some(person.home);
+        let of_crew = matches!(person.home, Home::Crew(_));
+        let who = Some(Owner::Person(person.id));
+        let rung = decision.candidates.iter().find(|one| one.who == who);
+        match rung.map(|one| one.rung) {
+            Some(LadderRung::Team) => prop_assert!(of_team),
+            Some(LadderRung::Crew) => prop_assert!(of_crew && !of_team),
+            Some(_) => {}
+            None => prop_assert!(!of_team && !of_crew),
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn there_is_one_owner_who_can_and_everyone_else_has_a_reason(
@@ -294,13 +326,19 @@ proptest! {
         b in prop::option::of(0u8..12),
         cell in prop::option::of(0u8..3),
         turn in any::<prop::sample::Index>(),
+        duty in prop::collection::vec((0u8..12, 0u8..5), 0..4),
+        covers in prop::collection::vec(0u8..12, 0..3),
     ) {
         let placed = placed(cell);
+        let stand_ins = StandIns {
+            duty: duty.into_iter().map(|(who, unit)| shift(who, unit)).collect(),
+            covers: covers.into_iter().map(person_id).collect(),
+        };
         let situation = Situation {
             station: org(STATION),
             placed: &placed,
             managers: Managers { a: a.map(person_id), b: b.filter(|b| Some(*b) != a).map(person_id) },
-            stand_ins: &StandIns::default(),
+            stand_ins: &stand_ins,
             origin: Wgs84::new(104.0, 30.0).ok(),
             people: &people,
             let_go: &let_go,
@@ -318,12 +356,21 @@ proptest! {
             prop_assert!(!person.disabled && !person.off_duty);
             prop_assert!(let_go.iter().all(|(id, _)| *id != owner));
         }
-        let mut names: Vec<_> =
-            decision.candidates.iter().filter_map(|c| c.who).map(|w| format!("{w:?}")).collect();
+        // A and B are named even when they are on duty above.
+        let on_duty: Vec<_> = decision.candidates.iter()
+            .filter(|c| c.rung == LadderRung::Duty).map(|c| c.who).collect();
+        let named_again = |c: &&Candidate| {
+            matches!(c.rung, LadderRung::RoleA | LadderRung::RoleB) && on_duty.contains(&c.who)
+        };
+        let mut names: Vec<_> = decision.candidates.iter()
+            .filter(|c| !named_again(c)).filter_map(|c| c.who).map(|w| format!("{w:?}")).collect();
         names.sort();
         let all = names.len();
         names.dedup();
         prop_assert_eq!(names.len(), all, "someone stands twice");
+        if cell.is_some() {
+            all_of_team_and_crews_stand(&situation, &decision)?;
+        }
 
         let mut turned = people.clone();
         if !turned.is_empty() {

@@ -3,7 +3,6 @@
 //! cannot do them, and an order always has an owner who can.
 
 use super::{
-    facts,
     ladder::LetGo,
     route::{OrderFile, pass_on},
 };
@@ -11,17 +10,11 @@ use crate::{
     app::App,
     edge::Problem,
     orders::rows::service_order,
-    people::{
-        Role,
-        rows::{org_unit, person},
-    },
+    people::workplace::{gone, with_people, works_at},
     trace::feed_log::StationLock,
 };
 use gridcrew_sync_protocol::ids::{OrderId, OrgId};
-use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait, JoinType, QueryFilter, QuerySelect,
-    sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 use service_order::Column;
 use uuid::Uuid;
 
@@ -45,33 +38,11 @@ pub(super) async fn pass_on_all(app: &App) -> Result<(), Problem> {
 
 /// Open orders whose owner looks gone, with their stations.
 async fn left(app: &App) -> Result<Vec<(Uuid, Uuid)>, Problem> {
-    let to_owner = service_order::Entity::belongs_to(person::Entity)
-        .from(Column::OwnerPerson)
-        .to(person::Column::Id);
-    let to_unit = person::Entity::belongs_to(org_unit::Entity)
-        .from(person::Column::OrgId)
-        .to(org_unit::Column::Id);
-    let station = || Expr::col((service_order::Entity, Column::StationId));
-    let elsewhere = Condition::all()
-        .add(Expr::col((org_unit::Entity, org_unit::Column::Id)).ne(station()))
-        .add(
-            Condition::any()
-                .add(org_unit::Column::ParentId.is_null())
-                .add(Expr::col((org_unit::Entity, org_unit::Column::ParentId)).ne(station())),
-        );
-    let works_there = [Role::Manager.as_str(), Role::Station.as_str()];
-    Ok(service_order::Entity::find()
+    Ok(with_people::<service_order::Entity>(Column::OwnerPerson)
         .select_only()
         .columns([Column::Id, Column::StationId])
-        .join(JoinType::InnerJoin, to_owner.into())
-        .join(JoinType::InnerJoin, to_unit.into())
         .filter(Column::Status.is_in(["routed", "taken", "working"]))
-        .filter(
-            Condition::any()
-                .add(person::Column::DisabledAt.is_not_null())
-                .add(person::Column::Role.is_not_in(works_there))
-                .add(elsewhere),
-        )
+        .filter(gone("service_order"))
         .limit(MOST)
         .into_tuple()
         .all(app.store.read())
@@ -89,9 +60,7 @@ async fn pass_on_if_left(app: &App, station: OrgId, order: OrderId) -> Result<bo
                 let Some(owner) = file.present_owner() else {
                     return Ok(false);
                 };
-                let people = facts::people_of(tx, station, app.now()).await?;
-                let there = |one: &super::ladder::PersonFacts| one.id == owner && !one.disabled;
-                if people.iter().any(there) {
+                if works_at(tx, station, owner).await? {
                     return Ok(false);
                 }
                 pass_on(tx, app, &lock, &file, LetGo::Left).await?;

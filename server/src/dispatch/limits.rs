@@ -1,7 +1,10 @@
 //! How far dispatch reaches and what it assumes, as data: rule sets with an edition, a
 //! publisher and a moment from which they count (I10). Every decision names its edition.
 
-use crate::territory::locate::REACH;
+use crate::{
+    editions::{Edition, Editions},
+    territory::locate::REACH,
+};
 use gridcrew_sync_protocol::{position::Metres, time::UnixMillis, workflow::AreaClass};
 use serde::Deserialize;
 use std::sync::LazyLock;
@@ -54,25 +57,15 @@ impl Limits {
     /// The newest edition that counts at `now`; before all of them the oldest.
     #[must_use]
     pub fn in_force(now: UnixMillis) -> &'static Self {
-        #[expect(
-            clippy::expect_used,
-            reason = "the texts are part of the build, and a test reads them"
-        )]
-        static EDITIONS: LazyLock<Vec<Limits>> = LazyLock::new(|| {
-            SHIPPED
-                .iter()
-                .map(|text| Limits::from_toml(text))
-                .collect::<Result<_, _>>()
-                .expect("the shipped limits of dispatch can be read")
-        });
-        #[expect(clippy::expect_used, reason = "at least one edition ships")]
-        Self::newest(&EDITIONS, now).expect("an edition ships")
+        static EDITIONS: LazyLock<Editions<Limits>> =
+            LazyLock::new(|| Editions::shipped(&SHIPPED, Limits::from_toml));
+        EDITIONS.in_force(now)
     }
+}
 
-    /// Of editions, the oldest first, the newest that counts at `now`, else the oldest.
-    fn newest(editions: &[Self], now: UnixMillis) -> Option<&Self> {
-        let counts = |edition: &&Self| edition.effective_from <= now;
-        editions.iter().rfind(counts).or(editions.first())
+impl Edition for Limits {
+    fn effective_from(&self) -> UnixMillis {
+        self.effective_from
     }
 }
 
@@ -92,20 +85,5 @@ mod tests {
             assert!(edition("20_000", reach).is_err(), "{reach}");
         }
         assert!(edition("20_000", "50_000").is_ok());
-    }
-
-    #[test]
-    fn the_newest_edition_that_counts_is_chosen() {
-        let first = edition("version = 1", "version = 1").unwrap();
-        let start = first.effective_from;
-        let mut second = edition("version = 1", "version = 2").unwrap();
-        second.effective_from = UnixMillis(start.0 + 10);
-        let both = [first, second];
-        let chosen = |at: i64| {
-            Limits::newest(&both, UnixMillis(start.0 + at))
-                .unwrap()
-                .version
-        };
-        assert_eq!([-1, 0, 9, 10].map(chosen), [1, 1, 1, 2]);
     }
 }

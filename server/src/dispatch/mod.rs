@@ -27,6 +27,6 @@ pub use escalate::{LOOK_EVERY, escalate};
 pub use react::react;
 
 #[cfg(test)]
-mod away_tests;
+pub(crate) mod away_tests;
 #[cfg(test)]
 mod tests;

@@ -55,7 +55,10 @@ pub async fn react(
         }
         match &record.record.event {
             Event::HandedOver(handed) => match can_own(&people, &file, handed.to) {
-                Ok(()) => return hand_over(tx, app, lock, &file, handed.to).await.map(drop),
+                Ok(()) => {
+                    let handed = hand_over(tx, app, lock, &people, &file, handed.to);
+                    return handed.await.map(drop);
+                }
                 Err(problem) => {
                     if refused.insert(handed.to) && refused.len() == 1 {
                         note_refusal(tx, app, lock, &file, record, &problem).await?;

@@ -284,11 +284,12 @@ pub async fn pass_on(
     if let Some(Owner::Person(owner)) = file.state.owner {
         let_go.push((owner, how));
     }
-    let decision = decided(tx, app, file, &let_go, how, decide).await?;
+    let people = facts::people_of(tx, file.state.station, app.now()).await?;
+    let decision = decided(tx, app, file, &people, (&let_go, how), decide).await?;
     give(tx, app, lock, file, decision).await
 }
 
-/// Gives an order to the person whom its owner named.
+/// Gives an order to the person whom its owner named, one of these people of the station.
 ///
 /// # Errors
 /// `order.bad_owner` when he cannot own it, or a problem of the database.
@@ -296,14 +297,14 @@ pub async fn hand_over(
     tx: &DatabaseTransaction,
     app: &App,
     lock: &StationLock,
+    people: &[PersonFacts],
     file: &OrderFile,
     to: PersonId,
 ) -> Result<OrderState, Problem> {
-    let people = facts::people_of(tx, lock.station(), app.now()).await?;
-    can_own(&people, file, to)?;
+    can_own(people, file, to)?;
     let decide = |situation: &Situation<'_>| handed_to(to, situation);
     let how = let_go_by(tx, file).await?;
-    let decision = decided(tx, app, file, &[], how, decide).await?;
+    let decision = decided(tx, app, file, people, (&[], how), decide).await?;
     give(tx, app, lock, file, decision).await
 }
 
@@ -354,15 +355,14 @@ async fn decided(
     tx: &DatabaseTransaction,
     app: &App,
     file: &OrderFile,
-    let_go: &[(PersonId, LetGo)],
-    cause: LetGo,
+    people: &[PersonFacts],
+    (let_go, cause): (&[(PersonId, LetGo)], LetGo),
     rule: impl FnOnce(&Situation<'_>) -> Decision + Send,
 ) -> Result<Decision, Problem> {
     let now = app.now();
     let station = file.state.station;
     let whereabouts = facts::whereabouts(tx, &file.records, file.account_given()).await?;
     let ground = Ground::find(app, &whereabouts, &[station]).for_station(station);
-    let people = facts::people_of(tx, station, now).await?;
     let stand_ins = stand_in::at(tx, station, ground.placed.cell, now).await?;
     Ok(rule(&Situation {
         station,
@@ -370,7 +370,7 @@ async fn decided(
         managers: ground.managers(now),
         stand_ins: &stand_ins,
         origin: whereabouts.origin,
-        people: &people,
+        people,
         let_go,
         cause: Some(cause),
         limits: Limits::in_force(now),

@@ -123,16 +123,29 @@ impl Calendar {
         let lists = self.years.get(&date.year());
         let off = lists.is_some_and(|lists| lists.off.contains(&date));
         let work = lists.is_some_and(|lists| lists.work.contains(&date));
-        let weekend = matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday);
         let kind = if off {
             DayKind::Holiday
-        } else if weekend && !work {
-            DayKind::Weekend
-        } else {
+        } else if work {
             DayKind::Working
+        } else {
+            by_weekday(date)
         };
         let known = lists.is_some();
         Day { kind, known }
+    }
+
+    /// The last year that it knows; none when it knows no year.
+    #[must_use]
+    pub fn last_year(&self) -> Option<i32> {
+        self.years.keys().next_back().copied()
+    }
+
+    /// Whether what a day was taken for when only years up to that one were known still holds:
+    /// it was known then, or is known now and is what its weekday says.
+    #[must_use]
+    pub fn confirms(&self, date: Date, known_to: i32) -> bool {
+        let day = self.day(date);
+        day.known && (date.year() <= known_to || day.kind == by_weekday(date))
     }
 
     /// The end of the `count`-th working day after the day of a moment, which itself does not
@@ -153,6 +166,14 @@ impl Calendar {
             known &= day.known;
             left -= u32::from(day.kind == DayKind::Working);
         }
+    }
+}
+
+/// What a day is when nothing was announced for it.
+fn by_weekday(date: Date) -> DayKind {
+    match date.weekday() {
+        Weekday::Saturday | Weekday::Sunday => DayKind::Weekend,
+        _ => DayKind::Working,
     }
 }
 

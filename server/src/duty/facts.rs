@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     edge::Problem,
-    people::{Role, reach, rows::person},
+    people::{reach, rows::person, workplace::WORKERS},
     territory::{
         assign::StoredTerm,
         roles::RoleTerm,
@@ -24,7 +24,7 @@ use gridcrew_sync_protocol::{
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// The present cells of a station, in the order of their codes, with the terms and covers
@@ -126,18 +126,26 @@ pub async fn away<C: ConnectionTrait>(
     station: OrgId,
     window: &Span,
 ) -> Result<Away, Problem> {
-    use duty_off::Column;
     let managers = store::station_managers(db, station).await?;
     let able: BTreeSet<PersonId> = managers.iter().map(|row| PersonId(row.id)).collect();
+    let spans = absences(db, &able, window.from).await?;
+    Ok(Away { spans, able })
+}
+
+/// When these people are absent, as far as that is not over at a moment.
+async fn absences<C: ConnectionTrait>(
+    db: &C,
+    people: &BTreeSet<PersonId>,
+    from: UnixMillis,
+) -> Result<HashMap<PersonId, Vec<Span>>, Problem> {
+    use duty_off::Column;
     let rows = duty_off::Entity::find()
-        .filter(Column::PersonId.is_in(able.iter().map(|person| person.0)))
-        .filter(not_over(Column::UntilAt, window.from))
+        .filter(Column::PersonId.is_in(people.iter().map(|person| person.0)))
+        .filter(not_over(Column::UntilAt, from))
+        .order_by_asc(Column::FromAt)
         .all(db)
         .await?;
-    let mut away = Away {
-        able,
-        ..Away::default()
-    };
+    let mut spans: HashMap<PersonId, Vec<Span>> = HashMap::new();
     for row in rows {
         let time = Span {
             from: UnixMillis(row.from_at),
@@ -145,13 +153,33 @@ pub async fn away<C: ConnectionTrait>(
         };
         // What was taken back before it began ends when it begins.
         if time.until.is_none_or(|until| until > time.from) {
-            away.spans
-                .entry(PersonId(row.person_id))
-                .or_default()
-                .push(time);
+            spans.entry(PersonId(row.person_id)).or_default().push(time);
         }
     }
-    Ok(away)
+    Ok(spans)
+}
+
+/// When people on a duty table are not there: absent, from a moment on, and from now on
+/// whoever does not work at the station any more.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn away_from_duty<C: ConnectionTrait>(
+    db: &C,
+    station: OrgId,
+    people: &BTreeSet<PersonId>,
+    (from, now): (UnixMillis, UnixMillis),
+) -> Result<HashMap<PersonId, Vec<Span>>, Problem> {
+    let mut spans = absences(db, people, from).await?;
+    let workers = workers(db, station, people).await?;
+    for person in people.difference(&workers) {
+        let gone = Span {
+            from: now,
+            until: None,
+        };
+        spans.entry(*person).or_default().push(gone);
+    }
+    Ok(spans)
 }
 
 /// Refuses people who are neither managers nor staff of the station, or may not sign in.
@@ -163,21 +191,35 @@ pub async fn expect_workers<C: ConnectionTrait>(
     station: OrgId,
     people: &BTreeSet<PersonId>,
 ) -> Result<(), Problem> {
-    let tree = reach::around(db, station).await?;
-    let units = tree.subtree(station).into_iter().map(|unit| unit.id.0);
-    let found = person::Entity::find()
-        .filter(person::Column::Id.is_in(people.iter().map(|person| person.0)))
-        .filter(person::Column::OrgId.is_in(units))
-        .filter(person::Column::Role.is_in([Role::Manager.as_str(), Role::Station.as_str()]))
-        .filter(person::Column::DisabledAt.is_null())
-        .all(db)
-        .await?;
-    let found: BTreeSet<PersonId> = found.into_iter().map(|row| PersonId(row.id)).collect();
-    match people.difference(&found).next() {
+    match people
+        .difference(&workers(db, station, people).await?)
+        .next()
+    {
         None => Ok(()),
         Some(person) => {
             let detail = format!("{person} is no active manager or staff of this station.");
             Err(Problem::new(Code::RequestInvalid, detail))
         }
     }
+}
+
+/// Those of these people who are active managers or staff of a station.
+async fn workers<C: ConnectionTrait>(
+    db: &C,
+    station: OrgId,
+    people: &BTreeSet<PersonId>,
+) -> Result<BTreeSet<PersonId>, Problem> {
+    let tree = reach::around(db, station).await?;
+    let units = tree.subtree(station).into_iter().map(|unit| unit.id.0);
+    let found: Vec<Uuid> = person::Entity::find()
+        .select_only()
+        .column(person::Column::Id)
+        .filter(person::Column::Id.is_in(people.iter().map(|person| person.0)))
+        .filter(person::Column::OrgId.is_in(units))
+        .filter(person::Column::Role.is_in(WORKERS))
+        .filter(person::Column::DisabledAt.is_null())
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(found.into_iter().map(PersonId).collect())
 }

@@ -21,4 +21,6 @@ pub mod stand_in;
 pub mod table;
 
 #[cfg(test)]
+mod cut_tests;
+#[cfg(test)]
 mod tests;

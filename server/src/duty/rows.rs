@@ -82,6 +82,9 @@ rows! {
         version: i64,
         /// A `DutyTable`, as JSON.
         content: String,
+        /// The last year that the calendar knew by which its shifts were made; days after it
+        /// were guessed. 0 when it knew none.
+        calendar_to: i32,
         /// Who changed it last.
         author: Uuid,
         /// When.

@@ -1,14 +1,22 @@
 //! Duty tables and gaps over HTTP, with the orders that follow from them.
 
-use super::calendar::{date_at, date_text};
+use super::{
+    calendar::{Calendar, date_at, date_text},
+    table::store::read_by,
+};
 use crate::{
+    dispatch::away_tests::{HOUR, leaves},
     orders::{fixture::Township, rows::routing_decision},
-    people::fixture::{Desk, code},
+    people::{
+        Role,
+        fixture::{Desk, code},
+    },
 };
 use actix_web::http::Method;
 use gridcrew_sync_protocol::{
     ids::PersonId,
     record::{Owner, Rung},
+    time::Millis,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
@@ -112,5 +120,65 @@ async fn a_bad_table_is_refused_and_a_foreign_one_is_not_there() {
     for days in ["0", "63", "-1"] {
         let path = format!("/stations/{}/duty-gaps?days={days}", town.station);
         assert!([400, 422].contains(&clerk.get(&path).await.0), "{days}");
+    }
+}
+
+#[actix_web::test]
+async fn who_is_on_duty_and_on_leave_is_a_gap_of_the_table_with_his_name() {
+    for town in Township::on_each().await {
+        let clerk = Desk::of(&town.fixture, &town.clerk).await;
+        let path = format!("/org-units/{}/duty-table", town.station);
+        let table = around_the_clock(&town, json!([town.c.id]));
+        let wish = json!({ "of_version": 0, "table": table });
+        let (_, shown) = clerk.put(&path, wish).await;
+        assert_eq!(shown["review"]["gaps"], json!([]));
+        let begins = town.app().now().plus(Millis(HOUR));
+        let leave = leaves(&town, &town.c, 3, json!([])).await;
+        let gaps = async || clerk.get(&path).await.1["review"]["gaps"].clone();
+        assert_eq!(
+            gaps().await,
+            json!([{ "kind": "night", "people": [town.c.id], "from_at": begins,
+                "until_at": begins.plus(Millis(3 * HOUR)) }])
+        );
+        let c = Desk::of(&town.fixture, &town.c).await;
+        let path = format!("/leaves/{leave}/withdraw");
+        assert_eq!(c.post(&path, Value::Null).await.0, 200);
+        assert_eq!(gaps().await, json!([]));
+        // Who does not work here any more is not there, either.
+        let path = format!("/people/{}", town.c.id);
+        let admin = town.fixture.person(Role::Administrator, town.station).await;
+        let admin = Desk::of(&town.fixture, &admin).await;
+        let disabled = json!({ "disabled": true });
+        let (status, said) = admin.call(Method::PATCH, &path, disabled).await;
+        assert_eq!(status, 200, "{said}");
+        let gaps = gaps().await;
+        assert_eq!(gaps[0]["from_at"], json!(town.app().now()), "{gaps}");
+        assert_eq!(gaps.as_array().unwrap().len(), 2, "today and tomorrow");
+    }
+}
+
+#[actix_web::test]
+async fn days_that_were_guessed_stay_marked_when_another_calendar_reads_the_table() {
+    for town in Township::on_each().await {
+        let clerk = Desk::of(&town.fixture, &town.clerk).await;
+        let path = format!("/org-units/{}/duty-table", town.station);
+        let table = around_the_clock(&town, json!([town.c.id]));
+        let (today, tomorrow) = (table["from"].clone(), table["to"].clone());
+        let wish = json!({ "of_version": 0, "table": table });
+        let (_, shown) = clerk.put(&path, wish).await;
+        assert_eq!(shown["review"]["calendar_unknown_from"], today);
+
+        let shipped = include_str!("../../rules/calendar.1.toml");
+        let marked = async |off: &str, work: &str| {
+            let year = format!("\n[[year]]\nyear = 2027\noff = [{off}]\nwork = [{work}]\n");
+            let calendar = Calendar::from_toml(&format!("{shipped}{year}")).unwrap();
+            let by = (&calendar, town.app().now());
+            let kept = read_by(town.app().store.read(), town.station, by).await;
+            json!(kept.unwrap().unwrap().review.calendar_unknown_from)
+        };
+        // A Friday and a Saturday, by the calendar of the year as well.
+        assert_eq!(marked("", "").await, Value::Null);
+        assert_eq!(marked("", &tomorrow.to_string()).await, tomorrow);
+        assert_eq!(marked(&today.to_string(), "").await, today);
     }
 }

@@ -5,6 +5,7 @@ use super::rows::service_order;
 use crate::{
     app::App,
     dispatch::{
+        facts,
         ladder::LetGo,
         route::{self, OrderFile},
     },
@@ -151,7 +152,8 @@ async fn hand_over(
     })];
     ledger::append(tx, app, lock, file.state.order, caller.person, events).await?;
     // A successor who cannot own it ends the transaction, and with it the event.
-    route::hand_over(tx, app, lock, file, to).await
+    let people = facts::people_of(tx, lock.station(), app.now()).await?;
+    route::hand_over(tx, app, lock, &people, file, to).await
 }
 
 fn note(given: &str) -> Result<String, Problem> {

@@ -32,6 +32,7 @@ pub mod tokens;
 pub mod tree;
 pub mod unit;
 pub mod wipe;
+pub mod workplace;
 
 pub use gate::Gate;
 pub use permission::{Permission, Role};

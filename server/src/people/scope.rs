@@ -159,15 +159,18 @@ impl Scope {
         }
     }
 
-    /// Condition on `leave`: a manager sees his own, the station all of its people's; nobody
-    /// else sees why somebody is away.
+    /// Condition on `leave`: who works in a station sees his own, also what stayed with a
+    /// station that he left, and its staff all of its people's; nobody else sees why somebody
+    /// is away.
     #[must_use]
     pub fn leaves(&self) -> Condition {
+        let own = Expr::col(("leave", "person_id")).eq(self.person.0);
         match self.role {
-            Role::Station => self.of_stations("leave"),
-            Role::Manager => self
-                .of_stations("leave")
-                .add(Expr::col(("leave", "person_id")).eq(self.person.0)),
+            Role::Station => {
+                let either = Condition::any().add(self.of_stations("leave")).add(own);
+                Condition::all().add(either)
+            }
+            Role::Manager => Condition::all().add(own),
             Role::Center | Role::Administrator => nothing(),
         }
     }

@@ -24,6 +24,7 @@ pub mod handheld;
 mod import;
 pub mod incoming;
 mod intake;
+mod order_entries;
 mod order_items;
 pub mod page;
 pub mod push;

@@ -67,10 +67,17 @@ async fn offer_page(
     let page = open_orders(tx, lock.station(), row.person_id, after).await?;
     let last = page.last().filter(|_| page.len() == PAGE);
     let last = last.map(|(id, _)| *id);
-    let settled = settled(tx, &row, &page).await?;
+    let settled = settled(tx, Cause::Leave { leave }, &page).await?;
+    let open = page.iter().map(|(id, _)| *id);
+    let open: Vec<OrderId> = open
+        .filter(|id| !settled.contains(id))
+        .map(OrderId)
+        .collect();
+    if open.is_empty() {
+        return Ok(last);
+    }
     let people = facts::people_of(tx, lock.station(), app.now()).await?;
-    for (id, _) in page.iter().filter(|(id, _)| !settled.contains(id)) {
-        let order = OrderId(*id);
+    for order in open {
         let step = tx.begin().await?;
         match offer_one(&step, app, lock, &row, &people, order).await {
             Ok(()) => step.commit().await?,
@@ -107,7 +114,7 @@ async fn offer_one(
     };
     let why = (Cause::Leave { leave: row.id }, ON_LEAVE);
     let author = row.decided_by.map_or(SERVER, PersonId);
-    hand_over::offer(tx, app, lock, offer, why, author).await?;
+    hand_over::offer(tx, app, lock, people, offer, why, author).await?;
     Ok(())
 }
 
@@ -154,31 +161,37 @@ async fn open_orders(
         .await?)
 }
 
-/// Those of a page that are offered already, or were left with the owner in this term and for
-/// this leave.
+/// Those of a page that are offered already, or were kept before.
 async fn settled(
     tx: &DatabaseTransaction,
-    row: &leave::Model,
+    cause: Cause,
     page: &[(Uuid, i64)],
 ) -> Result<BTreeSet<Uuid>, Problem> {
-    let offered = rows::Entity::find()
+    let mut settled = kept(tx, cause, page).await?;
+    let offered = hand_over::offered_among(tx, page.iter().map(|(id, _)| *id)).await?;
+    settled.extend(offered.keys().map(|order| order.0));
+    Ok(settled)
+}
+
+/// Those of a page, which are orders with their terms, that were left with the owner in this
+/// term when they were offered for this cause.
+pub(super) async fn kept(
+    tx: &DatabaseTransaction,
+    cause: Cause,
+    page: &[(Uuid, i64)],
+) -> Result<BTreeSet<Uuid>, Problem> {
+    let kept: Vec<(Uuid, i64)> = rows::Entity::find()
+        .select_only()
+        .columns([Column::OrderId, Column::Term])
         .filter(Column::OrderId.is_in(page.iter().map(|(id, _)| *id)))
-        .filter(
-            Condition::any().add(Column::OpenOrder.is_not_null()).add(
-                Condition::all()
-                    .add(Column::State.eq(State::Kept.as_str()))
-                    .add(Column::Cause.eq(CauseKind::Leave.as_str()))
-                    .add(Column::CauseRef.eq(row.id.to_string())),
-            ),
-        )
+        .filter(Column::State.eq(State::Kept.as_str()))
+        .filter(Column::Cause.eq(cause.kind().as_str()))
+        .filter(Column::CauseRef.eq(cause.reference()))
+        .into_tuple()
         .all(tx)
         .await?;
-    let counts = |one: &&rows::Model| {
-        let term = page.iter().find(|(id, _)| *id == one.order_id);
-        one.open_order.is_some() || term.is_some_and(|(_, term)| *term == one.term)
-    };
-    let settled = offered.iter().filter(counts);
-    Ok(settled.map(|one| one.order_id).collect())
+    let in_this_term = kept.into_iter().filter(|one| page.contains(one));
+    Ok(in_this_term.map(|(order, _)| order).collect())
 }
 
 /// Takes back what was offered *to* somebody who leaves because others are away or are back;

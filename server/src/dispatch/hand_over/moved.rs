@@ -13,7 +13,7 @@
 use super::{
     rows::hand_over,
     rule::{Cause, Offer, State, receiver},
-    store::{Offered, offer_among, withdraw},
+    store::{self, Offered, withdraw},
 };
 use crate::{
     app::App,
@@ -270,8 +270,8 @@ impl Moved {
             withdraw(tx, app, lock, file.state.order, offer.map(|offer| offer.to)).await?;
             let Some(offer) = offer else { continue };
             if !kept_before(tx, &file, &offer).await? {
-                let offered = offer_among(tx, app, lock, &people, offer, why, self.author).await?;
-                looked.made += usize::from(matches!(offered, Offered::Made(_)));
+                let made = store::offer(tx, app, lock, &people, offer, why, self.author);
+                looked.made += usize::from(matches!(made.await?, Offered::Made(_)));
             }
         }
         Ok(looked)

@@ -52,32 +52,13 @@ pub enum Offered {
 
 /// Offers an open order of the locked station to another person. Nothing changes but that both
 /// are told; the owner stays the owner. An open offer of a version of the territory gives way
-/// to one of a leave: who is away cannot wait.
+/// to one of a leave: who is away cannot wait. The people of the station are read before, once
+/// for many orders.
 ///
 /// # Errors
 /// `not_found` when the order is of another station, `request.invalid` when the reason is too
 /// long, or a problem of the database.
 pub async fn offer(
-    tx: &DatabaseTransaction,
-    app: &App,
-    lock: &StationLock,
-    offer: Offer,
-    (cause, reason): (Cause, &str),
-    author: PersonId,
-) -> Result<Offered, Problem> {
-    let people = facts::people_of(tx, lock.station(), app.now()).await?;
-    offer_among(tx, app, lock, &people, offer, (cause, reason), author).await
-}
-
-/// Whether the offer is to be accepted at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Haste {
-    AtOnce,
-    Waits,
-}
-
-/// As [`offer`], with the people of the station read before: for many orders at once.
-pub(super) async fn offer_among(
     tx: &DatabaseTransaction,
     app: &App,
     lock: &StationLock,
@@ -88,6 +69,13 @@ pub(super) async fn offer_among(
 ) -> Result<Offered, Problem> {
     let why = (cause, reason, Haste::Waits);
     make(tx, app, lock, people, offer, why, author).await
+}
+
+/// Whether the offer is to be accepted at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    AtOnce,
+    Waits,
 }
 
 async fn make(
@@ -172,6 +160,22 @@ pub async fn answer(
     id: Uuid,
     (decider, answer): (Decider, Answer),
 ) -> Result<State, Problem> {
+    let people = match answer {
+        Answer::Accept => facts::people_of(tx, lock.station(), app.now()).await?,
+        Answer::Keep => Vec::new(),
+    };
+    answer_among(tx, app, lock, &people, id, (decider, answer)).await
+}
+
+/// As [`answer`], with the people of the station read before; who keeps an order needs none.
+async fn answer_among(
+    tx: &DatabaseTransaction,
+    app: &App,
+    lock: &StationLock,
+    people: &[PersonFacts],
+    id: Uuid,
+    (decider, answer): (Decider, Answer),
+) -> Result<State, Problem> {
     let row = hand_over::Entity::find_by_id(id)
         .filter(Column::StationId.eq(lock.station().0))
         .one(tx)
@@ -200,7 +204,10 @@ pub async fn answer(
     let reason = row.reason.clone();
     end(tx, app, row, state, decider.person).await?;
     match answer {
-        Answer::Accept => hand(tx, app, lock, &file, both.1, decider.person, reason).await?,
+        Answer::Accept => {
+            let to = (both.1, decider.person);
+            hand(tx, app, lock, people, &file, to, reason).await?;
+        }
         Answer::Keep => {
             let text = format!("hand_over.kept: {id}");
             note(tx, app, lock, order, &text).await?;
@@ -219,6 +226,7 @@ pub(super) fn decided(state: &str) -> Problem {
 
 /// An offer that its author accepts for the receiver: the order changes hands now. What cannot
 /// be handed over is answered as by [`offer`]; an offer that is open, of whatever cause, lapses.
+/// The people of the station are read before, as for an offer.
 ///
 /// # Errors
 /// As [`offer`] and [`answer`].
@@ -226,19 +234,19 @@ pub async fn move_at_once(
     tx: &DatabaseTransaction,
     app: &App,
     lock: &StationLock,
+    people: &[PersonFacts],
     wish: Offer,
     (cause, reason): (Cause, &str),
     author: PersonId,
 ) -> Result<Offered, Problem> {
-    let people = facts::people_of(tx, lock.station(), app.now()).await?;
     let why = (cause, reason, Haste::AtOnce);
-    let offered = make(tx, app, lock, &people, wish, why, author).await?;
+    let offered = make(tx, app, lock, people, wish, why, author).await?;
     if let Offered::Made(id) = offered {
         let decider = Decider {
             person: author,
             staff_of: Some(lock.station()),
         };
-        answer(tx, app, lock, id, (decider, Answer::Accept)).await?;
+        answer_among(tx, app, lock, people, id, (decider, Answer::Accept)).await?;
     }
     Ok(offered)
 }
@@ -249,15 +257,15 @@ async fn hand(
     tx: &DatabaseTransaction,
     app: &App,
     lock: &StationLock,
+    people: &[PersonFacts],
     file: &OrderFile,
-    to: PersonId,
-    decided_by: PersonId,
+    (to, decided_by): (PersonId, PersonId),
     note: String,
 ) -> Result<(), Problem> {
     let order = file.state.order;
     let handed = Event::HandedOver(HandedOver { to, note });
     ledger::append(tx, app, lock, order, decided_by, vec![handed]).await?;
-    route::hand_over(tx, app, lock, file, to).await?;
+    route::hand_over(tx, app, lock, people, file, to).await?;
     if decided_by == to {
         let taken = Event::Taken(Taken { eta_minutes: None });
         ledger::append(tx, app, lock, order, to, vec![taken]).await?;

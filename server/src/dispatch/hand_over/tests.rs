@@ -3,7 +3,7 @@ use super::{
     rows::hand_over,
 };
 use crate::{
-    dispatch::{LOOK_EVERY, route},
+    dispatch::{LOOK_EVERY, facts, route},
     edge::Problem,
     orders::{
         fixture::{Township, attempt},
@@ -54,7 +54,9 @@ async fn offered(town: &Township, wish: Offer) -> Offered {
     attempt(town.app(), move |tx, app| {
         Box::pin(async move {
             let lock = StationLock::take(tx, station).await?;
-            offer(tx, &app, &lock, wish, (LEAVE, "he is away"), author).await
+            let people = facts::people_of(tx, station, app.now()).await?;
+            let why = (LEAVE, "he is away");
+            offer(tx, &app, &lock, &people, wish, why, author).await
         })
     })
     .await
@@ -182,7 +184,8 @@ async fn what_cannot_wait_changes_hands_at_once_and_comes_back_by_its_cause() {
     let done = attempt(town.app(), move |tx, app| {
         Box::pin(async move {
             let lock = StationLock::take(tx, station).await?;
-            move_at_once(tx, &app, &lock, away, (LEAVE, "sick"), author).await
+            let people = facts::people_of(tx, station, app.now()).await?;
+            move_at_once(tx, &app, &lock, &people, away, (LEAVE, "sick"), author).await
         })
     })
     .await
@@ -370,7 +373,8 @@ async fn what_cannot_wait_ends_the_offer_that_is_open() {
     let done = attempt(town.app(), move |tx, app| {
         Box::pin(async move {
             let lock = StationLock::take(tx, station).await?;
-            move_at_once(tx, &app, &lock, away, (LEAVE, "sick"), author).await
+            let people = facts::people_of(tx, station, app.now()).await?;
+            move_at_once(tx, &app, &lock, &people, away, (LEAVE, "sick"), author).await
         })
     })
     .await

@@ -43,6 +43,7 @@ pub async fn withdraw(
             set_absence_end(tx, &row, UnixMillis(row.from_at)).await?;
             leave_cover::Entity::delete_many()
                 .filter(leave_cover::Column::LeaveId.eq(id))
+                .filter(leave_cover::Column::StationId.eq(station.0))
                 .exec(tx)
                 .await?;
         }
@@ -80,7 +81,7 @@ pub async fn end(
         return Err(Problem::new(Code::RequestInvalid, detail));
     }
     set_absence_end(tx, &row, until).await?;
-    clip_covers(tx, id, until).await?;
+    clip_covers(tx, &row, until).await?;
     let begun = row.begun_at.is_some();
     let mut ended = row.into_active_model();
     ended.until_at = Set(Some(until.0));
@@ -139,8 +140,12 @@ async fn set_absence_end(
     Ok(())
 }
 
-async fn clip_covers(tx: &DatabaseTransaction, id: Uuid, until: UnixMillis) -> Result<(), Problem> {
-    for row in covers_of(tx, id).await? {
+async fn clip_covers(
+    tx: &DatabaseTransaction,
+    leave: &leave::Model,
+    until: UnixMillis,
+) -> Result<(), Problem> {
+    for row in covers_of(tx, leave).await? {
         if row.until_at.is_none_or(|end| end > until.0) {
             let (id, from) = (row.id, row.from_at);
             let mut clipped = row.into_active_model();

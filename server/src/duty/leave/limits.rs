@@ -1,6 +1,7 @@
 //! Limits of leave, as data: rule sets with an edition, a publisher and a moment from which
 //! they count (I10).
 
+use crate::editions::{Edition, Editions};
 use gridcrew_sync_protocol::time::{Millis, UnixMillis};
 use serde::Deserialize;
 use std::sync::LazyLock;
@@ -53,24 +54,9 @@ impl LeaveLimits {
     /// The newest edition that counts at `now`; before all of them the oldest.
     #[must_use]
     pub fn in_force(now: UnixMillis) -> &'static Self {
-        #[expect(
-            clippy::expect_used,
-            reason = "the texts are part of the build, and a test reads them"
-        )]
-        static EDITIONS: LazyLock<Vec<LeaveLimits>> = LazyLock::new(|| {
-            SHIPPED
-                .iter()
-                .map(|text| LeaveLimits::from_toml(text))
-                .collect::<Result<_, _>>()
-                .expect("the shipped limits of leave can be read")
-        });
-        let counts = |edition: &&Self| edition.effective_from <= now;
-        #[expect(clippy::expect_used, reason = "at least one edition ships")]
-        EDITIONS
-            .iter()
-            .rfind(counts)
-            .or(EDITIONS.first())
-            .expect("an edition ships")
+        static EDITIONS: LazyLock<Editions<LeaveLimits>> =
+            LazyLock::new(|| Editions::shipped(&SHIPPED, LeaveLimits::from_toml));
+        EDITIONS.in_force(now)
     }
 
     /// How long a leave may last.
@@ -83,6 +69,12 @@ impl LeaveLimits {
     #[must_use]
     pub fn sudden_since(&self) -> Millis {
         Millis(i64::from(self.sudden_since_days) * DAY)
+    }
+}
+
+impl Edition for LeaveLimits {
+    fn effective_from(&self) -> UnixMillis {
+        self.effective_from
     }
 }
 

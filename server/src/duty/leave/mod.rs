@@ -5,10 +5,11 @@
 //! covers; [`store::refuse`], [`store::record`] and [`ending`] are the other ways on.
 //! Each changes one row under the station's lock. The row knows the next moment at which
 //! somebody must act, and [`moments`] is where any process finds and takes it, once, late if
-//! none ran at that moment. Who was away suddenly owes a written statement, and [`store`] keeps
-//! until when.
+//! none ran at that moment. Who changes his station takes his leave along ([`following`]). Who
+//! was away suddenly owes a written statement, and [`store`] keeps until when.
 
 pub mod ending;
+pub mod following;
 pub mod limits;
 pub mod moments;
 pub mod rule;

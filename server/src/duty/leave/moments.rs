@@ -2,7 +2,8 @@
 //!
 //! Each granted leave knows its next moment. Whoever finds one that has come takes it under
 //! the station's lock and moves it on in the same transaction in which he acts, so that it is
-//! acted upon once, and late by as much as no process ran. New orders do not wait for that:
+//! acted upon once, and late by as much as no process ran. Bringing back what somebody gave away
+//! may be long; it goes page by page, and is due until the last of them. New orders do not wait for that:
 //! who is away by the absence is passed over from the first moment on.
 
 use super::{
@@ -10,11 +11,15 @@ use super::{
     store::{statement_due, time_of},
 };
 use crate::{app::App, duty::rows::leave, edge::Problem, trace::feed_log::StationLock};
-use gridcrew_sync_protocol::{ids::OrgId, time::UnixMillis};
+use gridcrew_sync_protocol::{
+    ids::{OrgId, PersonId},
+    time::UnixMillis,
+};
 use leave::Column;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
+    DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -108,7 +113,9 @@ fn lasts(now: UnixMillis) -> Condition {
 }
 
 /// Takes the moment of a leave, if it is still there to be taken, and moves the leave on.
-/// Whoever calls acts upon it in the same transaction.
+/// Whoever calls acts upon it in the same transaction. Only bringing back what is not finished
+/// takes several: so a leave that is over stays due, for whoever looks, until that is done
+/// ([`brought_back`]).
 ///
 /// # Errors
 /// A problem of the database.
@@ -117,7 +124,7 @@ pub async fn take(
     app: &App,
     lock: &StationLock,
     id: Uuid,
-) -> Result<Option<(leave::Model, Moment)>, Problem> {
+) -> Result<Option<(PersonId, Moment)>, Problem> {
     let now = app.now();
     let row = leave::Entity::find_by_id(id)
         .filter(Column::StationId.eq(lock.station().0))
@@ -138,13 +145,34 @@ pub async fn take(
         moved.begun_at = Set(Some(now.0));
     }
     match over {
-        Some(end) => {
+        Some(end) if row.ended_at.is_none() => {
             moved.ended_at = Set(Some(now.0));
-            moved.next_change = Set(None);
             moved.statement_due = Set(statement_due(&row, end)?);
         }
+        Some(_) => {}
         None => moved.next_change = Set(end.map(|end| end.0)),
     }
-    let row = leave::Entity::update(moved).exec(tx).await?;
-    Ok(Some((row, moment)))
+    if moved.is_changed() {
+        leave::Entity::update(moved).exec(tx).await?;
+    }
+    Ok(Some((PersonId(row.person_id), moment)))
+}
+
+/// All was brought back to whose leave is over: nobody needs to act upon it any more.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn brought_back(
+    tx: &DatabaseTransaction,
+    lock: &StationLock,
+    id: Uuid,
+) -> Result<(), Problem> {
+    leave::Entity::update_many()
+        .col_expr(Column::NextChange, Expr::value(Option::<i64>::None))
+        .filter(Column::Id.eq(id))
+        .filter(Column::StationId.eq(lock.station().0))
+        .filter(Column::EndedAt.is_not_null())
+        .exec(tx)
+        .await?;
+    Ok(())
 }

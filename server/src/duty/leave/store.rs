@@ -350,16 +350,18 @@ async fn write_decision(
     Ok(leave::Entity::update(row).exec(tx).await?)
 }
 
-/// The covers of a leave.
+/// The covers of a leave in its station. Those that were named in a station that its person
+/// left are not its any more: it neither shows nor ends them.
 ///
 /// # Errors
 /// A problem of the database.
 pub async fn covers_of<C: ConnectionTrait>(
     db: &C,
-    leave: Uuid,
+    row: &leave::Model,
 ) -> Result<Vec<leave_cover::Model>, Problem> {
     Ok(leave_cover::Entity::find()
-        .filter(leave_cover::Column::LeaveId.eq(leave))
+        .filter(leave_cover::Column::LeaveId.eq(row.id))
+        .filter(leave_cover::Column::StationId.eq(row.station_id))
         .order_by_asc(leave_cover::Column::Id)
         .all(db)
         .await?)

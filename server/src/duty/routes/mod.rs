@@ -20,14 +20,14 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// Registers the operations.
 pub fn configure(config: &mut ServiceConfig) {
     config
-        .service(leaves::ask_leave)
-        .service(leaves::list_leaves)
-        .service(leaves::read_leave)
-        .service(leaves::approve_leave)
-        .service(leaves::refuse_leave)
-        .service(leaves::withdraw_leave)
-        .service(leaves::end_leave)
-        .service(leaves::state_leave)
+        .service(leaves::asking::ask_leave)
+        .service(leaves::asking::list_leaves)
+        .service(leaves::asking::read_leave)
+        .service(leaves::deciding::approve_leave)
+        .service(leaves::deciding::refuse_leave)
+        .service(leaves::ending::withdraw_leave)
+        .service(leaves::ending::end_leave)
+        .service(leaves::ending::state_leave)
         .service(tables::read_duty_table)
         .service(tables::replace_duty_table)
         .service(tables::remove_duty_table)

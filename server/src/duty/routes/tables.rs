@@ -34,7 +34,7 @@ pub struct DutyTableView {
     pub table: Option<DutyTable>,
     /// The shifts that came of it, in the order of time.
     pub shifts: Vec<Shift>,
-    /// Gaps and overlaps, and how far the calendar is known.
+    /// Gaps, also by leave, and overlaps, and from which day on it was guessed.
     pub review: Option<Review>,
 }
 
@@ -82,7 +82,8 @@ async fn station_of<C: ConnectionTrait>(
     tree.station_of(unit).ok_or_else(Problem::not_found)
 }
 
-/// The duty table of a station, a team or a crew, with the shifts that came of it.
+/// The duty table of a station, a team or a crew, with the shifts that came of it. A time for
+/// which only people who are on leave are on duty is among its gaps.
 #[utoipa::path(
     operation_id = "read_duty_table",
     tag = "duty",
@@ -100,7 +101,7 @@ pub(super) async fn read_duty_table(
 ) -> Result<web::Json<DutyTableView>, Problem> {
     caller.may(Permission::ReadDuty)?;
     station_of(app.store.read(), &caller, *unit).await?;
-    let kept = store::read(app.store.read(), *unit).await?;
+    let kept = store::read(app.store.read(), *unit, caller.now).await?;
     Ok(web::Json(DutyTableView::of(*unit, kept)))
 }
 
@@ -134,7 +135,7 @@ pub(super) async fn replace_duty_table(
             store::replace(tx, app, place, of, table, caller.person).await?;
             let who = Who::from(caller);
             audit::record(tx, app, who, "duty_table.replaced", unit, Outcome::Done).await?;
-            store::read(tx, unit).await
+            store::read(tx, unit, app.now()).await
         })
     })
     .await?;

@@ -3,13 +3,16 @@
 //!
 //! A table says which times of which days it is for ([`Window`]), who takes turns, and single
 //! shifts that were agreed on otherwise. [`expand`] makes shifts of it by the calendar;
-//! [`review`] lists what stays empty, where two are on duty at once, and from when on the
-//! calendar is not known. [`store`] keeps it.
+//! [`review`](review()) lists what stays empty, also because people are on leave, where two are
+//! on duty at once, and from when on days were guessed. [`store`] keeps it.
 
+mod review;
 pub mod store;
 
+pub use review::{Facts, Review, Stretch, review, unconfirmed_from};
+
 use super::{
-    calendar::{Calendar, DayKind, date_of, date_text, moment_of},
+    calendar::{Calendar, DayKind, date_of, moment_of},
     presence::Span,
 };
 use gridcrew_sync_protocol::{
@@ -17,7 +20,7 @@ use gridcrew_sync_protocol::{
     time::{Millis, UnixMillis},
 };
 use serde::{Deserialize, Serialize};
-use time::{Date, Time};
+use time::Time;
 use utoipa::ToSchema;
 
 /// Most days of a table.
@@ -34,8 +37,6 @@ pub const MOST_SHIFT_DAYS: i64 = 7;
 const DAY: i64 = 86_400_000;
 /// Midnight as the end of a day: a window ends with it, and none starts with it.
 const MIDNIGHT_AFTER: &str = "24:00";
-/// Most gaps and most overlaps that are listed.
-const LISTED: usize = 200;
 
 /// What a shift is for.
 #[derive(
@@ -169,8 +170,6 @@ pub enum TableError {
 pub struct Wanted {
     /// What for and when.
     pub times: Vec<(DutyKind, Span)>,
-    /// The first day whose kind the calendar does not know.
-    pub unknown_from: Option<Date>,
 }
 
 /// Reads the times of a table.
@@ -201,12 +200,9 @@ pub fn wanted(table: &DutyTable, calendar: &Calendar) -> Result<Wanted, TableErr
             Ok((window.kind, clock(&window.start)?, clock(&window.end)?))
         })
         .collect::<Result<_, TableError>>()?;
-    let (mut times, mut unknown_from, mut date) = (Vec::new(), None, first);
+    let (mut times, mut date) = (Vec::new(), first);
     while date <= last {
         let day = calendar.day(date);
-        if !day.known {
-            unknown_from.get_or_insert(date);
-        }
         let next = date.next_day().ok_or(TableError::Days)?;
         for (kind, start, end) in windows.iter().filter(|(kind, ..)| kind.is_on(day.kind)) {
             let until = moment_of(if end > start { date } else { next }, *end);
@@ -237,10 +233,7 @@ pub fn wanted(table: &DutyTable, calendar: &Calendar) -> Result<Wanted, TableErr
         return Err(TableError::Size);
     }
     times.sort_by_key(|(kind, time)| (time.from, *kind));
-    Ok(Wanted {
-        times,
-        unknown_from,
-    })
+    Ok(Wanted { times })
 }
 
 /// The shifts of a table: those agreed on, and in turn whoever is next wherever none of the
@@ -265,90 +258,6 @@ pub fn expand(table: &DutyTable, wanted: &Wanted) -> Vec<Shift> {
     }
     shifts.sort_by_key(|shift| (shift.from_at, shift.kind, shift.person));
     shifts
-}
-
-/// A time of a table that nobody is on duty in, or two are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Stretch {
-    /// What for.
-    pub kind: DutyKind,
-    /// From when.
-    pub from_at: UnixMillis,
-    /// Until when.
-    pub until_at: UnixMillis,
-    /// Who is; nobody in a gap.
-    pub people: Vec<PersonId>,
-}
-
-/// What is to be said of a table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Review {
-    /// Times that somebody should be on duty and nobody is; the first 200.
-    pub gaps: Vec<Stretch>,
-    /// Times that several are on duty; the first 200.
-    pub overlaps: Vec<Stretch>,
-    /// The first day whose kind the calendar does not know yet: from there on days went by
-    /// their weekday.
-    pub calendar_unknown_from: Option<String>,
-}
-
-/// Looks a table over.
-#[must_use]
-pub fn review(wanted: &Wanted, shifts: &[Shift]) -> Review {
-    Review {
-        gaps: gaps(wanted, shifts),
-        overlaps: overlaps(shifts),
-        calendar_unknown_from: wanted.unknown_from.map(date_text),
-    }
-}
-
-/// What of each time no shift covers. Shifts are in the order of their beginning.
-fn gaps(wanted: &Wanted, shifts: &[Shift]) -> Vec<Stretch> {
-    let mut gaps = Vec::new();
-    for (kind, time) in &wanted.times {
-        let Some(end) = time.until else { continue };
-        let mut from = time.from;
-        let mut gap = |from: UnixMillis, until: UnixMillis| {
-            if from < until {
-                let (kind, people) = (*kind, vec![]);
-                gaps.push(Stretch {
-                    kind,
-                    from_at: from,
-                    until_at: until,
-                    people,
-                });
-            }
-        };
-        for shift in shifts
-            .iter()
-            .filter(|shift| shift.span().common(time).is_some())
-        {
-            gap(from, shift.from_at);
-            from = from.max(shift.until_at);
-        }
-        gap(from, end);
-    }
-    gaps.truncate(LISTED);
-    gaps
-}
-
-/// Where a shift runs into one of another person.
-fn overlaps(shifts: &[Shift]) -> Vec<Stretch> {
-    let mut overlaps = Vec::new();
-    for (place, one) in shifts.iter().enumerate() {
-        let later = shifts[place + 1..].iter();
-        for other in later.take_while(|other| other.from_at < one.until_at) {
-            if other.person != one.person && overlaps.len() < LISTED {
-                overlaps.push(Stretch {
-                    kind: other.kind,
-                    from_at: other.from_at,
-                    until_at: one.until_at.min(other.until_at),
-                    people: vec![one.person, other.person],
-                });
-            }
-        }
-    }
-    overlaps
 }
 
 /// A time of day from a text such as `18:00`; `24:00` is midnight.

@@ -1,11 +1,12 @@
 //! Storing duty tables: one for a unit, replaced as a whole by who has seen the last one.
 
-use super::{DutyKind, DutyTable, Review, Shift, expand, review, wanted};
+use super::{DutyKind, DutyTable, Facts, Review, Shift, expand, review, unconfirmed_from, wanted};
 use crate::{
     app::App,
     duty::{
         calendar::Calendar,
         facts,
+        presence::Span,
         rows::{duty_shift, duty_table},
     },
     edge::Problem,
@@ -20,7 +21,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     QueryOrder,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// Rows in one statement.
 const CHUNK: usize = 500;
@@ -38,11 +39,24 @@ pub struct Kept {
     pub review: Review,
 }
 
-/// Reads the table of a unit.
+/// Reads the table of a unit, and looks it over by what is known of leave now.
 ///
 /// # Errors
 /// `internal` when what is stored makes no sense, or a problem of the database.
-pub async fn read<C: ConnectionTrait>(db: &C, unit: OrgId) -> Result<Option<Kept>, Problem> {
+pub async fn read<C: ConnectionTrait>(
+    db: &C,
+    unit: OrgId,
+    now: UnixMillis,
+) -> Result<Option<Kept>, Problem> {
+    read_by(db, unit, (Calendar::shipped(), now)).await
+}
+
+/// As [`read`], by another calendar than the one that ships.
+pub(in crate::duty) async fn read_by<C: ConnectionTrait>(
+    db: &C,
+    unit: OrgId,
+    (calendar, now): (&Calendar, UnixMillis),
+) -> Result<Option<Kept>, Problem> {
     let Some(row) = duty_table::Entity::find_by_id(unit.0).one(db).await? else {
         return Ok(None);
     };
@@ -54,13 +68,33 @@ pub async fn read<C: ConnectionTrait>(db: &C, unit: OrgId) -> Result<Option<Kept
         .all(db)
         .await?;
     let shifts = rows.iter().map(shift_of).collect::<Result<Vec<_>, _>>()?;
-    let wanted = wanted(&table, Calendar::shipped()).map_err(Problem::internal)?;
+    let wanted = wanted(&table, calendar).map_err(Problem::internal)?;
+    let away = away(db, &row, &shifts, now).await?;
+    let facts = Facts {
+        away: &away,
+        unconfirmed_from: unconfirmed_from(&table, calendar, row.calendar_to),
+    };
     Ok(Some(Kept {
         version: row.version,
-        review: review(&wanted, &shifts),
+        review: review(&wanted, &shifts, facts),
         table,
         shifts,
     }))
+}
+
+/// When the people of a table are not there.
+async fn away<C: ConnectionTrait>(
+    db: &C,
+    row: &duty_table::Model,
+    shifts: &[Shift],
+    now: UnixMillis,
+) -> Result<HashMap<PersonId, Vec<Span>>, Problem> {
+    let people: BTreeSet<PersonId> = shifts.iter().map(|shift| shift.person).collect();
+    let from = shifts.iter().map(|shift| shift.from_at).min();
+    match from {
+        Some(from) => facts::away_from_duty(db, OrgId(row.station_id), &people, (from, now)).await,
+        None => Ok(HashMap::new()),
+    }
 }
 
 /// A row as a shift.
@@ -105,6 +139,7 @@ pub async fn replace(
         name: Set(table.name.clone()),
         version: Set(version + 1),
         content: Set(serde_json::to_string(&table).map_err(Problem::internal)?),
+        calendar_to: Set(Calendar::shipped().last_year().unwrap_or(0)),
         author: Set(author.0),
         changed_at: Set(app.now().0),
     };

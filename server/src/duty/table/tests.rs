@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 const HOUR: i64 = 3_600_000;
@@ -36,9 +37,20 @@ fn at(day: &str, hour: u8) -> UnixMillis {
 }
 
 fn made(table: &DutyTable) -> (Vec<Shift>, Review) {
-    let wanted = wanted(table, Calendar::shipped()).unwrap();
+    made_with(table, &HashMap::new())
+}
+
+/// With people who are away.
+fn made_with(table: &DutyTable, away: &HashMap<PersonId, Vec<Span>>) -> (Vec<Shift>, Review) {
+    let calendar = Calendar::shipped();
+    let wanted = wanted(table, calendar).unwrap();
     let shifts = expand(table, &wanted);
-    let review = review(&wanted, &shifts);
+    let known_to = calendar.last_year().unwrap();
+    let facts = Facts {
+        away,
+        unconfirmed_from: unconfirmed_from(table, calendar, known_to),
+    };
+    let review = review(&wanted, &shifts, facts);
     (shifts, review)
 }
 
@@ -101,6 +113,65 @@ fn days_past_the_calendar_are_flagged() {
 }
 
 #[test]
+fn a_guessed_day_stays_marked_until_the_calendar_knows_it_and_says_the_same() {
+    // The 1st of January 2027 is a Friday, the 2nd and 3rd a weekend.
+    let table = table("2026-12-30", "2027-01-04");
+    let from = |calendar: &Calendar, known_to| unconfirmed_from(&table, calendar, known_to);
+    let year = |off: &str, work: &str| {
+        let shipped = include_str!("../../../rules/calendar.1.toml");
+        let year = format!("\n[[year]]\nyear = 2027\noff = [{off}]\nwork = [{work}]\n");
+        Calendar::from_toml(&format!("{shipped}{year}")).unwrap()
+    };
+    let day = |text: &str| Some(date_of(text).unwrap());
+    assert_eq!(from(Calendar::shipped(), 2026), day("2027-01-01"));
+    // The calendar says what was guessed.
+    assert_eq!(from(&year("", ""), 2026), None);
+    // It says otherwise of a Friday, or of a Sunday.
+    assert_eq!(from(&year("\"2027-01-01\"", ""), 2026), day("2027-01-01"));
+    assert_eq!(from(&year("", "\"2027-01-03\""), 2026), day("2027-01-03"));
+    // Written anew by what is known now.
+    assert_eq!(from(&year("\"2027-01-01\"", ""), 2027), None);
+}
+
+#[test]
+fn who_is_on_the_table_and_away_leaves_a_gap_with_his_name_as_long_as_nobody_else_is_there() {
+    let mut table = table("2026-10-12", "2026-10-12");
+    let shift = |who, from_at, until_at| Shift {
+        person: person(who),
+        kind: DutyKind::Night,
+        from_at,
+        until_at,
+    };
+    let (evening, morning) = (at("2026-10-12", 18), at("2026-10-13", 8));
+    table.shifts = vec![
+        shift(1, evening, at("2026-10-13", 2)),
+        shift(2, at("2026-10-12", 23), morning),
+    ];
+    let span = |from, until| Span { from, until };
+    let mut away = HashMap::from([(person(1), vec![span(at("2026-10-12", 20), None)])]);
+    let gaps = |away: &HashMap<PersonId, Vec<Span>>| made_with(&table, away).1.gaps;
+    let gap = |from_at, until_at, people: &[u128]| Stretch {
+        kind: DutyKind::Night,
+        from_at,
+        until_at,
+        people: people.iter().map(|n| person(*n)).collect(),
+    };
+    let second = at("2026-10-12", 23);
+    assert_eq!(gaps(&HashMap::new()), []);
+    assert_eq!(gaps(&away), [gap(at("2026-10-12", 20), second, &[1])]);
+    away.insert(person(2), vec![span(evening, Some(at("2026-10-13", 6)))]);
+    assert_eq!(
+        gaps(&away),
+        [
+            gap(at("2026-10-12", 20), second, &[1]),
+            gap(second, at("2026-10-13", 2), &[1, 2]),
+            gap(at("2026-10-13", 2), at("2026-10-13", 6), &[2]),
+        ]
+    );
+    assert_eq!(made_with(&table, &away).1.overlaps.len(), 1, "by the table");
+}
+
+#[test]
 fn a_table_that_cannot_be_is_refused_with_its_reason() {
     let refused = |change: &dyn Fn(&mut DutyTable)| {
         let mut table = table("2026-10-12", "2026-10-13");
@@ -155,6 +226,7 @@ proptest! {
     fn gaps_are_where_nobody_is(
         agreed in proptest::collection::vec((0i64..72, 1i64..25, 1u128..4), 0..6),
         turns in 0usize..4,
+        absent in proptest::collection::vec((1u128..4, 0i64..72, proptest::option::of(1i64..25)), 0..4),
     ) {
         let mut table = table("2026-10-12", "2026-10-14");
         table.turns = (0..turns).map(|n| person(n as u128)).collect();
@@ -168,13 +240,24 @@ proptest! {
                 until_at: UnixMillis(start + (from + long) * HOUR),
             })
             .collect();
-        let (shifts, review) = made(&table);
-        prop_assert!(turns == 0 || !table.shifts.is_empty() || review.gaps.is_empty());
+        let mut away: HashMap<PersonId, Vec<Span>> = HashMap::new();
+        for (who, from, long) in absent {
+            let from = UnixMillis(start + from * HOUR);
+            let until = long.map(|long| UnixMillis(from.0 + long * HOUR));
+            away.entry(person(who)).or_default().push(Span { from, until });
+        }
+        let no_gap = turns == 0 || !table.shifts.is_empty() || made(&table).1.gaps.is_empty();
+        prop_assert!(no_gap);
+        let (shifts, review) = made_with(&table, &away);
+        let there = |shift: &Shift, moment| {
+            let mut spans = away.get(&shift.person).into_iter().flatten();
+            shift.span().has(moment) && !spans.any(|span| span.has(moment))
+        };
         let wanted = wanted(&table, Calendar::shipped()).unwrap();
         for hour in 0..96 {
             let moment = UnixMillis(start + hour * HOUR);
             let asked = wanted.times.iter().any(|(_, time)| time.has(moment));
-            let there = shifts.iter().any(|shift| shift.span().has(moment));
+            let there = shifts.iter().any(|shift| there(shift, moment));
             let gap = review.gaps.iter().any(|gap| gap.from_at <= moment && moment < gap.until_at);
             prop_assert_eq!(gap, asked && !there, "hour {}", hour);
         }

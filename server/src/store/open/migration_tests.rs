@@ -3,14 +3,23 @@
 use super::{Migrator, connect_postgres, connect_sqlite};
 use crate::{
     clock::{SystemClock, SystemRandomness, new_id},
+    duty::rows::duty_table,
     media::rows::{media_object, photo_brought, photo_promise},
 };
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseConnection, EntityTrait};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ConnectionTrait, DatabaseConnection, EntityTrait,
+};
 use sea_orm_migration::MigratorTrait;
 use uuid::Uuid;
 
 /// Empty databases at version 4.
 async fn at_version_4(folder: &tempfile::TempDir) -> Vec<DatabaseConnection> {
+    with_the_first(folder, 4).await
+}
+
+/// Empty databases with the first so many of the versions.
+async fn with_the_first(folder: &tempfile::TempDir, versions: u32) -> Vec<DatabaseConnection> {
     let file = folder.path().join("test.db");
     let url = format!("sqlite:{}", file.display());
     let mut databases = vec![connect_sqlite(&url, 1, "0").await.unwrap()];
@@ -27,7 +36,7 @@ async fn at_version_4(folder: &tempfile::TempDir) -> Vec<DatabaseConnection> {
         Err(_) => println!("skipped: GRIDCREW_TEST_POSTGRES is not set"),
     }
     for db in &databases {
-        Migrator::up(db, Some(4)).await.unwrap();
+        Migrator::up(db, Some(versions)).await.unwrap();
     }
     databases
 }
@@ -91,5 +100,34 @@ async fn version_5_comes_whole_or_not_at_all() {
             .unwrap();
         Migrator::up(&db, None).await.unwrap();
         db.execute_unprepared(again).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn version_12_takes_tables_of_before_for_made_by_the_calendar_of_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let versions = Migrator::migrations();
+    let before = versions.iter().position(|one| one.name() == "v12").unwrap();
+    for db in with_the_first(&folder, u32::try_from(before).unwrap()).await {
+        let table = |unit, calendar_to| duty_table::ActiveModel {
+            unit_id: Set(Uuid::from_u128(unit)),
+            station_id: Set(Uuid::nil()),
+            name: Set("nights".to_owned()),
+            version: Set(1),
+            content: Set("{}".to_owned()),
+            calendar_to,
+            author: Set(Uuid::nil()),
+            changed_at: Set(1),
+        };
+        let written = duty_table::Entity::insert(table(1, NotSet));
+        written.exec_without_returning(&db).await.unwrap();
+        Migrator::up(&db, None).await.unwrap();
+        let written = duty_table::Entity::insert(table(2, Set(2027)));
+        written.exec_without_returning(&db).await.unwrap();
+        let years = async |unit| {
+            let row = duty_table::Entity::find_by_id(Uuid::from_u128(unit)).one(&db);
+            row.await.unwrap().unwrap().calendar_to
+        };
+        assert_eq!((years(1).await, years(2).await), (2026, 2027));
     }
 }

@@ -4,7 +4,8 @@
 use super::{
     super::{
         feed::{Change, Changed, Told, gather},
-        order_items::{self, Asked, Head},
+        order_entries::{self, Asked},
+        order_items::{self, Head},
         surroundings,
     },
     NAME, Reading,
@@ -180,7 +181,7 @@ impl Reading<'_> {
         });
         asked.sort_by_key(|(first, _)| *first);
         let (firsts, asked): (Vec<i64>, Vec<Asked>) = asked.into_iter().unzip();
-        let sizes = order_items::sizes(self.db, &asked, self.own).await?;
+        let sizes = order_entries::sizes(self.db, &asked, self.own).await?;
         let orders = firsts.into_iter().zip(asked).map(|(first, what)| News {
             first,
             bytes: sizes.get(&what.head.order).copied().unwrap_or(0),

@@ -4,7 +4,8 @@
 use super::{
     super::{
         feed::{Scan, Stage},
-        order_items::{self, Asked, Head},
+        order_entries::{self, Asked},
+        order_items::{self, Head},
         surroundings,
     },
     Reading,
@@ -181,7 +182,7 @@ impl Reading<'_> {
         &mut self,
         asked: Vec<Asked>,
     ) -> Result<Option<(usize, OrderId)>, Problem> {
-        let sizes = order_items::sizes(self.db, &asked, self.own).await?;
+        let sizes = order_entries::sizes(self.db, &asked, self.own).await?;
         self.tell_sized(asked, &sizes).await
     }
 
@@ -201,7 +202,8 @@ impl Reading<'_> {
             if !self.fits(self.size.part.saturating_add(first.head.frame())) {
                 return Ok(None);
             }
-            let (item, rest) = order_items::part(self.db, first, None, self.own, self.size).await?;
+            let (item, rest) =
+                order_entries::part(self.db, first, None, self.own, self.size).await?;
             let order = item.order;
             self.page.told.rest = rest;
             self.page.push_measured(FeedItem::Order(item));
@@ -222,7 +224,7 @@ impl Reading<'_> {
             .max(1);
         asked.truncate(fitting);
         let last = asked.last().map(|one| (asked.len(), one.head.order));
-        let items = order_items::items(self.db, &asked, self.own).await?;
+        let items = order_entries::items(self.db, &asked, self.own).await?;
         self.push_orders(&asked, items, sizes)?;
         Ok(last)
     }
@@ -268,7 +270,7 @@ impl Reading<'_> {
             since: rest.since,
         };
         let (item, rest) =
-            order_items::part(self.db, &asked, rest.after, self.own, self.size).await?;
+            order_entries::part(self.db, &asked, rest.after, self.own, self.size).await?;
         self.page.told.rest = rest;
         self.page.push_measured(FeedItem::Order(item));
         Ok(())

@@ -1,6 +1,7 @@
 //! What counts as a flaw, as data: rule sets with an edition, a publisher and a moment from
 //! which they count (I10).
 
+use crate::editions::{Edition, Editions};
 use gridcrew_sync_protocol::{position::Metres, time::UnixMillis};
 use serde::Deserialize;
 use std::sync::LazyLock;
@@ -49,22 +50,15 @@ impl Limits {
     /// The newest edition that counts at `now`; before all of them the oldest.
     #[must_use]
     pub fn in_force(now: UnixMillis) -> &'static Self {
-        #[expect(
-            clippy::expect_used,
-            reason = "the texts are part of the build, and a test reads them"
-        )]
-        static EDITIONS: LazyLock<Vec<Limits>> = LazyLock::new(|| {
-            let read = SHIPPED.iter().map(|text| Limits::from_toml(text));
-            read.collect::<Result<_, _>>()
-                .expect("the shipped limits of territories can be read")
-        });
-        let counts = |edition: &&Self| edition.effective_from <= now;
-        #[expect(clippy::expect_used, reason = "at least one edition ships")]
-        EDITIONS
-            .iter()
-            .rfind(counts)
-            .or(EDITIONS.first())
-            .expect("an edition ships")
+        static EDITIONS: LazyLock<Editions<Limits>> =
+            LazyLock::new(|| Editions::shipped(&SHIPPED, Limits::from_toml));
+        EDITIONS.in_force(now)
+    }
+}
+
+impl Edition for Limits {
+    fn effective_from(&self) -> UnixMillis {
+        self.effective_from
     }
 }
 

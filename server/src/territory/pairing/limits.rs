@@ -1,6 +1,7 @@
 //! How much unevenness costs and how many cells a manager may have, as data: rule sets with
 //! an edition, a publisher and a moment from which they count (I10).
 
+use crate::editions::{Edition, Editions};
 use gridcrew_sync_protocol::{position::Metres, time::UnixMillis};
 use serde::Deserialize;
 use std::sync::LazyLock;
@@ -51,24 +52,15 @@ impl PairingLimits {
     /// The newest edition that counts at `now`; before all of them the oldest.
     #[must_use]
     pub fn in_force(now: UnixMillis) -> &'static Self {
-        #[expect(
-            clippy::expect_used,
-            reason = "the texts are part of the build, and a test reads them"
-        )]
-        static EDITIONS: LazyLock<Vec<PairingLimits>> = LazyLock::new(|| {
-            SHIPPED
-                .iter()
-                .map(|text| PairingLimits::from_toml(text))
-                .collect::<Result<_, _>>()
-                .expect("the shipped limits of pairing can be read")
-        });
-        let counts = |edition: &&Self| edition.effective_from <= now;
-        #[expect(clippy::expect_used, reason = "at least one edition ships")]
-        EDITIONS
-            .iter()
-            .rfind(counts)
-            .or(EDITIONS.first())
-            .expect("an edition ships")
+        static EDITIONS: LazyLock<Editions<PairingLimits>> =
+            LazyLock::new(|| Editions::shipped(&SHIPPED, PairingLimits::from_toml));
+        EDITIONS.in_force(now)
+    }
+}
+
+impl Edition for PairingLimits {
+    fn effective_from(&self) -> UnixMillis {
+        self.effective_from
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod areas;
 mod cells;
+mod covers;
 mod heirs;
 
 pub use areas::class_of;

@@ -1,7 +1,8 @@
 //! Who answers for cells that are new or come back: nobody may be without A and B because the
-//! ground was cut otherwise.
+//! ground was cut otherwise, nor without who covers while these are on leave. A cell that goes
+//! on, also as what several became, keeps its own.
 
-use super::{Before, How, Placed, Proposal};
+use super::{Before, How, Placed, Proposal, covers};
 use crate::{
     app::App,
     edge::Problem,
@@ -19,8 +20,13 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 
-/// The terms that new cells begin with.
-pub(super) struct Heirs(Vec<(CellId, cell_role::Model)>);
+/// What new cells begin with.
+pub(super) struct Heirs {
+    /// Their terms.
+    terms: Vec<(CellId, cell_role::Model)>,
+    /// Present cells, and the new ones that were cut from them and have their A and B.
+    cut: Vec<(CellId, CellId)>,
+}
 
 impl Heirs {
     /// Looks up the terms: those that run in the cell that a new one was cut from, and those
@@ -32,7 +38,7 @@ impl Heirs {
         cells: &[Placed<'_>],
         now: UnixMillis,
     ) -> Result<Self, Problem> {
-        let mut terms = Vec::new();
+        let (mut terms, mut cut) = (Vec::new(), Vec::new());
         for placed in cells {
             let code = &placed.content.code;
             if before.cells.contains_key(code) {
@@ -46,13 +52,14 @@ impl Heirs {
             };
             if let Some(parent) = parent.filter(|_| found.is_empty()) {
                 found = running_in(tx, CellId(parent.id), now).await?;
+                cut.push((CellId(parent.id), placed.id));
             }
             terms.extend(found.into_iter().map(|term| (placed.id, term)));
         }
-        Ok(Self(terms))
+        Ok(Self { terms, cut })
     }
 
-    /// Opens the terms from now on, of those who can still be A or B.
+    /// Opens the terms from now on, of those who can still be A or B, and names who covers.
     pub(super) async fn store(
         self,
         tx: &DatabaseTransaction,
@@ -60,11 +67,12 @@ impl Heirs {
         proposal: &Proposal,
         now: UnixMillis,
     ) -> Result<(), Problem> {
-        let people = self.0.iter().map(|(_, term)| PersonId(term.person_id));
+        covers::inherit(tx, app, &self.cut, now).await?;
+        let people = self.terms.iter().map(|(_, term)| PersonId(term.person_id));
         let active = active_managers(tx, proposal.station, &people.collect()).await?;
         let can = |term: &cell_role::Model| active.contains(&PersonId(term.person_id));
         let rows: Vec<cell_role::ActiveModel> = self
-            .0
+            .terms
             .into_iter()
             .filter(|(_, term)| can(term))
             .map(|(cell, term)| cell_role::ActiveModel {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::people::fixture::Fixture;
-use sea_orm::{DatabaseBackend, Statement};
+use sea_orm::{DatabaseBackend, QueryTrait, Statement};
 
 /// How SQLite finds the entries of some lists.
 async fn plan(lists: Lists) -> Vec<String> {
