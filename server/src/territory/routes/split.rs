@@ -1,6 +1,6 @@
 //! Splitting a territory into cells: first a look, then for good.
 
-use super::{Stored, allow, beside, no_territory, store_or_plan, text};
+use super::{Stored, allow, beside, edits::Ground, store_or_plan, text};
 use crate::{
     app::App,
     edge::{Json, Problem, ProblemDocument},
@@ -10,7 +10,7 @@ use crate::{
         import,
         preview::{LookError, Preview, SplitWishes, WeightBy, look},
         split::{Barrier, Size},
-        store::{self, How, Planned, Proposal},
+        store::{How, Planned, Proposal},
     },
 };
 use actix_web::{get, post, web};
@@ -110,14 +110,8 @@ pub(super) async fn split_territory(
             )
         }
     };
-    let held = store::territory(app.store.read(), station, caller.now)
-        .await?
-        .ok_or_else(no_territory)?;
+    let Ground { held, known } = Ground::read(&app, &caller, station, wish.of_version).await?;
     let base = held.version;
-    if let Some(seen) = wish.of_version.filter(|version| *version != base) {
-        return Err(store::what_came(app.store.read(), station, seen, base).await?);
-    }
-    let known = store::known(app.store.read(), station, &held.cells, caller.now).await?;
     let (store, from) = (wish.accept, wish.effective_from.unwrap_or(caller.now));
     let making = app.splits.begin(station);
     let (content, preview) = beside(move || {
