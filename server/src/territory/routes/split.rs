@@ -9,6 +9,7 @@ use crate::{
         changes::ChangeKind,
         import,
         preview::{LookError, Preview, SplitWishes, WeightBy, look},
+        problem::Problems,
         split::{Barrier, Size},
         store::{How, Planned, Proposal},
     },
@@ -117,7 +118,9 @@ pub(super) async fn split_territory(
     let (content, preview) = beside(move || {
         let wishes = wishes(wish, size)?;
         let told = |share| making.tell(share);
-        Ok(look(held.content, &wishes, &known, &told)?)
+        let (content, preview) = look(held.content, &wishes, &known, &told)?;
+        content.check_sizes().map_err(Problems::from)?;
+        Ok((content, preview))
     })
     .await?;
     let (mut version, mut plan) = (None, None);

@@ -4,10 +4,10 @@ use super::*;
 use crate::territory::{
     checks::run::checked,
     content::Content,
-    fixture::{Ground, square, two_cells},
+    fixture::{Ground, islands, square, two_cells},
     rows::{territory, territory_plan},
 };
-use gridcrew_sync_protocol::{ids::PersonId, position::Wgs84, time::Millis};
+use gridcrew_sync_protocol::{code::Code, ids::PersonId, position::Wgs84, time::Millis};
 use sea_orm::{ConnectionTrait, sea_query::Query};
 use tokio::sync::oneshot;
 
@@ -186,4 +186,27 @@ async fn a_territory_is_checked_as_of_one_moment_on_postgresql() {
     assert_eq!(seen.await.unwrap().unwrap().found, before);
     let now = checked(app, station).await.unwrap().unwrap().found;
     assert_eq!(now, before + 1);
+}
+
+#[actix_web::test]
+async fn what_no_import_would_take_is_neither_stored_nor_planned() {
+    for ground in Ground::on_both().await {
+        let mut scattered = two_cells();
+        scattered.cells[0].outline = islands(51);
+        let refused = ground.accept(scattered.clone()).await.unwrap_err();
+        assert_eq!(refused.code, Code::TerritoryTooLarge, "{refused}");
+        let later = ground.app().now().plus(Millis(60_000));
+        let planned = Planned {
+            proposal: proposal(&ground, 0, scattered, later),
+            how: How::default(),
+            edits: String::new(),
+        };
+        let app = ground.app().clone();
+        let write = ground
+            .app()
+            .store
+            .write(move |tx| Box::pin(async move { plan(tx, &app, planned).await }));
+        let refused = write.await.unwrap_err();
+        assert_eq!(refused.code, Code::TerritoryTooLarge, "{refused}");
+    }
 }
