@@ -86,6 +86,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(boards::read_board)
         .service(boards::set_board)
         .service(boards::board_posted)
+        .service(boards::board_taken_down)
         .service(pairs::propose_pairs)
         .service(pairs::accept_pairs)
         .service(customers::import_customers)
