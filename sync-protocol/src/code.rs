@@ -164,6 +164,9 @@ codes! {
     SheetValue = "sheet.value", 422;
     /// A row about the same as one above it.
     SheetRowTwice = "sheet.row_twice", 422;
+    /// What is to be exported is more than is taken in again from one such file; the problem says
+    /// what to ask for instead.
+    ExportTooLarge = "export.too_large", 422;
 
     /// The order's source and outside number came before with other content.
     OrderConflict = "order.conflict", 409;

@@ -72,7 +72,7 @@ pub async fn create_person(
     let row = row.insert(tx).await.map_err(taken)?;
     announce(tx, &locks, PersonId(row.id)).await?;
     if new.base.is_some() {
-        base_changed(tx, [new.org]).await?;
+        base_changed(tx, [new.org], app.now()).await?;
     }
     Ok(row)
 }
@@ -105,13 +105,14 @@ async fn announce(
 async fn base_changed(
     tx: &DatabaseTransaction,
     units: impl IntoIterator<Item = OrgId>,
+    now: UnixMillis,
 ) -> Result<(), Problem> {
     let mut stations = BTreeSet::new();
     for unit in units {
         stations.extend(reach::around(tx, unit).await?.station_of(unit));
     }
     for station in stations {
-        raise(tx, station).await?;
+        raise(tx, station, now).await?;
     }
     Ok(())
 }
@@ -225,7 +226,7 @@ pub async fn change_person(
         announce(tx, &locks, id).await?;
     }
     if change.base.is_some() || (change.org.is_some() && row.base_lon.is_some()) {
-        base_changed(tx, [before_org, OrgId(row.org_id)]).await?;
+        base_changed(tx, [before_org, OrgId(row.org_id)], now).await?;
     }
     Ok(row)
 }

@@ -6,6 +6,13 @@ use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use std::sync::Arc;
 
+/// What becomes of work that succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Commit,
+    Undo,
+}
+
 impl Store {
     /// Runs `work` in a transaction of its own and commits it, in a task of its own: when
     /// the client goes away and the handler is dropped, the work is still either done
@@ -24,6 +31,31 @@ impl Store {
             + Send
             + 'static,
     {
+        self.transact(work, Ending::Commit).await
+    }
+
+    /// As [`Store::write`], but nothing of it stays: whether `work` would succeed now, and what
+    /// would come of it. It holds what the work locks, on SQLite the one place for writing.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn rehearse<T, F>(&self, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, Problem>>
+            + Send
+            + 'static,
+    {
+        self.transact(work, Ending::Undo).await
+    }
+
+    async fn transact<T, F>(&self, work: F, ending: Ending) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, Problem>>
+            + Send
+            + 'static,
+    {
         let writer = self.writer.clone();
         let commits = Arc::clone(&self.commits);
         #[cfg(feature = "simulated")]
@@ -34,8 +66,8 @@ impl Store {
                 ..TransactionOptions::default()
             };
             let transaction = writer.begin_with_options(options).await?;
-            match work(&transaction).await {
-                Ok(value) => {
+            match (work(&transaction).await, ending) {
+                (Ok(value), Ending::Commit) => {
                     #[cfg(feature = "simulated")]
                     super::watch::tell(watcher.as_ref(), super::watch::Moment::Commit);
                     transaction.commit().await?;
@@ -44,7 +76,11 @@ impl Store {
                     commits.send_modify(|count| *count = count.wrapping_add(1));
                     Ok(value)
                 }
-                Err(problem) => {
+                (Ok(value), Ending::Undo) => {
+                    transaction.rollback().await?;
+                    Ok(value)
+                }
+                (Err(problem), _) => {
                     // SQLite has rolled back by itself after a fault of the disk and refuses
                     // to do it twice; what went wrong is the problem, not this.
                     if let Err(error) = transaction.rollback().await {
@@ -85,6 +121,26 @@ mod tests {
             Box::pin(async move { Ok(tx.execute_unprepared(MAKE).await?.rows_affected()) })
         });
         assert_eq!(made.await.unwrap(), 1);
+    }
+
+    async fn rehearses(fixture: Fixture) {
+        let store = &fixture.app.store;
+        let commits = *store.commits().borrow();
+        for _ in 0..2 {
+            let made = store.rehearse(|tx| {
+                Box::pin(async move { Ok(tx.execute_unprepared(MAKE).await?.rows_affected()) })
+            });
+            assert_eq!(made.await.unwrap(), 1, "nothing of the one before stayed");
+        }
+        assert_eq!(*store.commits().borrow(), commits);
+    }
+
+    #[actix_web::test]
+    async fn what_is_rehearsed_leaves_nothing() {
+        rehearses(Fixture::new().await).await;
+        if let Some(fixture) = Fixture::on_postgres().await {
+            rehearses(fixture).await;
+        }
     }
 
     #[actix_web::test]

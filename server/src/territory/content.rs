@@ -2,7 +2,8 @@
 
 use super::{
     draft::TerritoryDraft,
-    import::{CellDraft, StationAreaDraft},
+    import::{CellDraft, MAX_BOUNDARY_POINTS, MAX_FEATURES, MAX_RINGS, StationAreaDraft},
+    problem::Problem,
     shape::Shape,
 };
 use gridcrew_sync_protocol::{position::Wgs84, workflow::AreaClass};
@@ -73,6 +74,42 @@ impl Content {
             station_areas: station_areas.into_iter().map(AreaContent::from).collect(),
             cells: Vec::new(),
         }
+    }
+
+    /// Whether it keeps to what an import takes, so that it can go out as a file and come in
+    /// again. Edits, splits and sheets make territories too, a piece at a time.
+    ///
+    /// # Errors
+    /// `territory.too_large`, with what is too large.
+    pub fn check_sizes(&self) -> Result<(), Problem> {
+        let within = |place: &str, what, count, limit| {
+            if count <= limit {
+                return Ok(());
+            }
+            let place = place.to_owned();
+            Err(Problem::TooLarge {
+                place,
+                what,
+                count,
+                limit,
+            })
+        };
+        let whole = "the territory";
+        within(
+            whole,
+            "station areas",
+            self.station_areas.len(),
+            MAX_FEATURES,
+        )?;
+        within(whole, "cells", self.cells.len(), MAX_FEATURES)?;
+        let cells = self.cells.iter();
+        let cells = cells.map(|cell| (format!("cell {}", cell.code), &cell.outline));
+        let boundary = ("the boundary".to_owned(), &self.boundary);
+        for (place, outline) in std::iter::once(boundary).chain(cells) {
+            within(&place, "points", outline.vertices(), MAX_BOUNDARY_POINTS)?;
+            within(&place, "rings", outline.rings().count(), MAX_RINGS)?;
+        }
+        Ok(())
     }
 
     /// The station areas as an import would give them.

@@ -8,13 +8,16 @@ mod new_file;
 pub use args::{About, ExportArgs, ImportArgs, TerritoryCommand, What};
 
 use super::{
+    changes::ChangeKind,
     content::Content,
     exchange::{self, Format, Layers},
     fit::Doubt,
+    giving,
     problem::{Problem as Flaw, Problems},
     sheet::{self, Kind, Mode, Report, SheetFormat, accounts, areas},
-    store::{self, Proposal, StoredTerritory},
-    taking::{Around, Parts},
+    store::{self, How, Proposal, StoredTerritory},
+    storing::{self, Hand, Taking},
+    taking::Parts,
 };
 use crate::{
     app::App,
@@ -101,13 +104,13 @@ pub async fn run_export(
         What::Territory => {
             let format: Format = format_of(about, "geojson, shapefile or geopackage")?;
             let held = territory(app, actor.station).await?;
-            exchange::write(format, &held.content, datum, app.now())?
+            giving::territory(format, &held.content, datum, app.now())?
         }
         What::StationAreas => {
             let format: SheetFormat = format_of(about, "xlsx or csv")?;
             let held = territory(app, actor.station).await?;
             let rows = areas::rows(&held.content, datum);
-            sheet::write(Kind::StationAreas, format, rows, app.now())?
+            giving::sheet(Kind::StationAreas, format, rows, args.part, app.now())?
         }
         What::Accounts => {
             let format: SheetFormat = format_of(about, "xlsx or csv")?;
@@ -119,9 +122,9 @@ pub async fn run_export(
                 })
             });
             noted.await?;
-            let held = store::accounts(app.store.read(), actor.station).await?;
+            let held = store::accounts(&app.store, actor.station).await?;
             let rows = accounts::rows(&held, datum);
-            sheet::write(Kind::Accounts, format, rows, app.now())?
+            giving::sheet(Kind::Accounts, format, rows, args.part, app.now())?
         }
     };
     let file = NewFile::create(&args.to).map_err(at(&args.to))?;
@@ -181,22 +184,12 @@ async fn take_territory(
 ) -> Result<bool, ExchangeFailure> {
     let format: Format = format_of(&args.about, "geojson, shapefile or geopackage")?;
     let mut layers: Layers = exchange::read(format, bytes, args.encoding)?;
-    let held = store::territory(app.store.read(), actor.station, app.now()).await?;
+    let held = store::whole_territory(&app.store, actor.station, app.now()).await?;
     let base = held.as_ref().map_or(0, |held| held.version);
     let held = held.map(|held| held.content);
     let datum = args.about.datum.map(Datum::name);
     let parts = Parts::of_layers(&mut layers, datum, held.as_ref())?;
-    let neighbours = match &parts.boundary {
-        Some(boundary) => {
-            let bounds = boundary.value.bounds();
-            store::neighbours(app.store.read(), actor.station, bounds).await?
-        }
-        None => Vec::new(),
-    };
-    let around = Around {
-        neighbours,
-        confirmed: args.datum_confirmed,
-    };
+    let around = storing::around(app, actor.station, &parts, args.datum_confirmed).await?;
     let taken = parts.take(held.as_ref(), &around)?;
     for note in &layers.notes {
         writeln!(out, "{note}")?;
@@ -212,18 +205,17 @@ async fn take_territory(
         )?;
     }
     let (cells, areas) = (taken.content.cells.len(), taken.content.station_areas.len());
-    if args.dry_run {
-        writeln!(
+    let version = accept(app, args, actor, base, taken.content).await?;
+    match taking(args) {
+        Taking::Look => writeln!(
             out,
             "{cells} cells, {areas} station areas; nothing was written"
-        )?;
-        return Ok(true);
+        )?,
+        Taking::ForGood => writeln!(
+            out,
+            "version {version}: {cells} cells, {areas} station areas"
+        )?,
     }
-    let version = accept(app, args, actor, base, taken.content).await?;
-    writeln!(
-        out,
-        "version {version}: {cells} cells, {areas} station areas"
-    )?;
     Ok(true)
 }
 
@@ -239,12 +231,15 @@ async fn take_areas(
     let held = territory(app, actor.station).await?;
     let areas = areas::read(&sheet, &held.content, args.about.datum)?;
     not_doubted(args, areas.doubt)?;
-    let stored = will_be_stored(args, &areas.report);
-    if stored || args.dry_run {
+    let worth = is_worth_storing(args, &areas.report);
+    let stored = worth && taking(args) == Taking::ForGood;
+    if worth || args.dry_run {
         let (content, _) = areas::apply(&held.content, &areas.good)?;
-        if stored {
+        if worth {
             let version = accept(app, args, actor, held.version, content).await?;
-            writeln!(out, "version {version}")?;
+            if stored {
+                writeln!(out, "version {version}")?;
+            }
         }
     }
     Ok((areas.report, stored))
@@ -259,25 +254,17 @@ async fn take_accounts(
     let format: SheetFormat = format_of(&args.about, "xlsx or csv")?;
     let sheet = sheet::read(format, bytes, args.encoding)?;
     let numbers = accounts::numbers(&sheet)?;
-    let known = store::known_accounts(app.store.read(), actor.station, &numbers).await?;
+    let known = storing::known(app, actor.station, numbers).await?;
     let read = accounts::read(&sheet, &known, args.about.datum)?;
     not_doubted(args, read.doubt)?;
-    let stored = will_be_stored(args, &read.report);
-    if stored {
-        let (state, who, station) = (app.clone(), actor.who, actor.station);
-        let good = read.good;
+    let worth = is_worth_storing(args, &read.report);
+    if worth {
         // As over HTTP: what was known when the sheet was read must still be so.
-        let write = app.store.write(move |tx| {
-            Box::pin(async move {
-                store::still_known(tx, station, &good, &known).await?;
-                store::import_customers(tx, &state, station, good).await?;
-                let action = "customers.imported";
-                audit::record(tx, &state, who, action, station, Outcome::Done).await
-            })
-        });
-        write.await?;
+        let rows = (read.good, Some(known));
+        let hand = Hand::on_the_command_line(actor.who);
+        storing::accounts(app, hand, actor.station, rows, taking(args)).await?;
     }
-    Ok((read.report, stored))
+    Ok((read.report, worth && taking(args) == Taking::ForGood))
 }
 
 fn not_doubted(args: &ImportArgs, doubt: Option<Doubt>) -> Result<(), Flaw> {
@@ -287,9 +274,14 @@ fn not_doubted(args: &ImportArgs, doubt: Option<Doubt>) -> Result<(), Flaw> {
     }
 }
 
-fn will_be_stored(args: &ImportArgs, report: &Report) -> bool {
+const fn taking(args: &ImportArgs) -> Taking {
+    Taking::unless(args.dry_run)
+}
+
+/// Whether rows are to be stored if it is for good.
+fn is_worth_storing(args: &ImportArgs, report: &Report) -> bool {
     let allowed = args.mode == Mode::TakeGood || report.refused.is_empty();
-    !args.dry_run && allowed && report.added + report.changed > 0
+    allowed && report.added + report.changed > 0
 }
 
 /// Says what became of the rows.
@@ -345,16 +337,10 @@ async fn accept(
         author: actor.person,
         reason: args.reason.chars().take(500).collect(),
     };
-    let (state, who, station) = (app.clone(), actor.who, actor.station);
-    let accepted = app.store.write(move |tx| {
-        Box::pin(async move {
-            let accepted = store::accept(tx, &state, proposal).await?;
-            let action = "territory.changed";
-            audit::record(tx, &state, who, action, station, Outcome::Done).await?;
-            Ok(accepted)
-        })
-    });
-    Ok(accepted.await?.version)
+    let hand = Hand::on_the_command_line(actor.who);
+    let how = How::of(ChangeKind::Import);
+    let accepted = storing::version(app, hand, proposal, how, taking(args)).await?;
+    Ok(accepted.version)
 }
 
 /// The person in whose name it is done, and the station, if it is in his scope.
@@ -389,7 +375,7 @@ async fn actor(app: &App, about: &About, permission: Permission) -> Result<Actor
 }
 
 async fn territory(app: &App, station: OrgId) -> Result<StoredTerritory, Problem> {
-    let held = store::territory(app.store.read(), station, app.now()).await?;
+    let held = store::whole_territory(&app.store, station, app.now()).await?;
     held.ok_or_else(|| {
         Problem::new(
             Code::TerritoryNone,

@@ -156,8 +156,43 @@ async fn a_territory_and_its_sheets_go_out_and_in_on_the_command_line() {
     std::fs::write(&sheet, "户号,户名,台区编号\n003,丙,t1\n").unwrap();
     let said = import(&ground, "accounts", "csv", &more, &sheet).await;
     assert!(said.contains("exists"), "{said}");
-    let held = store::accounts(ground.app().store.read(), ground.station()).await;
+    let held = store::accounts(&ground.app().store, ground.station()).await;
     assert_eq!(held.unwrap().len(), 1, "nothing was stored");
+}
+
+#[actix_web::test]
+async fn a_look_on_the_command_line_finds_what_taking_would() {
+    for ground in Ground::on_both().await {
+        ground.accept(two_sound_cells()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let sheet = folder.path().join("accounts.csv");
+        std::fs::write(&sheet, "户号,户名,台区编号\n001,甲,t1\n").unwrap();
+        let said = import(&ground, "accounts", "csv", &["--dry-run"], &sheet).await;
+        assert!(said.contains("1 new") && said.contains("nothing"), "{said}");
+        let held = async || store::accounts(&ground.app().store, ground.station()).await;
+        assert_eq!(held().await.unwrap().len(), 0, "it was only looked at");
+        let said = import(&ground, "accounts", "csv", &[], &sheet).await;
+        assert!(said.contains("1 new") && said.contains("stored"), "{said}");
+        assert_eq!(held().await.unwrap().len(), 1);
+
+        // The station area that supplies the account is left out.
+        let mut content = two_sound_cells();
+        content.station_areas.remove(0);
+        let file = folder.path().join("left-out");
+        let now = ground.app().now();
+        let bytes = exchange::write(Format::GeoJson, &content, Datum::Wgs84, now).unwrap();
+        std::fs::write(&file, bytes).unwrap();
+        for more in [&["--dry-run"][..], &[]] {
+            let said = import(&ground, "territory", "geojson", more, &file).await;
+            assert!(
+                said.starts_with("territory.station_area_in_no_cell"),
+                "{said}"
+            );
+        }
+        let part = folder.path().join("part");
+        let said = export(&ground, "accounts", "csv", &part, "WGS-84").await;
+        assert!(said.contains("bytes in"), "{said}");
+    }
 }
 
 #[actix_web::test]

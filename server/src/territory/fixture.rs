@@ -122,6 +122,18 @@ pub(crate) fn square(west: f64, south: f64, east: f64, north: f64) -> Shape {
     Shape::new(vec![vec![corners.map(at).to_vec()]]).unwrap()
 }
 
+/// So many squares of ten metres in a row, each a piece of its own: more than 50 are more than an
+/// import takes.
+pub(crate) fn islands(count: i32) -> Shape {
+    let island = |n: i32| {
+        let west = 120.0 + f64::from(n) / 5_000.0;
+        let corners = [(0.0, 0.0), (1e-4, 0.0), (1e-4, 1e-4), (0.0, 1e-4)];
+        let at = |(x, y): (f64, f64)| Wgs84::new(west + x, 30.0 + y).unwrap();
+        vec![corners.map(at).to_vec()]
+    };
+    Shape::new((0..count).map(island).collect()).unwrap()
+}
+
 /// A territory 4 wide and 2 high: the cells `W` and `E` with two station areas each.
 pub(crate) fn two_cells() -> Content {
     let area = |code: &str, x: f64, customers, cell: &str| AreaContent {

@@ -32,9 +32,10 @@ use std::collections::HashSet;
 pub const MAX_FEATURES: usize = 20_000;
 /// At most so many rings in one outline.
 pub const MAX_RINGS: usize = 50;
-/// At most so many points in a boundary.
+/// At most so many points in a boundary, or in a cell, which splits and merges make of many.
 pub const MAX_BOUNDARY_POINTS: usize = 50_000;
-/// At most so many points in the outline of a cell or station area.
+/// At most so many points in an outline that somebody draws: of a station area, a barrier, an
+/// edit.
 pub const MAX_OUTLINE_POINTS: usize = 5_000;
 /// At most so many characters in a code.
 pub const MAX_CODE: usize = 64;
@@ -193,7 +194,7 @@ pub fn cells_of(layer: &Layer, datum: Option<&str>) -> Result<Imported<Vec<CellD
         let properties = Properties::of(feature, name);
         let title = reader.keep(properties.text("name", MAX_NAME));
         let station_areas = reader.keep(properties.codes("station_areas"));
-        let shape = reader.outline(feature.geometry.as_ref(), name, MAX_OUTLINE_POINTS);
+        let shape = reader.outline(feature.geometry.as_ref(), name, MAX_BOUNDARY_POINTS);
         Some(CellDraft {
             code: name.code.clone()?,
             name: title?,

@@ -15,10 +15,7 @@ use super::{
 use crate::{app::App, edge::Problem};
 use gridcrew_sync_protocol::{ids::OrgId, time::Millis};
 use rows::StationRows;
-use sea_orm::{
-    AccessMode, ColumnTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, EntityTrait,
-    IsolationLevel, QuerySelect, TransactionTrait,
-};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QuerySelect};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -36,26 +33,12 @@ const AT_A_TIME: usize = 128;
 /// A problem of the database, or `internal` when what is stored does not fit together.
 pub async fn load(
     app: &App,
-    before: Option<&TerritorySnapshot>,
+    before: Option<Arc<TerritorySnapshot>>,
 ) -> Result<TerritorySnapshot, Problem> {
-    let tx = one_moment(app.store.read()).await?;
     let since = app.now().0.saturating_sub(ENDED_LONG_AGO.0);
-    let loaded = read(&tx, before, since).await;
-    tx.rollback().await?;
-    loaded
-}
-
-/// SQLite reads from one moment anyway; PostgreSQL does when told to.
-async fn one_moment(db: &DatabaseConnection) -> Result<DatabaseTransaction, Problem> {
-    let config = match db.get_database_backend() {
-        DatabaseBackend::Postgres => {
-            let isolation = Some(IsolationLevel::RepeatableRead);
-            db.begin_with_config(isolation, Some(AccessMode::ReadOnly))
-                .await?
-        }
-        _ => db.begin().await?,
-    };
-    Ok(config)
+    app.store
+        .snapshot(move |tx| Box::pin(async move { read(tx, before.as_deref(), since).await }))
+        .await
 }
 
 async fn read(
@@ -63,11 +46,16 @@ async fn read(
     before: Option<&TerritorySnapshot>,
     since: i64,
 ) -> Result<TerritorySnapshot, Problem> {
-    let (change, marks) = counts(tx).await?;
+    let (change, marks) = marks_now(tx).await?;
     let versions = versions(tx).await?;
     let changed = before.and_then(|before| {
-        let changes = change - before.change();
-        Some((before, marks.changed_since(before.marks(), changes)?))
+        let still = |ground: &StationGround| versions.contains_key(&ground.station());
+        if !before.stations().all(still) {
+            // Nothing but a restored database takes a territory back.
+            return None;
+        }
+        let risen = change - before.change();
+        Some((before, marks.changed_since(before.marks(), risen)?))
     });
     let anew: Vec<(OrgId, i64)> = match &changed {
         None => versions.into_iter().collect(),
@@ -91,8 +79,8 @@ async fn read(
     .map_err(Problem::internal)
 }
 
-/// How often all territories have changed, and each group of stations.
-async fn counts(tx: &DatabaseTransaction) -> Result<(i64, Marks), Problem> {
+/// The mark of all changes, and those of the groups of stations.
+async fn marks_now(tx: &DatabaseTransaction) -> Result<(i64, Marks), Problem> {
     let rows = territory_change::Entity::find().all(tx).await?;
     let all = rows.iter().find(|row| row.id == marks::ALL);
     let change = all.map_or(0, |row| row.change);

@@ -7,7 +7,8 @@ use crate::{
     territory::{
         assign::Wish,
         fixture::{Ground, two_cells},
-        refresh::refresh,
+        refresh::{Watcher, refresh},
+        rows::cell_role,
         store::{self, NewCustomer, set_roles},
     },
 };
@@ -15,7 +16,9 @@ use gridcrew_sync_protocol::{
     ids::{CellId, PersonId},
     position::Wgs84,
 };
-use sea_orm::{ColumnTrait, ExprTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ExprTrait, IntoActiveModel, QueryFilter, sea_query::Expr,
+};
 
 /// What is in force of both stations, by where it lies: the same place is the same ground.
 fn lying(ground: &Ground) -> [*const StationGround; 2] {
@@ -56,7 +59,7 @@ async fn only_what_changed_is_loaded(ground: Ground) {
         let cell = map.station(ground.station()).unwrap().cells().next();
         cell.unwrap().id()
     };
-    assign(&ground, cell).await;
+    assign(&ground, cell, [0, 1]).await;
     assert_eq!(anew(&ground).await, [true, false]);
     let map = app.territory.load();
     let managers = map.cell(cell).unwrap().managers(app.now());
@@ -94,12 +97,12 @@ async fn only_what_changed_is_loaded(ground: Ground) {
     );
 }
 
-async fn assign(ground: &Ground, cell: CellId) {
+async fn assign(ground: &Ground, cell: CellId, [a, b]: [usize; 2]) {
     let (app, place) = (ground.app().clone(), (ground.station(), cell));
     let author = PersonId(ground.staff.id);
     let wish = Wish {
-        a: Some(ground.managers[0]),
-        b: Some(ground.managers[1]),
+        a: Some(ground.managers[a]),
+        b: Some(ground.managers[b]),
         from: None,
     };
     let work = ground
@@ -153,6 +156,158 @@ async fn raise_all_alone(ground: &Ground) {
         })
     });
     work.await.unwrap();
+}
+
+/// What a backup holds of terms and of what changed.
+#[derive(Clone)]
+struct Backup {
+    terms: Vec<cell_role::Model>,
+    marks: Vec<territory_change::Model>,
+}
+
+impl Backup {
+    async fn of(ground: &Ground) -> Self {
+        let db = ground.app().store.read();
+        Self {
+            terms: cell_role::Entity::find().all(db).await.unwrap(),
+            marks: territory_change::Entity::find().all(db).await.unwrap(),
+        }
+    }
+
+    /// Puts it in the place of what there is; a second later people work with it.
+    async fn restore(self, ground: &Ground) {
+        let Self { terms, marks } = self;
+        let work = ground.app().store.write(move |tx| {
+            Box::pin(async move {
+                cell_role::Entity::delete_many().exec(tx).await?;
+                for term in terms {
+                    let term = term.into_active_model().reset_all();
+                    cell_role::Entity::insert(term)
+                        .exec_without_returning(tx)
+                        .await?;
+                }
+                territory_change::Entity::delete_many().exec(tx).await?;
+                for mark in marks {
+                    let mark = mark.into_active_model().reset_all();
+                    territory_change::Entity::insert(mark)
+                        .exec_without_returning(tx)
+                        .await?;
+                }
+                Ok(())
+            })
+        });
+        work.await.unwrap();
+        ground.fixture.pass(Millis(1_000));
+    }
+}
+
+/// A station whose terms are lost and made anew, and its watcher.
+struct Restored {
+    ground: Ground,
+    watcher: Watcher,
+    cell: CellId,
+}
+
+impl Restored {
+    async fn on(ground: Ground) -> Self {
+        ground.accept(two_cells()).await.unwrap();
+        let sibling = ground.organisation.sibling;
+        ground.accept_of(sibling, 0, two_cells()).await.unwrap();
+        let mut watcher = Watcher::new(ground.app().clone());
+        watcher.look().await.unwrap();
+        let cell = {
+            let map = ground.app().territory.load();
+            let cell = map.station(ground.station()).unwrap().cells().next();
+            cell.unwrap().id()
+        };
+        Self {
+            ground,
+            watcher,
+            cell,
+        }
+    }
+
+    async fn assign_and_look(&mut self, pair: [usize; 2]) {
+        assign(&self.ground, self.cell, pair).await;
+        self.watcher.look().await.unwrap();
+    }
+
+    fn a_in_force(&self) -> Option<PersonId> {
+        let app = self.ground.app();
+        let map = app.territory.load();
+        map.cell(self.cell).unwrap().managers(app.now()).a
+    }
+}
+
+async fn a_restored_database_with_as_many_changes_is_seen(ground: Ground) {
+    let mut this = Restored::on(ground).await;
+    let managers = this.ground.managers.clone();
+    let backup = Backup::of(&this.ground).await;
+    this.assign_and_look([0, 1]).await;
+    assert_eq!(this.a_in_force(), Some(managers[0]));
+    backup.restore(&this.ground).await;
+    this.assign_and_look([1, 2]).await;
+    assert_eq!(this.a_in_force(), Some(managers[1]));
+}
+
+/// More changes than were lost, and one of them where one was lost.
+async fn a_restored_database_that_overtook_is_seen(ground: Ground) {
+    let mut this = Restored::on(ground).await;
+    let managers = this.ground.managers.clone();
+    let sibling = this.ground.organisation.sibling;
+    let backup = Backup::of(&this.ground).await;
+    this.assign_and_look([0, 1]).await;
+    backup.restore(&this.ground).await;
+    this.ground
+        .accept_of(sibling, 1, two_cells())
+        .await
+        .unwrap();
+    this.assign_and_look([2, 0]).await;
+    assert_eq!(this.a_in_force(), Some(managers[2]));
+    let map = this.ground.app().territory.load();
+    assert_eq!(map.version_of(sibling), 2);
+}
+
+/// A backup of before a station's first territory, beside later changes of its group.
+async fn a_restored_database_without_a_territory_is_seen(ground: Ground) {
+    let mut this = Restored::on(ground).await;
+    let app = this.ground.app().clone();
+    let (station, sibling) = (this.ground.station(), this.ground.organisation.sibling);
+    let now = app.now();
+    let gone = app.store.write(move |tx| {
+        Box::pin(async move {
+            territory::Entity::delete_many()
+                .filter(territory::Column::StationId.eq(sibling.0))
+                .exec(tx)
+                .await?;
+            store::raise(tx, sibling, now).await
+        })
+    });
+    gone.await.unwrap();
+    this.watcher.look().await.unwrap();
+    let map = app.territory.load();
+    assert!(map.station(sibling).is_none() && map.station(station).is_some());
+}
+
+#[actix_web::test]
+async fn a_restored_database_is_seen_with_as_many_changes() {
+    for ground in Ground::on_both().await {
+        a_restored_database_with_as_many_changes_is_seen(ground).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_restored_database_is_seen_when_it_overtook() {
+    for ground in Ground::on_both().await {
+        a_restored_database_that_overtook_is_seen(ground).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_restored_database_is_seen_without_a_territory() {
+    for ground in Ground::on_both().await {
+        a_restored_database_without_a_territory_is_seen(ground).await;
+    }
 }
 
 #[actix_web::test]

@@ -3,7 +3,8 @@
 //! The way through: [`exchange`] reads a file of any format into features, [`import`] reads
 //! these with a stated datum into drafts, mends small flaws and says which; [`fit`] sees
 //! whether the datum can be true, [`taking`] adds what stays as it is ([`sheet`] does the
-//! same for spreadsheets of station areas and accounts); [`draft`] puts them together and checks them; [`split`] makes
+//! same for spreadsheets of station areas and accounts), and [`giving`] hands out only what is
+//! taken in again; [`draft`] puts them together and checks them; [`split`] makes
 //! cells from station areas, and [`preview`] shows them with their figures and what they
 //! would move before anything is stored; [`edit`] changes present cells, one at a time; [`tiling`] proves that cells neither overlap nor leave gaps (I12). What is
 //! accepted is stored, and every server process builds a [`snapshot`] from it: immutable,
@@ -14,7 +15,8 @@
 //! are written, [`board`] what hangs out there on a cell's notice board.
 //!
 //! So far everything is rules: no database, no HTTP, no clock. Around them stand [`store`]
-//! (each change one transaction), [`load`] and [`refresh`] (how every process gets its
+//! (each change one transaction), [`storing`] (what was brought in is stored, or only looked at,
+//! by the same steps), [`load`] and [`refresh`] (how every process gets its
 //! snapshot within a second of a change) and [`routes`].
 
 pub mod account;
@@ -34,6 +36,7 @@ mod field;
 pub mod fit;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod giving;
 mod grid;
 pub mod import;
 pub mod index;
@@ -55,6 +58,7 @@ pub mod sheet;
 pub mod snapshot;
 pub mod split;
 pub mod store;
+pub mod storing;
 pub mod taking;
 mod tiles;
 pub mod tiling;

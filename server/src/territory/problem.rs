@@ -120,6 +120,24 @@ pub enum Problem {
         /// How much is allowed.
         limit: String,
     },
+    /// An export that could not be taken in again.
+    #[error("{what} cannot go out as one file that is taken in again: {why}; {instead}")]
+    OneWay {
+        /// What was to go out.
+        what: &'static str,
+        /// What is in the way.
+        why: String,
+        /// What to ask for instead.
+        instead: String,
+    },
+    /// A part of a sheet that there is not.
+    #[error("there is no part {part}; the sheet has the parts 1 to {parts}")]
+    NoPart {
+        /// Which was asked for.
+        part: usize,
+        /// How many there are.
+        parts: usize,
+    },
     /// Text that is not in the encoding that it should be in.
     #[error(
         "the text of {what} is not {encoding}{}",
@@ -319,6 +337,8 @@ impl Problem {
             Self::Doubtful(_) => Code::TerritoryDatumDoubtful,
             Self::Unreadable { .. } => Code::FileUnreadable,
             Self::Unpacked { .. } => Code::FileTooLarge,
+            Self::OneWay { .. } => Code::ExportTooLarge,
+            Self::NoPart { .. } => Code::RequestInvalid,
             Self::Encoding { .. } => Code::FileEncoding,
             Self::Columns { .. } => Code::SheetColumns,
             Self::OtherSystem { .. } => Code::PositionDatumUnknown,

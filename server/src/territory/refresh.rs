@@ -1,10 +1,11 @@
 //! How every process gets its snapshot within a second of a change.
 //!
-//! Whoever changes a territory raises one number in the same transaction. Each process
+//! Whoever changes a territory moves one mark on in the same transaction. Each process
 //! looks at it every [`LOOK_EVERY`], and when it has risen loads the stations that changed and
-//! swaps the snapshot; the process that made the change does so at once. When loading fails,
-//! the old snapshot stays and the next look tries again. The same task tells the feed when a
-//! term begins or ends by the calendar, and puts planned versions in force when their moment
+//! swaps the snapshot; the process that made the change does so at once. A database that was
+//! restored meanwhile has other marks, whatever came after it ([`super::marks`]). When loading
+//! fails, the old snapshot stays and the next look tries again. The same task tells the feed when
+//! a term begins or ends by the calendar, and puts planned versions in force when their moment
 //! has come.
 
 use super::{load::load, store};
@@ -22,8 +23,7 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A problem of the database, or `internal` when what is stored does not fit together; the
 /// snapshot in force then stays.
 pub async fn refresh(app: &App) -> Result<(), Problem> {
-    let before = app.territory.load();
-    let next = load(app, Some(&before)).await?;
+    let next = load(app, Some(app.territory.load())).await?;
     app.territory.swap(next);
     Ok(())
 }
@@ -81,7 +81,7 @@ impl Watcher {
     /// The first problem that was met, of the database or as of [`refresh`]; the next look
     /// tries again.
     pub async fn look(&mut self) -> Result<(), Problem> {
-        // Read before the stored count: another task may put a newer one in force meanwhile.
+        // Read before the stored mark: another task may put a newer one in force meanwhile.
         let held = self.app.territory.load().change();
         let change = store::current_change(self.app.store.read()).await?;
         let snapshot = self.snapshot(held, change).await;

@@ -17,6 +17,7 @@ mod pairs;
 mod sheets;
 mod split;
 mod stations;
+mod take;
 mod undo;
 mod wishes;
 
@@ -26,12 +27,13 @@ pub use customers::{CustomerFound, CustomerInput, CustomersImported, CustomersTo
 pub use edits::{Acceptance, EditsDone, EditsWish};
 pub use exchange::TerritoryFileImported;
 pub use history::{CellThen, VersionList, VersionView, Whose, WhoseMatch};
-pub use import::{Mended, StandsElsewhere, TerritoryImport, TerritoryImported};
+pub use import::TerritoryImport;
 pub use locate::{Located, LocatedCandidate, Place};
 pub use pairs::{PairWish, PairingDone, PairingWish, PairsAccepted, PairsToAccept, WithLimits};
 pub use sheets::{SheetImported, SheetOutcome};
 pub use split::{SplitDone, SplitProgress, SplitWish};
 pub use stations::{Station, StationList};
+pub use take::{Mended, StandsElsewhere, TerritoryImported};
 pub use undo::{PlanList, PlanView, UndoWish};
 pub use wishes::EditWish;
 
@@ -40,6 +42,7 @@ use super::{
     problem::Problems,
     refresh,
     store::{self, Accepted, How, Planned, Proposal},
+    storing::{self, Taking},
 };
 use crate::{
     app::App,
@@ -83,6 +86,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(boards::read_board)
         .service(boards::set_board)
         .service(boards::board_posted)
+        .service(boards::board_taken_down)
         .service(pairs::propose_pairs)
         .service(pairs::accept_pairs)
         .service(customers::import_customers)
@@ -125,7 +129,10 @@ enum Stored {
 /// Stores a version, or plans it when it counts from a later day.
 async fn store_or_plan(app: &App, caller: Caller, planned: Planned) -> Result<Stored, Problem> {
     if planned.proposal.effective_from <= app.now() {
-        let accepted = accept_as(app, caller, planned.proposal, planned.how).await?;
+        let Planned { proposal, how, .. } = planned;
+        let by = caller.into();
+        let accepted = storing::version(app, by, proposal, how, Taking::ForGood).await?;
+        refresh::refresh_after_change(app).await;
         return Ok(Stored::Version(accepted));
     }
     let state = app.clone();
@@ -145,33 +152,18 @@ async fn store_or_plan(app: &App, caller: Caller, planned: Planned) -> Result<St
     Ok(Stored::Plan(plan))
 }
 
-/// Stores a version that was brought in and puts it in force in this process.
-async fn accept(app: &App, caller: Caller, proposal: Proposal) -> Result<Accepted, Problem> {
-    accept_as(app, caller, proposal, How::of(ChangeKind::Import)).await
-}
-
-/// Stores a version and puts it in force in this process.
-async fn accept_as(
+/// Stores a version that was brought in and puts it in force in this process, or only looks.
+async fn accept(
     app: &App,
     caller: Caller,
     proposal: Proposal,
-    how: How,
+    taking: Taking,
 ) -> Result<Accepted, Problem> {
-    let state = app.clone();
-    let accepted = app
-        .store
-        .write(move |tx| {
-            Box::pin(async move {
-                let station = proposal.station;
-                let accepted = store::accept_as(tx, &state, proposal, &how).await?;
-                still_stands(tx, &caller).await?;
-                let who = Who::from(&caller);
-                audit::record(tx, &state, who, "territory.changed", station, Outcome::Done).await?;
-                Ok(accepted)
-            })
-        })
-        .await?;
-    refresh::refresh_after_change(app).await;
+    let how = How::of(ChangeKind::Import);
+    let accepted = storing::version(app, caller.into(), proposal, how, taking).await?;
+    if taking == Taking::ForGood {
+        refresh::refresh_after_change(app).await;
+    }
     Ok(accepted)
 }
 

@@ -689,3 +689,84 @@ async fn cells_come_back_with_a_and_b_also_when_it_was_not_noted_when_they_went(
         assert_eq!(checks["found"], 0, "A and B of W are back: {checks}");
     }
 }
+
+#[actix_web::test]
+async fn the_board_of_a_merged_cell_is_listed_until_it_is_taken_down() {
+    for ground in grounds().await {
+        // Terms that never ran are not given back with a cell.
+        ground.fixture.pass(Millis(1_000));
+        let desk = Desk::of(&ground.fixture, &ground.staff).await;
+        let east = id_of(&ground, "E").await;
+        let board = format!("/cells/{east}/board");
+        let wish = json!({ "phone": "95598", "service_zh": "抢修" });
+        let (_, shown) = desk.call(Method::PUT, &board, wish).await;
+        let outdated = "/boards?outdated=true";
+        let merge = json!({ "do": "merge", "cells": ["W", "E"], "into": "W" });
+        let edits = path(&ground, "/edits");
+        let undo = |of: i64| json!({ "accept": true, "of_version": of, "reason": "as it was" });
+        let posted = format!("{board}/posted");
+        let nothing = desk.call(Method::DELETE, &posted, Value::Null).await;
+        assert_eq!(code(&nothing), "conflict");
+
+        // One that never hung out there needs no taking down.
+        let (status, done) = desk
+            .post(
+                &edits,
+                accepted(1, std::slice::from_ref(&merge), "one road"),
+            )
+            .await;
+        assert_eq!(status, 200, "{done}");
+        assert_eq!(desk.get(outdated).await.1["boards"], json!([]));
+        assert_eq!(desk.post(&path(&ground, "/undo"), undo(2)).await.0, 200);
+
+        let mark = json!({ "mark": shown["mark"] });
+        assert_eq!(desk.post(&posted, mark).await.0, 200);
+        assert_eq!(desk.get(outdated).await.1["boards"], json!([]));
+        let (status, done) = desk.post(&edits, accepted(3, &[merge], "one road")).await;
+        assert_eq!(status, 200, "{done}");
+        for list in [outdated, "/boards"] {
+            let (_, listed) = desk.get(list).await;
+            let boards = listed["boards"].as_array().unwrap();
+            let old = boards.iter().find(|one| one["id"] == json!(east));
+            let old = old.unwrap_or_else(|| panic!("{list}: {listed}"));
+            assert_eq!(
+                (&old["take_down"], &old["outdated"]),
+                (&json!(true), &json!(true))
+            );
+            assert_eq!(
+                (&old["went_to"], &old["code"]),
+                (&json!(["W"]), &json!("E"))
+            );
+            assert_eq!(
+                (&old["mark"], &old["posted_mark"]),
+                (&Value::Null, &shown["mark"])
+            );
+        }
+        assert_eq!(desk.get(&board).await.0, 404, "it is no cell any more");
+        let stranger = ground.organisation.sibling;
+        let stranger = ground.fixture.person(Role::Station, stranger).await;
+        let stranger = Desk::of(&ground.fixture, &stranger).await;
+        assert_eq!(stranger.get("/boards").await.1["boards"], json!([]));
+        let foreign = stranger.call(Method::DELETE, &posted, Value::Null).await;
+        assert_eq!(code(&foreign), "not_found");
+
+        let down = desk.call(Method::DELETE, &posted, Value::Null).await;
+        assert_eq!(down.0, 204, "{}", down.1);
+        let again = desk.call(Method::DELETE, &posted, Value::Null).await;
+        assert_eq!(code(&again), "not_found");
+        assert_eq!(desk.get(outdated).await.1["boards"], json!([]));
+        let logged = audit_log::Entity::find()
+            .filter(audit_log::Column::Action.eq("board.taken_down"))
+            .all(ground.app().store.read())
+            .await
+            .unwrap();
+        assert_eq!(logged.len(), 1);
+
+        // The cell comes back, and its board is to be put up again.
+        let (status, done) = desk.post(&path(&ground, "/undo"), undo(4)).await;
+        assert_eq!(status, 200, "{done}");
+        let (_, listed) = desk.get(outdated).await;
+        assert_eq!(rows(&listed["boards"], "code"), ["E"]);
+        assert_eq!(listed["boards"][0]["take_down"], false);
+    }
+}

@@ -109,13 +109,13 @@ rows! {
 }
 
 rows! {
-    /// How often any territory has changed, and how often each group of stations
+    /// How far all territories have moved on by their changes, and each group of stations
     /// ([`super::marks`]).
     territory_change, "territory_change", {
         /// 1 for all, from 2 on for the groups.
         #[sea_orm(primary_key, auto_increment = false)]
         id: i32,
-        /// The count.
+        /// The mark.
         change: i64,
     }
 }

@@ -1,7 +1,7 @@
 //! Storing territories: everything that changes one does so in one transaction.
 //!
 //! A change takes the station's lock first ([`StationLock`]), writes its rows, tells the
-//! feed which cells are concerned, and raises two counts of `territory_change`, by which
+//! feed which cells are concerned, and moves two marks of `territory_change` on, by which
 //! every process notices that its snapshot is old, and where ([`super::refresh`]).
 
 mod accounts;
@@ -29,13 +29,13 @@ pub use neighbours::neighbours;
 pub use pairs::{roles_mark, set_pairs, station_managers};
 pub use people::active_managers;
 pub use plans::{
-    Plan, PlanState, Planned, cancel_plan, next_plan, plan, plan_of, plans, put_in_force,
+    Plan, PlanState, Planned, cancel_plan, edits_of, next_plan, plan, plan_of, plans, put_in_force,
     rebase_plan,
 };
 pub(super) use read::outline;
 pub use read::{
-    CellDetail, NamedManager, StationSummary, StoredTerritory, cells, current_change,
-    current_version, stations, territory,
+    CellDetail, NamedManager, StationSummary, StoredTerritory, cells, cells_ever, current_change,
+    current_version, stations, territory, whole_territory,
 };
 pub(super) use roles::role_of;
 pub use roles::stored_term as term;
@@ -52,7 +52,10 @@ use crate::{
     edge::Problem,
     trace::feed_log::{StationLock, Subject},
 };
-use gridcrew_sync_protocol::ids::{CellId, OrgId};
+use gridcrew_sync_protocol::{
+    ids::{CellId, OrgId},
+    time::UnixMillis,
+};
 use sea_orm::{
     ActiveValue::Set,
     DatabaseTransaction, EntityTrait, ExprTrait,
@@ -65,25 +68,33 @@ const CHUNK: usize = 500;
 /// A station's territory is another now: every process loads its snapshot anew, and the
 /// station is checked.
 async fn changed(tx: &DatabaseTransaction, app: &App, station: OrgId) -> Result<(), Problem> {
-    raise(tx, station).await?;
+    raise(tx, station, app.now()).await?;
     check_soon(tx, app, station).await
 }
 
-/// Counts one more change of what a snapshot holds of a station, so that every process
-/// loads it anew. The row that counts all is locked first, whatever the station.
+/// What a snapshot holds of a station changed `now`: every process loads it anew. The row of
+/// the mark of all is locked first, whatever the station.
 ///
 /// # Errors
 /// A problem of the database.
-pub async fn raise(tx: &DatabaseTransaction, station: OrgId) -> Result<(), Problem> {
+pub async fn raise(
+    tx: &DatabaseTransaction,
+    station: OrgId,
+    now: UnixMillis,
+) -> Result<(), Problem> {
+    let step = marks::step(station, now);
     let rows = [marks::ALL, marks::group_of(station)].map(|id| territory_change::ActiveModel {
         id: Set(id),
-        change: Set(1),
+        change: Set(step),
     });
     let change = (territory_change::Entity, territory_change::Column::Change);
     territory_change::Entity::insert_many(rows)
         .on_conflict(
             OnConflict::column(territory_change::Column::Id)
-                .value(territory_change::Column::Change, Expr::col(change).add(1))
+                .value(
+                    territory_change::Column::Change,
+                    Expr::col(change).add(step),
+                )
                 .to_owned(),
         )
         .exec_without_returning(tx)
@@ -129,6 +140,8 @@ async fn tell_roles(
     Ok(())
 }
 
+#[cfg(test)]
+mod reading_tests;
 #[cfg(test)]
 #[path = "store_tests.rs"]
 mod tests;

@@ -326,7 +326,7 @@ async fn what_cannot_be_loaded_leaves_the_old_snapshot_in_force() {
     let ground = Ground::new().await;
     ground.accept(two_cells()).await.unwrap();
     refresh(ground.app()).await.unwrap();
-    let station = ground.station();
+    let (station, now) = (ground.station(), ground.app().now());
     ground
         .app()
         .store
@@ -337,7 +337,7 @@ async fn what_cannot_be_loaded_leaves_the_old_snapshot_in_force() {
                     .filter(cell::Column::Code.eq("W"))
                     .exec(tx)
                     .await?;
-                raise(tx, station).await
+                raise(tx, station, now).await
             })
         })
         .await
@@ -352,7 +352,7 @@ async fn a_restored_database_brings_its_older_snapshot_back() {
     let ground = Ground::new().await;
     let restored: App = App {
         territory: Arc::new(TerritoryIndex::new(
-            crate::territory::snapshot::TerritorySnapshot::build(99, vec![]).unwrap(),
+            crate::territory::snapshot::TerritorySnapshot::build(i64::MAX, vec![]).unwrap(),
         )),
         ..ground.app().clone()
     };

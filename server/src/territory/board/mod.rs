@@ -3,9 +3,11 @@
 //!
 //! The telephone belongs to the cell, not to the person, so it stays when A changes. What a
 //! board says has a [`BoardMark`]; the sheet that hangs out there carries the mark of when it
-//! was printed, so a board is outdated as soon as its mark is another. [`store`] keeps it,
-//! [`page`] shows it to whoever has its address, with [`qr`] on the sheet for the wall.
+//! was printed, so a board is outdated as soon as its mark is another, and to be taken down when
+//! its cell is no more ([`gone`]). [`store`] keeps it, [`page`] shows it to whoever has its
+//! address, with [`qr`] on the sheet for the wall.
 
+pub mod gone;
 pub mod page;
 pub mod qr;
 pub mod store;

@@ -1,14 +1,17 @@
 //! Storing boards: what is the cell's own, the unguessable part of its address, and what hangs
 //! out there.
 
-use super::{BoardContent, BoardMark};
+use super::{
+    BoardContent, BoardMark,
+    gone::{Gone, gone},
+};
 use crate::{
     app::App,
     edge::Problem,
     people::rows::org_unit,
     territory::{
         rows::cell,
-        store::{CellDetail, cells},
+        store::{CellDetail, cells, cells_ever},
     },
     trace::rows::rows,
 };
@@ -21,7 +24,7 @@ use gridcrew_sync_protocol::{
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    IntoActiveModel, QueryFilter,
+    IntoActiveModel, QueryFilter, sea_query::Query,
 };
 use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
@@ -65,14 +68,20 @@ pub struct CellBoard {
     pub cell: CellDetail,
     /// What is kept of its board.
     pub row: Option<cell_board::Model>,
-    /// What the board says; none without one.
+    /// What the board says; none without one, and none of a cell that is no more.
     pub content: Option<BoardContent>,
+    /// What became of a cell that is no more, and whose board still hangs out there.
+    pub gone: Option<Gone>,
 }
 
 impl CellBoard {
-    /// Whether what hangs out there, if anything does, says something else.
+    /// Whether what hangs out there, if anything does, says something else, or should not hang
+    /// there any more.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
+        if self.gone.is_some() {
+            return true;
+        }
         let posted = self.row.as_ref().and_then(|row| row.posted_mark.as_deref());
         let now = self.content.as_ref().map(|content| content.mark().0);
         now.is_some() && now.as_deref() != posted
@@ -90,6 +99,38 @@ pub async fn boards<C: ConnectionTrait>(
     now: UnixMillis,
 ) -> Result<Vec<CellBoard>, Problem> {
     let cells = cells(db, condition, limit, now).await?;
+    with_boards(db, cells, HashMap::new()).await
+}
+
+/// As [`boards`], also of cells that are no more while their boards hang out there.
+///
+/// # Errors
+/// A problem of the database, or `internal` when what is stored cannot be read.
+pub async fn boards_out_there<C: ConnectionTrait>(
+    db: &C,
+    condition: Condition,
+    limit: Option<u64>,
+    now: UnixMillis,
+) -> Result<Vec<CellBoard>, Problem> {
+    let hanging = Query::select()
+        .column(Column::CellId)
+        .from(cell_board::Entity)
+        .and_where(Column::PostedMark.is_not_null())
+        .take();
+    let there = Condition::any()
+        .add(cell::Column::UntilVersion.is_null())
+        .add(cell::Column::Id.in_subquery(hanging));
+    let these = Condition::all().add(condition).add(there);
+    let cells = cells_ever(db, these, limit, now).await?;
+    let gone = gone(db, &cells).await?;
+    with_boards(db, cells, gone).await
+}
+
+async fn with_boards<C: ConnectionTrait>(
+    db: &C,
+    cells: Vec<CellDetail>,
+    mut gone: HashMap<Uuid, Gone>,
+) -> Result<Vec<CellBoard>, Problem> {
     let ids: Vec<Uuid> = cells.iter().map(|cell| cell.id.0).collect();
     let stations: BTreeSet<Uuid> = cells.iter().map(|cell| cell.station.0).collect();
     let units = org_unit::Entity::find()
@@ -106,10 +147,16 @@ pub async fn boards<C: ConnectionTrait>(
     Ok(cells
         .into_iter()
         .map(|cell| {
-            let row = rows.remove(&cell.id.0);
+            let (row, gone) = (rows.remove(&cell.id.0), gone.remove(&cell.id.0));
             let station = names.get(&cell.station.0).cloned().unwrap_or_default();
-            let content = row.as_ref().map(|row| content(station, &cell, row));
-            CellBoard { cell, row, content }
+            let said = row.as_ref().filter(|_| gone.is_none());
+            let content = said.map(|row| content(station, &cell, row));
+            CellBoard {
+                cell,
+                row,
+                content,
+                gone,
+            }
         })
         .collect())
 }
@@ -229,5 +276,21 @@ pub async fn posted(
     posted.posted_mark = Set(Some(mark.0.clone()));
     posted.posted_at = Set(Some(app.now().0));
     cell_board::Entity::update(posted).exec(tx).await?;
+    Ok(())
+}
+
+/// Notes that what hung out there was taken down.
+///
+/// # Errors
+/// `conflict` when nothing hung there, or a problem of the database.
+pub async fn taken_down(tx: &DatabaseTransaction, board: CellBoard) -> Result<(), Problem> {
+    let Some(row) = board.row.filter(|row| row.posted_mark.is_some()) else {
+        let detail = "As far as is known nothing hangs out there.";
+        return Err(Problem::new(Code::Conflict, detail));
+    };
+    let mut down = row.into_active_model();
+    down.posted_mark = Set(None);
+    down.posted_at = Set(None);
+    cell_board::Entity::update(down).exec(tx).await?;
     Ok(())
 }

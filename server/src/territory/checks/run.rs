@@ -35,21 +35,29 @@ const MOST: u64 = 20;
 /// Customers read at once.
 const CUSTOMERS: u64 = 5_000;
 
-/// Checks a station's territory as it is stored now; `None` when it has none.
+/// Checks a station's territory as it is stored now; `None` when it has none. All that is
+/// read of the database is of one moment.
 ///
 /// # Errors
 /// A problem of the database.
 pub async fn checked(app: &App, station: OrgId) -> Result<Option<Checks>, Problem> {
     let now = app.now();
     let limits = Limits::in_force(now);
-    let db = app.store.read();
-    let Some(territory) = store::territory(db, station, now).await? else {
+    let read = app.store.snapshot(move |tx| {
+        Box::pin(async move {
+            let Some(territory) = store::territory(tx, station, now).await? else {
+                return Ok(None);
+            };
+            let holders = territory.cells.iter().flat_map(|c| [&c.role_a, &c.role_b]);
+            let holders = holders.flatten().map(|holder| holder.person).collect();
+            let active = store::active_managers(tx, station, &holders).await?;
+            let accounts = far_accounts(tx, station, limits.account_far_m).await?;
+            Ok(Some((territory, active, accounts)))
+        })
+    });
+    let Some((territory, active, accounts)) = read.await? else {
         return Ok(None);
     };
-    let holders = territory.cells.iter().flat_map(|c| [&c.role_a, &c.role_b]);
-    let holders = holders.flatten().map(|holder| holder.person).collect();
-    let active = store::active_managers(db, station, &holders).await?;
-    let accounts = far_accounts(db, station, limits.account_far_m).await?;
     let snapshot = app.territory.load();
     let work = move || {
         let content = &territory.content;

@@ -47,6 +47,10 @@ pub struct ExportArgs {
     /// Whose, and in whose name.
     #[command(flatten)]
     pub about: About,
+    /// Of a sheet only this part, from 1, of 10,000 rows: more than one file takes in again goes
+    /// out in parts.
+    #[arg(long, value_name = "NUMBER")]
+    pub part: Option<usize>,
     /// The file to write; it must not exist.
     #[arg(long, value_name = "FILE")]
     pub to: PathBuf,

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 use actix_web::{
-    HttpResponse, get,
+    HttpResponse, delete, get,
     http::header,
     post, put,
     web::{self, Data, Path, Query},
@@ -28,7 +28,7 @@ use gridcrew_sync_protocol::{
     ids::{CellId, OrgId},
     time::UnixMillis,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -70,8 +70,13 @@ pub struct BoardView {
     pub posted_mark: Option<BoardMark>,
     /// Since when.
     pub posted_at: Option<UnixMillis>,
-    /// Whether it is to be printed and put up anew, and a photo taken.
+    /// Whether it is to be printed and put up anew, and a photo taken; or to be taken down.
     pub outdated: bool,
+    /// Whether the cell is no more, so that what hangs out there is to be taken down.
+    pub take_down: bool,
+    /// The codes of the cells that have its station areas now, whose boards take its place;
+    /// none of a cell that there is.
+    pub went_to: Vec<String>,
 }
 
 fn path_of(token: &str) -> String {
@@ -80,7 +85,12 @@ fn path_of(token: &str) -> String {
 
 fn view(app: &App, board: CellBoard) -> BoardView {
     let outdated = board.is_outdated();
-    let CellBoard { cell, row, content } = board;
+    let CellBoard {
+        cell,
+        row,
+        content,
+        gone,
+    } = board;
     let path = row.as_ref().map(|row| path_of(&row.token));
     let base = app.config.public_url.as_ref();
     BoardView {
@@ -105,6 +115,8 @@ fn view(app: &App, board: CellBoard) -> BoardView {
             .map(BoardMark),
         posted_at: row.as_ref().and_then(|row| row.posted_at).map(UnixMillis),
         outdated,
+        take_down: gone.is_some(),
+        went_to: gone.map_or_else(Vec::new, |gone| gone.went_to.into_iter().collect()),
     }
 }
 
@@ -115,12 +127,16 @@ async fn visible<C: ConnectionTrait>(
     id: CellId,
     now: UnixMillis,
 ) -> Result<CellBoard, Problem> {
-    let this = caller
-        .scope
-        .of_stations("cell")
-        .add(cell::Column::Id.eq(id.0));
-    let found = store::boards(db, this, Some(1), now).await?.pop();
+    let found = store::boards(db, this(caller, id), Some(1), now)
+        .await?
+        .pop();
     found.ok_or_else(Problem::not_found)
+}
+
+/// A cell, in the caller's scope.
+fn this(caller: &Caller, id: CellId) -> Condition {
+    let in_scope = caller.scope.of_stations("cell");
+    in_scope.add(cell::Column::Id.eq(id.0))
 }
 
 /// Which boards.
@@ -149,7 +165,8 @@ pub struct BoardList {
 }
 
 /// The cells that you may see with their notice boards; `outdated` lists those that say
-/// something else than what hangs out there: A or B, the telephone or the text has changed.
+/// something else than what hangs out there: A or B, the telephone or the text has changed. Cells
+/// that are no more are listed while their boards hang out there, with `take_down`.
 #[utoipa::path(
     operation_id = "list_boards",
     tag = "territory",
@@ -171,7 +188,8 @@ pub(super) async fn list_boards(
         .of_stations("cell")
         .add_option(query.station.map(|id| cell::Column::StationId.eq(id.0)))
         .add_option(query.after.map(|id| cell::Column::Id.gt(id.0)));
-    let found = store::boards(app.store.read(), condition, Some(PAGE), caller.now).await?;
+    let now = caller.now;
+    let found = store::boards_out_there(app.store.read(), condition, Some(PAGE), now).await?;
     let full = u64::try_from(found.len()).is_ok_and(|found| found == PAGE);
     let after = found.last().filter(|_| full).map(|board| board.cell.id);
     let wanted = found
@@ -321,6 +339,38 @@ pub(super) async fn board_posted(
     })
     .await?;
     Ok(web::Json(view(&app, board)))
+}
+
+/// Notes that what hung out there of a cell, which may be no more, was taken down.
+#[utoipa::path(
+    operation_id = "board_taken_down",
+    tag = "territory",
+    params(("id" = CellId, Path, description = "The cell")),
+    responses(
+        (status = NO_CONTENT, description = "Noted"),
+        (status = "4XX", description = "conflict when nothing hangs there",
+         body = ProblemDocument),
+    )
+)]
+#[delete("/cells/{id}/board/posted")]
+pub(super) async fn board_taken_down(
+    app: Data<App>,
+    caller: Caller,
+    id: Path<CellId>,
+) -> Result<HttpResponse, Problem> {
+    caller.may(Permission::ManageTerritory)?;
+    let id = *id;
+    act(&app, &caller, move |tx, app, caller| {
+        Box::pin(async move {
+            let found = store::boards_out_there(tx, this(caller, id), Some(1), caller.now).await?;
+            let board = found.into_iter().next().ok_or_else(Problem::not_found)?;
+            store::taken_down(tx, board).await?;
+            let (who, action) = (Who::from(caller), "board.taken_down");
+            audit::record(tx, app, who, action, id, Outcome::Done).await
+        })
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// The page of a board, for whoever has its address.

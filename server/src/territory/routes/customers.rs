@@ -1,6 +1,6 @@
 //! Customers: taking in a list, finding one.
 
-use super::{allow, sheets::take_in, text};
+use super::{allow, text};
 use crate::{
     app::App,
     edge::{Json, Problem, ProblemDocument},
@@ -8,6 +8,7 @@ use crate::{
     territory::{
         account::account_no,
         store::{self, Imported, NewCustomer},
+        storing::{self, Taking},
     },
 };
 use actix_web::{get, post, web};
@@ -129,7 +130,14 @@ pub(super) async fn import_customers(
         added,
         changed,
         unchanged,
-    } = take_in(&app, caller, station, customers, None).await?;
+    } = storing::accounts(
+        &app,
+        caller.into(),
+        station,
+        (customers, None),
+        Taking::ForGood,
+    )
+    .await?;
     Ok(web::Json(CustomersImported {
         added,
         changed,

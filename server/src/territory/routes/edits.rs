@@ -91,7 +91,7 @@ pub(super) async fn edit_territory(
     allow(&caller, Permission::ManageTerritory, station)?;
     let Json(wish) = wish;
     let acceptance = wish.acceptance.checked()?;
-    let ground = Ground::read(&app, &caller, station, &acceptance).await?;
+    let ground = Ground::read(&app, &caller, station, acceptance.of_version).await?;
     let again = serde_json::to_string(&Again {
         datum: wish.datum.clone(),
         edits: wish.edits.clone(),
@@ -134,22 +134,29 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    /// Reads it; refused when it is not the version that was looked at.
+    /// Reads it, all of one moment; refused when it is not the version that was looked at, if
+    /// one was.
     pub(super) async fn read(
         app: &App,
         caller: &Caller,
         station: OrgId,
-        acceptance: &Acceptance,
+        seen: Option<i64>,
     ) -> Result<Self, Problem> {
-        let held = store::territory(app.store.read(), station, caller.now)
-            .await?
-            .ok_or_else(no_territory)?;
-        let other = acceptance.of_version.filter(|seen| *seen != held.version);
-        if let Some(seen) = other {
-            return Err(store::what_came(app.store.read(), station, seen, held.version).await?);
-        }
-        let known = store::known(app.store.read(), station, &held.cells, caller.now).await?;
-        Ok(Self { held, known })
+        let now = caller.now;
+        app.store
+            .snapshot(move |tx| {
+                Box::pin(async move {
+                    let held = store::territory(tx, station, now)
+                        .await?
+                        .ok_or_else(no_territory)?;
+                    if let Some(seen) = seen.filter(|seen| *seen != held.version) {
+                        return Err(store::what_came(tx, station, seen, held.version).await?);
+                    }
+                    let known = store::known(tx, station, &held.cells, now).await?;
+                    Ok(Self { held, known })
+                })
+            })
+            .await
     }
 }
 

@@ -1,20 +1,22 @@
 //! A territory as a file, out and in.
 
 use super::{
-    accept, allow, beside, datum_of,
+    allow, datum_of,
     desk::DESK,
-    import::{imported, take},
-    no_territory, text,
+    no_territory,
+    take::{Given, take},
+    text,
 };
 use crate::{
     app::App,
     edge::{Problem, ProblemDocument},
     people::{Caller, Permission},
     territory::{
-        content::Content,
         exchange::{self, Encoding, Format, MAX_BYTES},
+        giving,
         problem::Problems,
-        store::{self, Accepted, Proposal},
+        store,
+        storing::Taking,
         taking::Parts,
     },
 };
@@ -23,7 +25,7 @@ use actix_web::{
     http::header::{ContentDisposition, DispositionParam, DispositionType},
     post, web,
 };
-use gridcrew_sync_protocol::{code::Code, ids::OrgId, position::Datum, time::UnixMillis};
+use gridcrew_sync_protocol::{ids::OrgId, position::Datum, time::UnixMillis};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -39,7 +41,7 @@ pub(super) struct FileQuery {
 }
 
 /// The territory of a station as a file: boundary, cells, station areas. What was written can
-/// be read in again and is the same.
+/// be read in again and is the same; what could not be is refused with `export.too_large`.
 #[utoipa::path(
     operation_id = "export_territory_file",
     tag = "territory",
@@ -48,6 +50,8 @@ pub(super) struct FileQuery {
         (status = 200, description = "The file",
          content_type = "application/octet-stream", body = Vec<u8>),
         (status = "4XX", description = "A problem", body = ProblemDocument),
+        (status = 503, description = "Other files are being read; come again after Retry-After",
+         body = ProblemDocument),
     )
 )]
 #[get("/stations/{id}/territory/file")]
@@ -63,16 +67,18 @@ pub(super) async fn export_territory_file(
         None => Datum::Wgs84,
         given => datum_of(given)?,
     };
-    let held = store::territory(app.store.read(), *station, caller.now)
+    let held = store::whole_territory(&app.store, *station, caller.now)
         .await?
         .ok_or_else(no_territory)?;
     let now = caller.now;
     let name = format!("territory-{}.{}", held.version, format.ending());
-    let bytes = beside(move || {
-        let written = exchange::write(format, &held.content, datum, now);
-        written.map_err(Problem::internal)
+    let place = DESK.place().await?;
+    let written = place.work(move || {
+        let written = giving::territory(format, &held.content, datum, now);
+        Ok(written.map_err(Problems::from)?)
     });
-    Ok(download(format.media_type(), name, bytes.await?))
+    let (_place, bytes) = written.await?;
+    Ok(download(format.media_type(), name, bytes))
 }
 
 /// An answer that a browser saves under a name.
@@ -102,7 +108,7 @@ pub(super) struct FileImportQuery {
     /// The encoding of the text in a shapefile that does not say it: UTF-8 or GBK.
     #[param(inline)]
     encoding: Option<Encoding>,
-    /// Only look; write nothing.
+    /// Only look; write nothing. All that would keep it from being taken in now is told.
     #[serde(default)]
     dry_run: bool,
     /// From when it counts, milliseconds since 1970, not later than now; absent: now.
@@ -150,56 +156,26 @@ pub(super) async fn import_territory_file(
     allow(&caller, Permission::ManageTerritory, station)?;
     let query = query.into_inner();
     let reason = text("reason", &query.reason, 1, 500)?;
-    let effective_from = query.effective_from.unwrap_or(caller.now);
     let sent = DESK.sent(&request, payload, MAX_BYTES).await?;
     let place = DESK.place().await?;
-    let held = store::territory(app.store.read(), station, caller.now).await?;
-    let base = held.as_ref().map_or(0, |held| held.version);
-    let (dry_run, confirmed) = (query.dry_run, query.datum_confirmed);
+    let held = store::whole_territory(&app.store, station, caller.now).await?;
+    let dry_run = query.dry_run;
     let read = place.work(move || {
         let mut layers =
             exchange::read(query.format, sent.bytes(), query.encoding).map_err(Problems::from)?;
         let content = held.as_ref().map(|held| &held.content);
-        let parts = Parts::of_layers(&mut layers, query.datum.as_deref(), content)?;
-        Ok((layers.notes, parts, held))
-    });
-    let (place, (notes, parts, held)) = read.await?;
-    // Held until it is stored: what was read is in memory until then.
-    let (_place, mut taken) = take(&app, place, station, parts, held, confirmed).await?;
-    taken.notes = notes;
-    let accepted = if dry_run {
-        looked_at(&app, &taken.content, base, effective_from)?
-    } else {
-        let proposal = Proposal {
+        let given = Given {
             station,
-            base,
-            content: taken.content.clone(),
-            effective_from,
-            author: caller.person,
+            parts: Parts::of_layers(&mut layers, query.datum.as_deref(), content)?,
+            notes: layers.notes,
+            datum_confirmed: query.datum_confirmed,
+            effective_from: query.effective_from,
             reason,
+            taking: Taking::unless(dry_run),
         };
-        accept(&app, caller, proposal).await?
-    };
-    Ok(web::Json(TerritoryFileImported {
-        dry_run,
-        imported: imported(&accepted, &taken),
-    }))
-}
-
-/// What would be said of a content if it were stored.
-fn looked_at(
-    app: &App,
-    content: &Content,
-    base: i64,
-    effective_from: UnixMillis,
-) -> Result<Accepted, Problem> {
-    if effective_from > app.now() {
-        let detail = "effective_from lies in the future.";
-        return Err(Problem::new(Code::RequestInvalid, detail));
-    }
-    Ok(Accepted {
-        version: base,
-        cells: content.cells.len(),
-        station_areas: content.station_areas.len(),
-    })
+        Ok((held, given))
+    });
+    let (place, (held, given)) = read.await?;
+    let imported = take(&app, caller, place, held, given).await?;
+    Ok(web::Json(TerritoryFileImported { dry_run, imported }))
 }

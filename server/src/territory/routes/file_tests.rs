@@ -5,7 +5,7 @@ use crate::{
     territory::{
         content::Content,
         exchange::{self, Format},
-        fixture::{Ground, square, two_sound_cells as two_cells},
+        fixture::{Ground, islands, square, two_sound_cells as two_cells},
         rows::{customer, station_area, territory},
         shape::Shape,
         store::{self, Proposal},
@@ -19,7 +19,7 @@ use gridcrew_sync_protocol::{
     ids::PersonId,
     position::{Datum, Wgs84},
 };
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, sea_query::Expr};
 use serde_json::Value;
 
 /// Someone who is signed in and sends files.
@@ -231,6 +231,114 @@ async fn files_that_cannot_be_change_nothing() {
             gap.cells[1].outline = square(2.2, 0.0, 4.0, 2.0);
             let gap = exchange::write(format, &gap, Datum::Wgs84, now).unwrap();
             desk.refused(&path, &gap, "territory.gap").await;
+        }
+    }
+}
+
+/// A territory that leaves out a station area that supplies customers: sound by itself.
+fn without_t1() -> Content {
+    let mut content = two_cells();
+    content.station_areas.remove(0);
+    content
+}
+
+#[actix_web::test]
+async fn a_look_at_a_file_finds_all_that_taking_it_would() {
+    for ground in Ground::on_both().await {
+        let desk = Desk::of(&ground).await;
+        ground.accept(two_cells()).await.unwrap();
+        let sheet = "/customers/sheet?format=csv";
+        let rows = "户号,户名,台区编号\n001,王建国,t1\n";
+        let (_, stored) = desk.post(sheet, rows.as_bytes()).await;
+        assert_eq!(stored["outcome"], "stored", "{stored}");
+        let now = ground.app().now();
+        let later = now.0 + 60_000;
+        let left_out = exchange::write(Format::GeoJson, &without_t1(), Datum::Wgs84, now).unwrap();
+        let whole = exchange::write(Format::GeoJson, &two_cells(), Datum::Wgs84, now).unwrap();
+        let path = "/territory/file?format=geojson&reason=x";
+        for (path, bytes, code) in [
+            (
+                path.to_owned(),
+                &left_out,
+                "territory.station_area_in_no_cell",
+            ),
+            (
+                format!("{path}&effective_from={later}"),
+                &whole,
+                "request.invalid",
+            ),
+        ] {
+            desk.refused(&path, bytes, code).await;
+            desk.refused(&format!("{path}&dry_run=true"), bytes, code)
+                .await;
+        }
+        // What a look says of a good one is what taking it says, but for the version.
+        let lines = desk.lines("territory.changed").await;
+        let (status, mut look) = desk.post(&format!("{path}&dry_run=true"), &whole).await;
+        assert_eq!((status, &look["version"]), (200, &1.into()), "{look}");
+        assert_eq!(desk.held().await, [1, 4, 1]);
+        assert_eq!(desk.lines("territory.changed").await, lines);
+        assert_eq!(
+            ground.app().territory.load().version_of(ground.station()),
+            0
+        );
+        let (status, done) = desk.post(path, &whole).await;
+        assert_eq!((status, &done["version"]), (200, &2.into()), "{done}");
+        look["version"] = 2.into();
+        look["dry_run"] = false.into();
+        assert_eq!(look, done);
+    }
+}
+
+/// A territory that nobody has split, stored before it was looked at how scattered one may be.
+#[actix_web::test]
+async fn a_look_at_a_sheet_finds_what_keeps_it_from_being_stored() {
+    for ground in Ground::on_both().await {
+        let desk = Desk::of(&ground).await;
+        let mut content = round();
+        content.boundary = square(0.0, 0.0, 4.0, 2.0);
+        ground.accept(content).await.unwrap();
+        let scattered = serde_json::to_string(&islands(51)).unwrap();
+        let spoil = ground.fixture.write(|tx, _| {
+            Box::pin(async move {
+                territory::Entity::update_many()
+                    .col_expr(territory::Column::Boundary, Expr::value(scattered))
+                    .exec(tx)
+                    .await?;
+                Ok(())
+            })
+        });
+        spoil.await;
+        let rows = "code,name,feeder,customers,area_class,lon,lat,datum\n\
+            t5,new,F1,30,02,120.00005,30.00005,WGS-84\n";
+        let sheet = "/station-areas/sheet?format=csv";
+        for path in [sheet.to_owned(), format!("{sheet}&dry_run=true")] {
+            desk.refused(&path, rows.as_bytes(), "territory.too_large")
+                .await;
+        }
+    }
+}
+
+#[actix_web::test]
+async fn sheets_go_out_in_parts_that_are_there() {
+    for ground in Ground::on_both().await {
+        let desk = Desk::of(&ground).await;
+        ground.accept(two_cells()).await.unwrap();
+        for path in [
+            "/station-areas/sheet?format=csv",
+            "/customers/sheet?format=csv",
+        ] {
+            assert_eq!(
+                desk.get(&format!("{path}&part=1")).await,
+                desk.get(path).await
+            );
+            for part in ["0", "2"] {
+                let (status, bytes) = desk
+                    .call(Method::GET, &format!("{path}&part={part}"), b"")
+                    .await;
+                let said = String::from_utf8(bytes).unwrap();
+                assert!(status == 422 && said.contains("request.invalid"), "{said}");
+            }
         }
     }
 }

@@ -22,6 +22,7 @@ use gridcrew_sync_protocol::{
     position::{Datum, TypedPosition, Wgs84},
     time::UnixMillis,
 };
+use sea_orm::DatabaseTransaction;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
@@ -317,16 +318,26 @@ struct Then {
 }
 
 impl Then {
+    /// Reads it, all of one moment.
     async fn find(app: &App, station: OrgId, at: UnixMillis) -> Result<Self, Problem> {
-        let db = app.store.read();
-        let number = store::version_at(db, station, at)
+        app.store
+            .snapshot(move |tx| Box::pin(async move { Self::read(tx, station, at).await }))
+            .await
+    }
+
+    async fn read(
+        tx: &DatabaseTransaction,
+        station: OrgId,
+        at: UnixMillis,
+    ) -> Result<Self, Problem> {
+        let number = store::version_at(tx, station, at)
             .await?
             .ok_or_else(no_territory)?;
-        let version = store::version_of(db, station, number).await?;
+        let version = store::version_of(tx, station, number).await?;
         let version = version.ok_or_else(no_territory)?;
-        let heads = store::versions(db, station, (number - 1, Some(number + 1)), 1).await?;
+        let heads = store::versions(tx, station, (number - 1, Some(number + 1)), 1).await?;
         let head = heads.into_iter().next().ok_or_else(no_territory)?;
-        let roles = store::roles_at(db, version.ids.values().copied(), at).await?;
+        let roles = store::roles_at(tx, version.ids.values().copied(), at).await?;
         Ok(Self {
             version,
             head,

@@ -1,32 +1,25 @@
 //! Taking in a territory.
 
 use super::{
-    accept, allow,
-    desk::{DESK, Place},
+    allow,
+    desk::DESK,
+    take::{Given, TerritoryImported, take},
     text,
 };
 use crate::{
     app::App,
     edge::{Problem, ProblemDocument, body::expect_media_type},
     people::{Caller, Permission},
-    territory::{
-        draft::Remark,
-        import,
-        repair::{Repair, RepairKind},
-        store::{self, Accepted, Proposal, StoredTerritory},
-        taking::{Around, Parts, Taken},
-    },
+    territory::{import, store, storing::Taking, taking::Parts},
 };
 use actix_web::{HttpRequest, post, web};
-use gridcrew_sync_protocol::{ids::OrgId, position::Wgs84, time::UnixMillis};
-use serde::{Deserialize, Serialize};
+use gridcrew_sync_protocol::{ids::OrgId, time::UnixMillis};
+use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Most bytes of a territory.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
-/// Most repairs and most remarks that are listed.
-const LISTED: usize = 100;
 
 /// A territory to be taken in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -56,76 +49,6 @@ pub struct TerritoryImport {
     pub reason: String,
 }
 
-/// Something that was mended.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Mended {
-    /// `repeat_dropped`, `point_moved` or `point_inserted`.
-    pub kind: &'static str,
-    /// Where.
-    pub at: Wgs84,
-    /// How far something moved, metres.
-    pub moved_m: f64,
-}
-
-impl From<&Repair> for Mended {
-    fn from(repair: &Repair) -> Self {
-        Self {
-            kind: match repair.kind {
-                RepairKind::RepeatDropped => "repeat_dropped",
-                RepairKind::PointMoved => "point_moved",
-                RepairKind::PointInserted => "point_inserted",
-            },
-            at: repair.at,
-            moved_m: repair.moved.0,
-        }
-    }
-}
-
-/// A station area that stands outside its own cell.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct StandsElsewhere {
-    /// Its code.
-    pub station_area: String,
-    /// The code of its cell.
-    pub cell: String,
-    /// How far from the cell it stands, metres.
-    pub distance_m: f64,
-}
-
-impl From<&Remark> for StandsElsewhere {
-    fn from(remark: &Remark) -> Self {
-        let Remark::StandsElsewhere {
-            area,
-            cell,
-            distance,
-        } = remark;
-        Self {
-            station_area: area.clone(),
-            cell: cell.clone(),
-            distance_m: distance.0,
-        }
-    }
-}
-
-/// What was taken in.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct TerritoryImported {
-    /// The new version.
-    pub version: i64,
-    /// How many cells it has.
-    pub cells: usize,
-    /// How many station areas it has.
-    pub station_areas: usize,
-    /// How many small flaws were mended.
-    pub mended: usize,
-    /// The first hundred of them.
-    pub repairs: Vec<Mended>,
-    /// Allowed but worth a look; the first hundred.
-    pub remarks: Vec<StandsElsewhere>,
-    /// What is worth saying of how the file was read.
-    pub notes: Vec<String>,
-}
-
 /// Takes in a territory as a new version: all of it, or nothing when anything is wrong.
 #[utoipa::path(
     operation_id = "import_territory",
@@ -153,30 +76,21 @@ pub(super) async fn import_territory(
     let sent = DESK.sent(&request, payload, MAX_BYTES).await?;
     let place = DESK.place().await?;
     let read = place.work(move || {
-        let given: TerritoryImport = serde_json::from_slice(sent.bytes())?;
-        let reason = text("reason", &given.reason, 1, 500)?;
-        Ok((
-            parts(&given)?,
-            given.effective_from,
-            given.datum_confirmed,
-            reason,
-        ))
+        let wish: TerritoryImport = serde_json::from_slice(sent.bytes())?;
+        Ok(Given {
+            station,
+            parts: parts(&wish)?,
+            notes: Vec::new(),
+            datum_confirmed: wish.datum_confirmed,
+            effective_from: wish.effective_from,
+            reason: text("reason", &wish.reason, 1, 500)?,
+            taking: Taking::ForGood,
+        })
     });
-    let (place, (parts, effective_from, confirmed, reason)) = read.await?;
-    let effective_from = effective_from.unwrap_or(caller.now);
-    let held = store::territory(app.store.read(), station, caller.now).await?;
-    let base = held.as_ref().map_or(0, |held| held.version);
-    let (_place, taken) = take(&app, place, station, parts, held, confirmed).await?;
-    let proposal = Proposal {
-        station,
-        base,
-        content: taken.content.clone(),
-        effective_from,
-        author: caller.person,
-        reason,
-    };
-    let accepted = accept(&app, caller, proposal).await?;
-    Ok(web::Json(imported(&accepted, &taken)))
+    let (place, given) = read.await?;
+    let held = store::whole_territory(&app.store, station, caller.now).await?;
+    let imported = take(&app, caller, place, held, given).await?;
+    Ok(web::Json(imported))
 }
 
 /// What was given.
@@ -192,51 +106,4 @@ fn parts(request: &TerritoryImport) -> Result<Parts, Problem> {
         cells: cells.transpose()?,
         ..Parts::default()
     })
-}
-
-/// What was given, put together with what stays, once the datum is seen to fit what is known
-/// around. The place goes with the work, and comes back with it.
-pub(super) async fn take(
-    app: &App,
-    place: Place,
-    station: OrgId,
-    parts: Parts,
-    held: Option<StoredTerritory>,
-    confirmed: bool,
-) -> Result<(Place, Taken), Problem> {
-    let neighbours = match (&parts.boundary, confirmed) {
-        (Some(boundary), false) => {
-            let bounds = boundary.value.bounds();
-            store::neighbours(app.store.read(), station, bounds).await?
-        }
-        _ => Vec::new(),
-    };
-    let around = Around {
-        neighbours,
-        confirmed,
-    };
-    let taken = place.work(move || {
-        let held = held.as_ref().map(|held| &held.content);
-        Ok(parts.take(held, &around)?)
-    });
-    taken.await
-}
-
-/// What came of it, for who sent it.
-pub(super) fn imported(accepted: &Accepted, taken: &Taken) -> TerritoryImported {
-    let repairs = &taken.repairs;
-    TerritoryImported {
-        version: accepted.version,
-        cells: accepted.cells,
-        station_areas: accepted.station_areas,
-        mended: repairs.len(),
-        repairs: repairs.iter().take(LISTED).map(Mended::from).collect(),
-        remarks: taken
-            .remarks
-            .iter()
-            .take(LISTED)
-            .map(StandsElsewhere::from)
-            .collect(),
-        notes: taken.notes.iter().map(ToString::to_string).collect(),
-    }
 }

@@ -8,6 +8,7 @@ use crate::{
         Caller, Permission,
         audit::{self, Outcome, Who},
         caller::act,
+        rows::person,
     },
     territory::{
         assign::Wish,
@@ -83,6 +84,34 @@ pub struct PairingDone {
     pub pairing: Pairing,
 }
 
+/// What a proposal is made of, all of one moment.
+struct Seen {
+    of: Digest,
+    held: StoredTerritory,
+    known: Known,
+    managers: Vec<person::Model>,
+}
+
+impl Seen {
+    async fn read(app: &App, station: OrgId, now: UnixMillis) -> Result<Self, Problem> {
+        app.store
+            .snapshot(move |tx| {
+                Box::pin(async move {
+                    let held = store::territory(tx, station, now)
+                        .await?
+                        .ok_or_else(no_territory)?;
+                    Ok(Self {
+                        of: store::roles_mark(tx, station, now).await?,
+                        known: store::known(tx, station, &held.cells, now).await?,
+                        managers: store::station_managers(tx, station).await?,
+                        held,
+                    })
+                })
+            })
+            .await
+    }
+}
+
 /// Proposes who could be A and B in the cells of a station: short ways from the bases, even
 /// loads, B from a neighbouring cell, as few different pairs as possible. Nothing is stored.
 #[utoipa::path(
@@ -105,15 +134,14 @@ pub(super) async fn propose_pairs(
     let station = *station;
     allow(&caller, Permission::ManageTerritory, station)?;
     let Json(wish) = wish;
-    let db = app.store.read();
-    // The mark before what is looked at: who changes something in between is noticed.
-    let of = store::roles_mark(db, station, caller.now).await?;
-    let held = store::territory(db, station, caller.now)
-        .await?
-        .ok_or_else(no_territory)?;
-    let known = store::known(db, station, &held.cells, caller.now).await?;
+    let Seen {
+        of,
+        held,
+        known,
+        managers: rows,
+    } = Seen::read(&app, station, caller.now).await?;
     let limits = PairingLimits::in_force(caller.now);
-    let managers = managers(&app, station, &wish, limits).await?;
+    let managers = managers(rows, &wish, limits)?;
     check_sizes(held.cells.len(), managers.len())?;
     let even_m = even(&wish, limits)?;
     let locked = locked(&held, &wish)?;
@@ -153,13 +181,11 @@ fn even(wish: &PairingWish, limits: &PairingLimits) -> Result<Metres, Problem> {
 }
 
 /// The managers of the station with what the wish says of them.
-async fn managers(
-    app: &App,
-    station: OrgId,
+fn managers(
+    rows: Vec<person::Model>,
     wish: &PairingWish,
     limits: &PairingLimits,
 ) -> Result<Vec<ManagerToPair>, Problem> {
-    let rows = store::station_managers(app.store.read(), station).await?;
     let mut own: BTreeMap<PersonId, &WithLimits> = BTreeMap::new();
     for one in &wish.managers {
         if !rows.iter().any(|row| row.id == one.person.0) {

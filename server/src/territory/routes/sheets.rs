@@ -1,7 +1,7 @@
 //! Station areas and accounts as spreadsheets: a template, out, and in.
 
 use super::{
-    accept, allow, beside, datum_of,
+    accept, allow, datum_of,
     desk::{DESK, Place},
     exchange::download,
     no_territory, text,
@@ -9,21 +9,18 @@ use super::{
 use crate::{
     app::App,
     edge::{Problem, ProblemDocument},
-    people::{
-        Caller, Permission,
-        audit::{self, Outcome, Who},
-        caller::still_stands,
-    },
+    people::{Caller, Permission, audit},
     territory::{
         exchange::Encoding,
         fit::Doubt,
+        giving,
         problem::{Problem as Flaw, Problems},
         sheet::{
-            self, Kind, MAX_BYTES, Mode, Refusal, Remark, Report, Sheet, SheetFormat,
-            accounts::{self, Known},
+            self, Kind, MAX_BYTES, Mode, Refusal, Remark, Report, Sheet, SheetFormat, accounts,
             areas,
         },
-        store::{self, NewCustomer, Proposal},
+        store::{self, Proposal},
+        storing::{self, Taking},
     },
 };
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -40,6 +37,15 @@ pub(super) struct SheetQuery {
     format: SheetFormat,
     /// The datum of all places: WGS-84 (when absent), GCJ-02, BD-09 or CGCS2000.
     datum: Option<String>,
+}
+
+/// Which rows.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PartQuery {
+    /// Only this part, from 1, of 10,000 rows; absent: all rows, as long as one sheet with them
+    /// is taken in again.
+    part: Option<usize>,
 }
 
 /// What kind of sheet.
@@ -88,15 +94,18 @@ fn file_name(about: Kind, format: SheetFormat) -> String {
     format!("{about}.{}", format.ending())
 }
 
-/// The station areas of a station as a sheet; what was written can be read in again.
+/// The station areas of a station as a sheet; what was written can be read in again, so more
+/// than one sheet takes is refused with `export.too_large` and goes out in parts.
 #[utoipa::path(
     operation_id = "export_station_areas",
     tag = "territory",
-    params(("id" = OrgId, Path, description = "The station"), SheetQuery),
+    params(("id" = OrgId, Path, description = "The station"), SheetQuery, PartQuery),
     responses(
         (status = 200, description = "The sheet",
          content_type = "application/octet-stream", body = Vec<u8>),
         (status = "4XX", description = "A problem", body = ProblemDocument),
+        (status = 503, description = "Other files are being read; come again after Retry-After",
+         body = ProblemDocument),
     )
 )]
 #[get("/stations/{id}/station-areas/sheet")]
@@ -105,26 +114,31 @@ pub(super) async fn export_station_areas(
     caller: Caller,
     station: web::Path<OrgId>,
     query: web::Query<SheetQuery>,
+    part: web::Query<PartQuery>,
 ) -> Result<HttpResponse, Problem> {
     allow(&caller, Permission::ReadTerritory, *station)?;
     let datum = datum_or_wgs84(query.datum.as_deref())?;
-    let held = store::territory(app.store.read(), *station, caller.now)
+    let held = store::whole_territory(&app.store, *station, caller.now)
         .await?
         .ok_or_else(no_territory)?;
     let rows = areas::rows(&held.content, datum);
-    sheet_of(Kind::StationAreas, query.format, rows, caller.now).await
+    let about = (Kind::StationAreas, query.format);
+    sheet_of(about, rows, part.part, caller.now).await
 }
 
 /// The accounts of a station as a sheet, telephone numbers whole; what was written can be read
-/// in again. Only for staff of the station; who took it is written down.
+/// in again, so more than one sheet takes is refused with `export.too_large` and goes out in
+/// parts. Only for staff of the station; who took it is written down.
 #[utoipa::path(
     operation_id = "export_customers",
     tag = "territory",
-    params(("id" = OrgId, Path, description = "The station"), SheetQuery),
+    params(("id" = OrgId, Path, description = "The station"), SheetQuery, PartQuery),
     responses(
         (status = 200, description = "The sheet",
          content_type = "application/octet-stream", body = Vec<u8>),
         (status = "4XX", description = "A problem", body = ProblemDocument),
+        (status = 503, description = "Other files are being read; come again after Retry-After",
+         body = ProblemDocument),
     )
 )]
 #[get("/stations/{id}/customers/sheet")]
@@ -133,13 +147,15 @@ pub(super) async fn export_customers(
     caller: Caller,
     station: web::Path<OrgId>,
     query: web::Query<SheetQuery>,
+    part: web::Query<PartQuery>,
 ) -> Result<HttpResponse, Problem> {
     allow(&caller, Permission::ExportCustomers, *station)?;
     let datum = datum_or_wgs84(query.datum.as_deref())?;
     audit::record_reading(&app, &caller, "customers.exported", *station).await?;
-    let held = store::accounts(app.store.read(), *station).await?;
+    let held = store::accounts(&app.store, *station).await?;
     let rows = accounts::rows(&held, datum);
-    sheet_of(Kind::Accounts, query.format, rows, caller.now).await
+    let about = (Kind::Accounts, query.format);
+    sheet_of(about, rows, part.part, caller.now).await
 }
 
 fn datum_or_wgs84(given: Option<&str>) -> Result<Datum, Problem> {
@@ -147,17 +163,22 @@ fn datum_or_wgs84(given: Option<&str>) -> Result<Datum, Problem> {
 }
 
 async fn sheet_of(
-    about: Kind,
-    format: SheetFormat,
+    (about, format): (Kind, SheetFormat),
     rows: Vec<Vec<sheet::Out>>,
+    part: Option<usize>,
     now: UnixMillis,
 ) -> Result<HttpResponse, Problem> {
-    let bytes = beside(move || {
-        let written = sheet::write(about, format, rows, now);
-        written.map_err(Problem::internal)
+    let place = DESK.place().await?;
+    let written = place.work(move || {
+        let written = giving::sheet(about, format, rows, part, now);
+        Ok(written.map_err(Problems::from)?)
     });
-    let name = file_name(about, format);
-    Ok(download(format.media_type(), name, bytes.await?))
+    let (_place, bytes) = written.await?;
+    let name = match part {
+        None => file_name(about, format),
+        Some(part) => format!("{part}-{}", file_name(about, format)),
+    };
+    Ok(download(format.media_type(), name, bytes))
 }
 
 /// How to read a sheet.
@@ -171,7 +192,7 @@ pub(super) struct SheetImportQuery {
     #[serde(default)]
     #[param(inline)]
     mode: Mode,
-    /// Only look; write nothing.
+    /// Only look; write nothing. All that would keep it from being taken in now is told.
     #[serde(default)]
     dry_run: bool,
     /// What places refer to: WGS-84, GCJ-02, BD-09 or CGCS2000. Without it the column `datum`
@@ -252,11 +273,9 @@ impl SheetImported {
     }
 }
 
-/// What shall be done with rows of which some may be refused.
-fn outcome(query: &SheetImportQuery, report: &Report) -> SheetOutcome {
-    if query.dry_run {
-        SheetOutcome::LookedAt
-    } else if query.mode == Mode::AllOrNothing && !report.refused.is_empty() {
+/// What shall be done with rows of which some may be refused, if it is done for good.
+fn for_good(mode: Mode, report: &Report) -> SheetOutcome {
+    if mode == Mode::AllOrNothing && !report.refused.is_empty() {
         SheetOutcome::NothingStored
     } else if report.added + report.changed == 0 {
         SheetOutcome::Unchanged
@@ -279,7 +298,10 @@ fn answer(
         let name = format!("refused-{}", file_name(about, format));
         return Ok(download(format.media_type(), name, bytes));
     }
-    let outcome = outcome(query, &report);
+    let outcome = match Taking::unless(query.dry_run) {
+        Taking::Look => SheetOutcome::LookedAt,
+        Taking::ForGood => for_good(query.mode, &report),
+    };
     Ok(HttpResponse::Ok().json(SheetImported::of(report, outcome, version)))
 }
 
@@ -342,7 +364,7 @@ pub(super) async fn import_station_areas(
         .unwrap_or("station areas from a sheet");
     let reason = text("reason", reason, 1, 500)?;
     let (place, sheet, datum) = sheet_in(&query, &request, payload).await?;
-    let held = store::territory(app.store.read(), station, caller.now)
+    let held = store::whole_territory(&app.store, station, caller.now)
         .await?
         .ok_or_else(no_territory)?;
     let (base, held) = (held.version, held.content);
@@ -352,29 +374,28 @@ pub(super) async fn import_station_areas(
     });
     let (place, (areas, held)) = read.await?;
     not_doubted(&query, areas.doubt)?;
-    let good = areas.good;
-    // A look says too what would be wrong with the whole.
-    let (_place, content) = match outcome(&query, &areas.report) {
-        SheetOutcome::Stored | SheetOutcome::LookedAt => {
-            let applied = place.work(move || Ok(Some(areas::apply(&held, &good)?.0)));
-            applied.await?
-        }
-        SheetOutcome::Unchanged | SheetOutcome::NothingStored => (place, None),
-    };
-    let (report, now) = (areas.report, caller.now);
-    let version = if let (false, Some(content)) = (query.dry_run, content) {
+    let (good, report, now) = (areas.good, areas.report, caller.now);
+    let stored = for_good(query.mode, &report) == SheetOutcome::Stored;
+    // A look says too what would be wrong with the whole without the rows that are refused.
+    if !stored && !query.dry_run {
+        return answer(Kind::StationAreas, &query, report, None, now);
+    }
+    let applied = place.work(move || Ok(areas::apply(&held, &good)?.0));
+    let (_place, content) = applied.await?;
+    let taking = Taking::unless(query.dry_run);
+    let mut version = None;
+    if stored {
         let proposal = Proposal {
             station,
             base,
             content,
-            effective_from: caller.now,
+            effective_from: now,
             author: caller.person,
             reason,
         };
-        Some(accept(&app, caller, proposal).await?.version)
-    } else {
-        None
-    };
+        let accepted = accept(&app, caller, proposal, taking).await?;
+        version = (taking == Taking::ForGood).then_some(accepted.version);
+    }
     answer(Kind::StationAreas, &query, report, version, now)
 }
 
@@ -410,43 +431,19 @@ pub(super) async fn import_customers_sheet(
         Ok((sheet, numbers))
     });
     let (place, (sheet, numbers)) = named.await?;
-    let known = store::known_accounts(app.store.read(), station, &numbers).await?;
+    let known = storing::known(&app, station, numbers).await?;
     let read = place.work(move || {
         let accounts = accounts::read(&sheet, &known, datum).map_err(Problems::from)?;
         Ok((accounts, known))
     });
+    // Held until it is stored: what was read is in memory until then.
     let (_place, (accounts, known)) = read.await?;
     not_doubted(&query, accounts.doubt)?;
     let (report, now) = (accounts.report, caller.now);
-    if outcome(&query, &report) == SheetOutcome::Stored {
-        take_in(&app, caller, station, accounts.good, Some(known)).await?;
+    if for_good(query.mode, &report) == SheetOutcome::Stored {
+        let rows = (accounts.good, Some(known));
+        let taking = Taking::unless(query.dry_run);
+        storing::accounts(&app, caller.into(), station, rows, taking).await?;
     }
     answer(Kind::Accounts, &query, report, None, now)
-}
-
-/// Stores accounts, and writes down who did. `compared`: what they were compared with, if
-/// they were, and from which they have what was not given.
-pub(super) async fn take_in(
-    app: &App,
-    caller: Caller,
-    station: OrgId,
-    customers: Vec<NewCustomer>,
-    compared: Option<Known>,
-) -> Result<store::Imported, Problem> {
-    let state = app.clone();
-    app.store
-        .write(move |tx| {
-            Box::pin(async move {
-                if let Some(known) = compared {
-                    store::still_known(tx, station, &customers, &known).await?;
-                }
-                let done = store::import_customers(tx, &state, station, customers).await?;
-                still_stands(tx, &caller).await?;
-                let who = Who::from(&caller);
-                let action = "customers.imported";
-                audit::record(tx, &state, who, action, station, Outcome::Done).await?;
-                Ok(done)
-            })
-        })
-        .await
 }

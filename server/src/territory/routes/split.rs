@@ -1,6 +1,6 @@
 //! Splitting a territory into cells: first a look, then for good.
 
-use super::{Stored, allow, beside, no_territory, store_or_plan, text};
+use super::{Stored, allow, beside, edits::Ground, store_or_plan, text};
 use crate::{
     app::App,
     edge::{Json, Problem, ProblemDocument},
@@ -9,8 +9,9 @@ use crate::{
         changes::ChangeKind,
         import,
         preview::{LookError, Preview, SplitWishes, WeightBy, look},
+        problem::Problems,
         split::{Barrier, Size},
-        store::{self, How, Planned, Proposal},
+        store::{How, Planned, Proposal},
     },
 };
 use actix_web::{get, post, web};
@@ -110,20 +111,16 @@ pub(super) async fn split_territory(
             )
         }
     };
-    let held = store::territory(app.store.read(), station, caller.now)
-        .await?
-        .ok_or_else(no_territory)?;
+    let Ground { held, known } = Ground::read(&app, &caller, station, wish.of_version).await?;
     let base = held.version;
-    if let Some(seen) = wish.of_version.filter(|version| *version != base) {
-        return Err(store::what_came(app.store.read(), station, seen, base).await?);
-    }
-    let known = store::known(app.store.read(), station, &held.cells, caller.now).await?;
     let (store, from) = (wish.accept, wish.effective_from.unwrap_or(caller.now));
     let making = app.splits.begin(station);
     let (content, preview) = beside(move || {
         let wishes = wishes(wish, size)?;
         let told = |share| making.tell(share);
-        Ok(look(held.content, &wishes, &known, &told)?)
+        let (content, preview) = look(held.content, &wishes, &known, &told)?;
+        content.check_sizes().map_err(Problems::from)?;
+        Ok((content, preview))
     })
     .await?;
     let (mut version, mut plan) = (None, None);

@@ -102,7 +102,7 @@ pub(super) async fn read_territory(
         None => Datum::Wgs84,
         given => datum_of(given)?,
     };
-    let territory = store::territory(app.store.read(), *station, caller.now)
+    let territory = store::whole_territory(&app.store, *station, caller.now)
         .await?
         .ok_or_else(no_territory)?;
     let text = super::beside(move || {

@@ -30,6 +30,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// Most versions that a version is undone below.
+const LATER: u64 = 1_000;
+
 /// Which version is to be undone.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct UndoWish {
@@ -64,7 +67,7 @@ pub(super) async fn undo_territory(
     allow(&caller, Permission::ManageTerritory, station)?;
     let Json(wish) = wish;
     let acceptance = wish.acceptance.checked()?;
-    let ground = Ground::read(&app, &caller, station, &acceptance).await?;
+    let ground = Ground::read(&app, &caller, station, acceptance.of_version).await?;
     let version = wish.version.unwrap_or(ground.held.version);
     let worked = undone(&app, station, ground, version).await?;
     finish(&app, caller, station, worked, acceptance, String::new()).await
@@ -78,14 +81,22 @@ async fn undone(
     version: i64,
 ) -> Result<Worked, Problem> {
     let Ground { held, known } = ground;
-    let db = app.store.read();
-    let found = async |version| store::version_of(db, station, version).await;
-    let (Some(undone), Some(present)) = (found(version).await?, found(held.version).await?) else {
+    let held_version = held.version;
+    let read = app.store.snapshot(move |tx| {
+        Box::pin(async move {
+            let undone = store::version_of(tx, station, version).await?;
+            let present = store::version_of(tx, station, held_version).await?;
+            let before = store::version_of(tx, station, version.saturating_sub(1)).await?;
+            let later = (version, Some(held_version.saturating_add(1)));
+            let later = store::versions(tx, station, later, LATER).await?;
+            Ok((undone.zip(present), before, later))
+        })
+    });
+    let (found, before, later) = read.await?;
+    let Some((undone, present)) = found else {
         let detail = format!("The territory has no version {version}.");
         return Err(Problem::new(Code::RequestInvalid, detail));
     };
-    let before = found(version - 1).await?;
-    let later = store::versions(db, station, (version, None), 1_000).await?;
     let later: Vec<(i64, Changes)> = later
         .into_iter()
         .map(|head| (head.version, head.changes))
@@ -155,7 +166,7 @@ impl From<Plan> for PlanView {
     fn from(plan: Plan) -> Self {
         let waits = matches!(plan.state, PlanState::Planned | PlanState::Stale);
         Self {
-            can_be_rebased: waits && (!plan.edits.is_empty() || plan.undoes.is_some()),
+            can_be_rebased: waits && (plan.by_edits || plan.undoes.is_some()),
             id: plan.id,
             of_version: plan.base,
             effective_from: plan.effective_from,
@@ -231,8 +242,9 @@ pub(super) async fn rebase_plan(
         let detail = format!("The plan is {} already.", plan.state.as_str());
         return Err(Problem::new(Code::TerritoryPlanEnded, detail));
     }
-    let ground = Ground::read(&app, &caller, plan.station, &acceptance).await?;
-    let worked = worked_anew(&app, &plan, ground).await?;
+    let ground = Ground::read(&app, &caller, plan.station, acceptance.of_version).await?;
+    let edits = store::edits_of(app.store.read(), plan.id).await?;
+    let worked = worked_anew(&app, &plan, &edits, ground).await?;
     let base = worked.base;
     // One whose moment has passed meanwhile counts from now, unless another is given.
     let from = acceptance.effective_from.unwrap_or(plan.effective_from);
@@ -246,7 +258,7 @@ pub(super) async fn rebase_plan(
             reason: plan.reason.clone(),
         },
         how: worked.how.clone(),
-        edits: plan.edits.clone(),
+        edits,
     };
     let (preview, planned) = look(&app, worked, planned).await?;
     if acceptance.accept {
@@ -260,15 +272,20 @@ pub(super) async fn rebase_plan(
     }))
 }
 
-async fn worked_anew(app: &App, plan: &Plan, ground: Ground) -> Result<Worked, Problem> {
+async fn worked_anew(
+    app: &App,
+    plan: &Plan,
+    edits: &str,
+    ground: Ground,
+) -> Result<Worked, Problem> {
     if let Some(version) = plan.undoes {
         return undone(app, plan.station, ground, version).await;
     }
-    if plan.edits.is_empty() {
+    if edits.is_empty() {
         let detail = "This plan was not made by edits; cancel it and plan it anew.";
         return Err(Problem::new(Code::TerritoryPlanEnded, detail));
     }
-    let again: Again = serde_json::from_str(&plan.edits).map_err(Problem::internal)?;
+    let again: Again = serde_json::from_str(edits).map_err(Problem::internal)?;
     beside(move || work_out(ground, &again.edits, again.datum.as_deref())).await
 }
 

@@ -4,6 +4,7 @@ use super::{CHUNK, NewCustomer};
 use crate::{
     edge::Problem,
     people::field,
+    store::Store,
     territory::{
         rows::{customer, station_area},
         sheet::accounts::Known,
@@ -86,25 +87,26 @@ pub async fn still_known(
     }
 }
 
-/// All accounts of a station, by their numbers.
+/// All accounts of a station, by their numbers, as of one moment.
 ///
 /// # Errors
 /// A problem of the database.
-pub async fn accounts<C: ConnectionTrait>(
-    db: &C,
-    station: OrgId,
-) -> Result<Vec<NewCustomer>, Problem> {
-    let areas = areas(db, station).await?;
-    let codes: HashMap<Uuid, &str> = areas
-        .iter()
-        .map(|area| (area.id, area.code.as_str()))
-        .collect();
-    let rows = customer::Entity::find()
-        .filter(customer::Column::StationId.eq(station.0))
-        .order_by_asc(customer::Column::AccountNo)
-        .all(db)
-        .await?;
-    rows.into_iter().map(|row| account(row, &codes)).collect()
+pub async fn accounts(store: &Store, station: OrgId) -> Result<Vec<NewCustomer>, Problem> {
+    store
+        .snapshot(move |tx| {
+            Box::pin(async move {
+                let areas = areas(tx, station).await?;
+                let codes = areas.iter().map(|area| (area.id, area.code.as_str()));
+                let codes: HashMap<Uuid, &str> = codes.collect();
+                let rows = customer::Entity::find()
+                    .filter(customer::Column::StationId.eq(station.0))
+                    .order_by_asc(customer::Column::AccountNo)
+                    .all(tx)
+                    .await?;
+                rows.into_iter().map(|row| account(row, &codes)).collect()
+            })
+        })
+        .await
 }
 
 async fn areas<C: ConnectionTrait>(

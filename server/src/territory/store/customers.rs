@@ -126,7 +126,7 @@ pub async fn import_customers(
     let changes: Vec<_> = cells.chain(people).map(|subject| (subject, true)).collect();
     lock.announce_all(tx, &changes).await?;
     if supplied_otherwise {
-        raise(tx, station).await?;
+        raise(tx, station, app.now()).await?;
     }
     Ok(imported)
 }

@@ -200,10 +200,13 @@ pub async fn version_of<C: ConnectionTrait>(
     station: OrgId,
     version: i64,
 ) -> Result<Option<Version>, Problem> {
-    let row = territory::Entity::find_by_id((station.0, version))
+    let content: Option<String> = territory::Entity::find_by_id((station.0, version))
+        .select_only()
+        .column(territory::Column::Content)
+        .into_tuple()
         .one(db)
         .await?;
-    row.map(|row| read(version, &row.content)).transpose()
+    content.map(|content| read(version, &content)).transpose()
 }
 
 /// The version that counted at a moment: of all that count from then or earlier the newest.

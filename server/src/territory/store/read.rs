@@ -8,8 +8,10 @@ use crate::{
         rows::{org_unit, person},
         tree::UnitKind,
     },
+    store::Store,
     territory::{
         content::{AreaContent, CellContent, Content},
+        marks,
         rows::{cell, cell_role, feeder, station_area, territory, territory_change},
         shape::Shape,
     },
@@ -20,8 +22,8 @@ use gridcrew_sync_protocol::{
     time::UnixMillis,
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
@@ -86,12 +88,14 @@ pub struct StoredTerritory {
     pub cells: Vec<CellDetail>,
 }
 
-/// How often any territory has changed.
+/// How far the mark of all changes has moved on.
 ///
 /// # Errors
 /// A problem of the database.
 pub async fn current_change<C: ConnectionTrait>(db: &C) -> Result<i64, Problem> {
-    let row = territory_change::Entity::find_by_id(1).one(db).await?;
+    let row = territory_change::Entity::find_by_id(marks::ALL)
+        .one(db)
+        .await?;
     Ok(row.map_or(0, |row| row.change))
 }
 
@@ -170,6 +174,22 @@ pub async fn cells<C: ConnectionTrait>(
     limit: Option<u64>,
     now: UnixMillis,
 ) -> Result<Vec<CellDetail>, Problem> {
+    let present = Condition::all()
+        .add(condition)
+        .add(cell::Column::UntilVersion.is_null());
+    cells_ever(db, present, limit, now).await
+}
+
+/// As [`cells`], also of those that are no more. These have nobody and nothing in them.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn cells_ever<C: ConnectionTrait>(
+    db: &C,
+    condition: Condition,
+    limit: Option<u64>,
+    now: UnixMillis,
+) -> Result<Vec<CellDetail>, Problem> {
     let rows: Vec<(Uuid, Uuid, String, String)> = cell::Entity::find()
         .select_only()
         .column(cell::Column::Id)
@@ -177,7 +197,6 @@ pub async fn cells<C: ConnectionTrait>(
         .column(cell::Column::Code)
         .column(cell::Column::Name)
         .filter(condition)
-        .filter(cell::Column::UntilVersion.is_null())
         .order_by_asc(cell::Column::Id)
         .limit(limit)
         .into_tuple()
@@ -265,21 +284,55 @@ async fn loads<C: ConnectionTrait>(
     Ok(loads)
 }
 
-/// The present territory of a station; `None` when it has none yet.
+/// The present territory of a station, all of one moment; `None` when it has none yet.
 ///
 /// # Errors
 /// A problem of the database, or `internal` when a stored outline cannot be read.
+pub async fn whole_territory(
+    store: &Store,
+    station: OrgId,
+    now: UnixMillis,
+) -> Result<Option<StoredTerritory>, Problem> {
+    store
+        .snapshot(move |tx| Box::pin(async move { territory(tx, station, now).await }))
+        .await
+}
+
+/// What the newest version says of itself and of its boundary.
+#[derive(FromQueryResult)]
+struct Head {
+    version: i64,
+    boundary: String,
+    effective_from: i64,
+    reason: String,
+}
+
+/// As [`whole_territory`], for who reads more at the same moment: several tables are read one
+/// after the other, so `db` should be a [`Store::snapshot`], or a transaction that holds the
+/// station's lock.
+///
+/// # Errors
+/// As [`whole_territory`].
 pub async fn territory<C: ConnectionTrait>(
     db: &C,
     station: OrgId,
     now: UnixMillis,
 ) -> Result<Option<StoredTerritory>, Problem> {
-    let Some(row) = territory::Entity::find()
-        .filter(territory::Column::StationId.eq(station.0))
-        .order_by_desc(territory::Column::Version)
+    use territory::Column;
+    let head = territory::Entity::find()
+        .select_only()
+        .columns([
+            Column::Version,
+            Column::Boundary,
+            Column::EffectiveFrom,
+            Column::Reason,
+        ])
+        .filter(Column::StationId.eq(station.0))
+        .order_by_desc(Column::Version)
+        .into_model::<Head>()
         .one(db)
-        .await?
-    else {
+        .await?;
+    let Some(head) = head else {
         return Ok(None);
     };
     let of_station = Condition::all().add(cell::Column::StationId.eq(station.0));
@@ -295,7 +348,7 @@ pub async fn territory<C: ConnectionTrait>(
         .await?;
     let outlines: HashMap<Uuid, String> = outlines.into_iter().collect();
     let content = Content {
-        boundary: outline(&row.boundary)?,
+        boundary: outline(&head.boundary)?,
         station_areas: areas(db, station, &cells).await?,
         cells: cells
             .iter()
@@ -310,9 +363,9 @@ pub async fn territory<C: ConnectionTrait>(
             .collect::<Result<_, Problem>>()?,
     };
     Ok(Some(StoredTerritory {
-        version: row.version,
-        effective_from: UnixMillis(row.effective_from),
-        reason: row.reason,
+        version: head.version,
+        effective_from: UnixMillis(head.effective_from),
+        reason: head.reason,
         content,
         cells,
     }))

@@ -14,6 +14,7 @@ use crate::{
     territory::{
         changes::{CellSide, ChangeKind, Changes, compare, moved},
         content::{AreaContent, CellContent, Content},
+        problem::Problems,
         rows::{cell, station_area, territory},
         shape::Shape,
     },
@@ -106,8 +107,9 @@ struct Placed<'c> {
 ///
 /// # Errors
 /// `territory.changed` when another version came meanwhile, `request.invalid` when it would
-/// count from a later day, `territory.station_area_in_no_cell` when a station area with
-/// customers is left out, or a problem of the database.
+/// count from a later day, `territory.too_large` when it could not go out and come in again as
+/// a file, `territory.station_area_in_no_cell` when a station area with customers is left out,
+/// or a problem of the database.
 pub async fn accept(
     tx: &DatabaseTransaction,
     app: &App,
@@ -133,6 +135,7 @@ pub async fn accept_as(
             "effective_from lies in the future; this would have to be planned.",
         ));
     }
+    proposal.content.check_sizes().map_err(Problems::from)?;
     let held = super::current_version(tx, proposal.station).await?;
     if held != proposal.base {
         return Err(what_came(tx, proposal.station, proposal.base, held).await?);
@@ -171,7 +174,8 @@ pub async fn accept_as(
 /// What a version would change, by the cells and station areas that are stored now.
 ///
 /// # Errors
-/// A problem of the database, or `internal` when a stored outline cannot be read.
+/// `territory.too_large` as [`accept`], a problem of the database, or `internal` when a stored
+/// outline cannot be read.
 pub async fn would_change(
     tx: &DatabaseTransaction,
     app: &App,
@@ -179,6 +183,7 @@ pub async fn would_change(
     content: &Content,
     how: &How,
 ) -> Result<Changes, Problem> {
+    content.check_sizes().map_err(Problems::from)?;
     let before = Before::read(tx, station).await?;
     let cells = place_cells(app, &before, how, content);
     changes(&before, how, content, &cells)

@@ -313,6 +313,13 @@ fn writing() -> Vec<Row> {
             |world, caller, target| conflict_if(world.sees_cell(caller, target.id())),
         ),
         Row::writing(
+            "board_taken_down",
+            MANAGES,
+            Kind::Cell,
+            |_, _, target| Ask::about(&target.key),
+            |world, caller, target| conflict_if(world.sees_cell(caller, target.id())),
+        ),
+        Row::writing(
             "import_customers",
             MANAGES,
             Kind::Ground,

@@ -124,16 +124,16 @@ async fn ended_with(
     let Some(gone_in) = held.until_version else {
         return Ok(Vec::new());
     };
-    let went = territory::Entity::find_by_id((held.station_id, gone_in))
+    let came_at: Option<i64> = territory::Entity::find_by_id((held.station_id, gone_in))
+        .select_only()
+        .column(territory::Column::CameAt)
+        .into_tuple()
         .one(tx)
         .await?;
-    let Some(went) = went else {
-        return Ok(Vec::new());
-    };
-    let ended_at = if went.came_at == 0 {
-        last_end(tx, cell).await?
-    } else {
-        Some(went.came_at)
+    let ended_at = match came_at {
+        None => return Ok(Vec::new()),
+        Some(0) => last_end(tx, cell).await?,
+        noted => noted,
     };
     Ok(cell_role::Entity::find()
         .filter(cell_role::Column::CellId.eq(cell.0))
