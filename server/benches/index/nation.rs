@@ -291,12 +291,13 @@ pub(crate) async fn load(bars: &mut Bars, url: &str) {
         let (station, first) = (station_id(number), cell_id(number * SIDE * SIDE));
         let name = format!("renamed after {:.3?}", started.elapsed());
         let own = literal(url.starts_with("sqlite:"), station.0);
+        let now = app.now();
         let rename = format!("UPDATE cell SET name = '{name}' WHERE station_id = {own}");
         app.store
             .write(move |tx| {
                 Box::pin(async move {
                     tx.execute_unprepared(&rename).await?;
-                    raise(tx, station).await
+                    raise(tx, station, now).await
                 })
             })
             .await
