@@ -46,13 +46,15 @@ impl Packed {
     }
 
     /// A tree over no boxes.
+    #[expect(
+        clippy::expect_used,
+        reason = "as many boxes are added as are announced"
+    )]
     pub(super) fn empty() -> Self {
-        Self {
-            tree: StaticAABB2DIndexBuilder::new_with_node_size(0, NODE)
-                .build()
-                .expect("no boxes were announced and none added"),
-            count: 0,
-        }
+        let tree = StaticAABB2DIndexBuilder::new_with_node_size(0, NODE)
+            .build()
+            .expect("no boxes were announced and none added");
+        Self { tree, count: 0 }
     }
 
     /// For each place the number of the box that stands there.
