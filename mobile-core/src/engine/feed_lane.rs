@@ -29,6 +29,8 @@ pub(super) struct FeedLane {
     asked_with: Option<String>,
     /// More pages follow the one that is being stored.
     more: bool,
+    /// The page under way was asked for with a cursor that is no more.
+    void: bool,
 }
 
 impl FeedLane {
@@ -43,6 +45,12 @@ impl FeedLane {
 
     pub(super) fn drop_reply(&mut self) {
         self.busy = false;
+        self.void = false;
+    }
+
+    /// The scope is given up: what a page under way brings goes on from what is no more here.
+    pub(super) fn give_up(&mut self) {
+        self.void = self.busy;
     }
 
     pub(super) fn next_try(&self, now: Millis) -> Option<Millis> {
@@ -68,6 +76,10 @@ impl Engine {
     }
 
     pub(super) fn feed_replied(&mut self, now: Millis, reply: &Reply, asked: Millis) {
+        if self.feed.void {
+            self.feed.drop_reply();
+            return self.feed.want();
+        }
         let page = packed::<FeedPage>(reply, MAX_PAGE_BYTES).and_then(|page| {
             let turns_in_place = page.more
                 && page.items.is_empty()
@@ -128,7 +140,7 @@ impl Engine {
     }
 
     pub(super) fn feed_stored(&mut self, stored: Stored) {
-        self.feed.busy = false;
+        self.feed.drop_reply();
         let more = std::mem::take(&mut self.feed.more) || stored == Stored::Anew;
         self.feed.wants |= more;
     }

@@ -142,6 +142,7 @@ impl Engine {
             _ if !session.revoked => {}
             Leaving::Not if !session.busy() => {
                 session.leaving = Leaving::UnderWay;
+                self.feed.give_up();
                 self.store_session(Storing::LeaveScope, Change::LeaveScope);
             }
             Leaving::Left if self.journal.is_offered_apart() => {

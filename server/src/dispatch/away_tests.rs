@@ -2,7 +2,11 @@
 
 use super::{away, escalate, ladder::let_go_so_far};
 use crate::{
-    dispatch::hand_over::rows::hand_over,
+    dispatch::hand_over::{
+        Cause, Offered,
+        rows::hand_over,
+        tests::{offered_for, wish},
+    },
     orders::{fixture::Township, rows::service_order},
     people::{
         fixture::{Desk, code},
@@ -112,6 +116,25 @@ async fn from_its_first_moment_b_owns_what_comes_is_offered_what_is_open_and_giv
         let reasons: Vec<&str> = state.assignments.iter().map(|one| &*one.reason).collect();
         assert_eq!(reasons[1..], ["owner_on_leave", "leave_over"]);
         assert_eq!(let_go_so_far(&state), [], "nobody is barred by it");
+    }
+}
+
+#[actix_web::test]
+async fn an_offer_that_waits_for_the_manager_of_a_new_cell_gives_way_when_the_owner_leaves() {
+    for town in Township::on_each().await {
+        let order = town.take_in(json!({})).await;
+        let cut = Cause::Territory { version: 2 };
+        let waits = offered_for(&town, cut, wish(order, &town.a, &town.c)).await;
+        assert!(matches!(waits, Offered::Made(_)), "{waits:?}");
+        leaves(&town, &town.a, 10, json!([])).await;
+        town.fixture.pass(Millis(HOUR));
+        away::look(town.app()).await.unwrap();
+        offer(&town, order, &town.a, &town.b).await;
+        // And stays: it is not made anew each time somebody looks.
+        let made = hand_overs(&town).await.len();
+        away::look(town.app()).await.unwrap();
+        escalate(town.app(), UnixMillis(0)).await.unwrap();
+        assert_eq!(hand_overs(&town).await.len(), made);
     }
 }
 

@@ -534,6 +534,38 @@ fn a_revoked_handheld_gives_up_its_scope_but_not_its_records() {
 }
 
 #[test]
+fn a_page_that_was_under_way_when_the_scope_was_given_up_brings_nothing_back() {
+    let mut world = World::new();
+    world.note();
+    world.run(HOUR);
+    world.photograph(40);
+    world.begin(HOUR);
+    let under_way = |world: &World, lane: Lane| {
+        let mut lanes = world.asked.iter().map(|(lane, ..)| *lane);
+        lanes.position(|one| one == lane)
+    };
+    while under_way(&world, Lane::Feed).is_none() || under_way(&world, Lane::Previews).is_none() {
+        let push = under_way(&world, Lane::Journal).unwrap();
+        world.meet(push, &Fate::Through);
+    }
+    world.note();
+    let preview = under_way(&world, Lane::Previews).unwrap();
+    world.meet(preview, &Fate::Problem(Code::AuthRevoked));
+    let page = under_way(&world, Lane::Feed).unwrap();
+    world.meet(page, &Fate::Through);
+    assert_eq!(
+        scope::feed(world.local().store.read()).unwrap().cursor,
+        None
+    );
+    world.server.revoked = true;
+    assert_eq!(world.go_on(), (Ended::Blocked, Some(Problem::Revoked)));
+    let db = world.local().store.read();
+    assert_eq!(scope::feed(db).unwrap().cursor, None);
+    let row = orders::get(db, order(1)).unwrap();
+    assert!(row.unwrap().details.is_none());
+}
+
+#[test]
 fn maintenance_costs_no_attempt_and_a_change_of_network_ends_every_wait() {
     let mut world = World::new();
     world.note();

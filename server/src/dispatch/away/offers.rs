@@ -161,7 +161,8 @@ async fn open_orders(
         .await?)
 }
 
-/// Those of a page that are offered already, or were kept before.
+/// Those of a page that are offered already, or were kept before. An offer that gives way is
+/// none: whoever was named by a version of the territory may take his time, who is away cannot.
 async fn settled(
     tx: &DatabaseTransaction,
     cause: Cause,
@@ -169,7 +170,11 @@ async fn settled(
 ) -> Result<BTreeSet<Uuid>, Problem> {
     let mut settled = kept(tx, cause, page).await?;
     let offered = hand_over::offered_among(tx, page.iter().map(|(id, _)| *id)).await?;
-    settled.extend(offered.keys().map(|order| order.0));
+    let stays = |open: &hand_over::rows::hand_over::Model| {
+        !hand_over::gives_way(CauseKind::stored(&open.cause), cause.kind())
+    };
+    let stay = offered.values().filter(|open| stays(open));
+    settled.extend(stay.map(|open| open.order_id));
     Ok(settled)
 }
 

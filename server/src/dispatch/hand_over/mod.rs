@@ -21,11 +21,11 @@ pub mod rule;
 mod store;
 mod unreceivable;
 
-pub use rule::{Answer, Cause, CauseKind, Decider, Offer, State};
+pub use rule::{Answer, Cause, CauseKind, Decider, Offer, State, gives_way};
 pub use store::{
     Offered, answer, lapse, lapse_closed, move_at_once, of_cause, offer, offered_among,
 };
 pub(super) use unreceivable::lapse_unreceivable;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::dispatch) mod tests;

@@ -39,7 +39,7 @@ fn owner(person: &person::Model) -> Option<Owner> {
 
 const LEAVE: Cause = Cause::Leave { leave: Uuid::nil() };
 
-fn wish(order: OrderId, from: &person::Model, to: &person::Model) -> Offer {
+pub(in crate::dispatch) fn wish(order: OrderId, from: &person::Model, to: &person::Model) -> Offer {
     Offer {
         order,
         from: id(from),
@@ -50,12 +50,21 @@ fn wish(order: OrderId, from: &person::Model, to: &person::Model) -> Offer {
 }
 
 async fn offered(town: &Township, wish: Offer) -> Offered {
+    offered_for(town, LEAVE, wish).await
+}
+
+/// An offer for a cause.
+pub(in crate::dispatch) async fn offered_for(
+    town: &Township,
+    cause: Cause,
+    wish: Offer,
+) -> Offered {
     let (station, author) = (town.station, id(&town.clerk));
     attempt(town.app(), move |tx, app| {
         Box::pin(async move {
             let lock = StationLock::take(tx, station).await?;
             let people = facts::people_of(tx, station, app.now()).await?;
-            let why = (LEAVE, "he is away");
+            let why = (cause, "a reason");
             offer(tx, &app, &lock, &people, wish, why, author).await
         })
     })

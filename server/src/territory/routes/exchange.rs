@@ -67,12 +67,13 @@ pub(super) async fn export_territory_file(
         None => Datum::Wgs84,
         given => datum_of(given)?,
     };
+    // Before anything is read: who waits holds nothing.
+    let place = DESK.place().await?;
     let held = store::whole_territory(&app.store, *station, caller.now)
         .await?
         .ok_or_else(no_territory)?;
     let now = caller.now;
     let name = format!("territory-{}.{}", held.version, format.ending());
-    let place = DESK.place().await?;
     let written = place.work(move || {
         let written = giving::territory(format, &held.content, datum, now);
         Ok(written.map_err(Problems::from)?)

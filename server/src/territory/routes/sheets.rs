@@ -118,12 +118,15 @@ pub(super) async fn export_station_areas(
 ) -> Result<HttpResponse, Problem> {
     allow(&caller, Permission::ReadTerritory, *station)?;
     let datum = datum_or_wgs84(query.datum.as_deref())?;
+    // Before anything is read: who waits holds nothing.
+    let place = DESK.place().await?;
     let held = store::whole_territory(&app.store, *station, caller.now)
         .await?
         .ok_or_else(no_territory)?;
     let rows = areas::rows(&held.content, datum);
+    drop(held);
     let about = (Kind::StationAreas, query.format);
-    sheet_of(about, rows, part.part, caller.now).await
+    sheet_of(place, about, rows, part.part, caller.now).await
 }
 
 /// The accounts of a station as a sheet, telephone numbers whole; what was written can be read
@@ -151,11 +154,13 @@ pub(super) async fn export_customers(
 ) -> Result<HttpResponse, Problem> {
     allow(&caller, Permission::ExportCustomers, *station)?;
     let datum = datum_or_wgs84(query.datum.as_deref())?;
+    let place = DESK.place().await?;
     audit::record_reading(&app, &caller, "customers.exported", *station).await?;
     let held = store::accounts(&app.store, *station).await?;
     let rows = accounts::rows(&held, datum);
+    drop(held);
     let about = (Kind::Accounts, query.format);
-    sheet_of(about, rows, part.part, caller.now).await
+    sheet_of(place, about, rows, part.part, caller.now).await
 }
 
 fn datum_or_wgs84(given: Option<&str>) -> Result<Datum, Problem> {
@@ -163,12 +168,12 @@ fn datum_or_wgs84(given: Option<&str>) -> Result<Datum, Problem> {
 }
 
 async fn sheet_of(
+    place: Place,
     (about, format): (Kind, SheetFormat),
     rows: Vec<Vec<sheet::Out>>,
     part: Option<usize>,
     now: UnixMillis,
 ) -> Result<HttpResponse, Problem> {
-    let place = DESK.place().await?;
     let written = place.work(move || {
         let written = giving::sheet(about, format, rows, part, now);
         Ok(written.map_err(Problems::from)?)
