@@ -4,7 +4,9 @@
 //! What is written here is read at once as an import would read it, so that nobody is given an
 //! export that is of no use to put back, whichever limit it is that stands in the way. A sheet
 //! goes out in parts then, each of which is taken in by itself; a territory in another format.
-//! Counts never stand in its way: what is stored keeps to them
+//! Parts are of the moment at which each is asked for: what comes in between two of them may
+//! stand in both, which does no harm on its way back. Counts stand in nothing's way but of what
+//! is older than they are: what is stored keeps to them
 //! ([`check_sizes`](super::content::Content::check_sizes)).
 
 use super::{
@@ -16,7 +18,8 @@ use super::{
 };
 use gridcrew_sync_protocol::{position::Datum, time::UnixMillis};
 
-/// Rows of a part of a sheet: so few that they fit into a file, however long their texts are.
+/// Rows of a part of a sheet: so few that they fit into a file with texts as long as they may
+/// be in Chinese or Latin letters.
 pub const PART_ROWS: usize = 10_000;
 
 /// A territory as a file, coordinates in `datum`.

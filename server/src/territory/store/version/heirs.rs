@@ -1,6 +1,7 @@
 //! Who answers for cells that are new or come back: nobody may be without A and B because the
-//! ground was cut otherwise, nor without who covers while these are on leave. A cell that goes
-//! on, also as what several became, keeps its own.
+//! ground was cut otherwise, nor, where it was cut from another, without who covers while these
+//! are on leave. A cell that goes on, also as what several became, keeps its own. For one that
+//! comes back the list of gaps says when nobody covers it.
 
 use super::{Before, How, Placed, Proposal, covers};
 use crate::{
