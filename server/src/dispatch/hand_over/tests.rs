@@ -64,7 +64,7 @@ pub(in crate::dispatch) async fn offered_for(
         Box::pin(async move {
             let lock = StationLock::take(tx, station).await?;
             let people = facts::people_of(tx, station, app.now()).await?;
-            let why = (cause, "a reason");
+            let why = (cause, "he is away");
             offer(tx, &app, &lock, &people, wish, why, author).await
         })
     })
