@@ -16,7 +16,7 @@ use crate::{
 use gridcrew_sync_protocol::{
     digest::Digest,
     export::{About, ExportedPhoto, Frame, MAGIC, PIECE_BYTES},
-    journal::MAX_BATCH_BYTES,
+    journal::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES},
     wire,
 };
 use serde_bytes::ByteBuf;
@@ -26,6 +26,9 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
+
+/// Most entries of a batch, and most bytes.
+const MOST: (usize, usize) = (MAX_BATCH_ENTRIES, MAX_BATCH_BYTES / 2);
 
 /// What was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -97,7 +100,7 @@ impl Local {
             if self.close_unasked(journal, first)? {
                 continue;
             }
-            let batch = match self.sound_batch(&identity, first, MAX_BATCH_BYTES / 2)? {
+            let batch = match self.sound_batch(&identity, first, MOST)? {
                 Packed::Batch(batch) => batch,
                 Packed::Mended => continue,
                 Packed::Nothing => break,

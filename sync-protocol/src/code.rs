@@ -42,7 +42,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The body is not JSON, or not of the shape that the operation takes.
+    /// What was sent cannot be read, or is not of the shape that the operation takes.
     RequestMalformed = "request.malformed", 400;
     /// The body is longer than the operation allows.
     RequestTooLarge = "request.too_large", 413;

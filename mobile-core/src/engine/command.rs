@@ -53,6 +53,18 @@ pub enum Load {
         /// The handheld is revoked: what waits is to be kept apart, and what is kept so
         /// already is left out.
         apart: bool,
+        /// Most entries of a batch.
+        max_entries: usize,
+        /// Most bytes of a batch before it is squeezed.
+        max_bytes: usize,
+    },
+    /// The batch behind the one that ends with this entry, if it can be made of what stands
+    /// there: nothing is mended for it.
+    JournalAhead {
+        /// The last entry of the batch that is under way.
+        after: Seq,
+        /// Most entries of a batch.
+        max_entries: usize,
         /// Most bytes of a batch before it is squeezed.
         max_bytes: usize,
     },

@@ -76,7 +76,7 @@ impl Engine {
             }
             (Err(Trouble::Auth(code)), _) => {
                 self.diagnostics.wants = true;
-                self.token_refused(Lane::Diagnostics, code);
+                self.token_refused(now, Lane::Diagnostics, code);
             }
             (Err(Trouble::Busy(after)), _) => self.link.pause(now, after, &mut self.jitter),
             _ => {}

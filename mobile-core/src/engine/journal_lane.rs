@@ -10,12 +10,19 @@
 //! | revoked | the rest of what waits is offered once, to be kept apart; nothing else is sent |
 //! | anything but revoked, to a batch that was to be kept apart | the handheld is let in again: as at the start of a sync |
 //! | anything else | unknown: again, later |
+//!
+//! While the server looks at a batch, the next one is made ([`ahead`]); once that
+//! is said to be held, the next goes out before this is marked, so that the server and the disk
+//! here work side by side. It goes only where nothing is in doubt, and only one is under way.
+
+mod ahead;
 
 use super::{
-    Change, Command, Engine, Lane, Load, Loaded, Problem, Reply, Request, Stored,
+    Change, Command, Engine, Lane, Load, Loaded, PackedBatch, Problem, Reply, Request, Stored,
     backoff::Backoff,
     reading::{Trouble, packed},
 };
+use ahead::Ahead;
 use gridcrew_sync_protocol::{
     code::Code,
     digest::Digest,
@@ -44,6 +51,9 @@ pub(super) struct JournalLane {
     refusals: u32,
     /// Ask what the server holds even when nothing waits.
     probe: bool,
+    /// The server holds more of the journal than this device: it was said so in the answer to
+    /// the batch with this last entry.
+    beyond: Option<Seq>,
     /// Walking the whole journal to find where it forked: the next entry to send.
     walk: Option<Seq>,
     /// The handheld is revoked: the next entry to be kept apart.
@@ -52,6 +62,7 @@ pub(super) struct JournalLane {
     pub(super) offered_apart: bool,
     sent: Sent,
     storing: Storing,
+    ahead: Ahead,
 }
 
 /// What is under way to the server.
@@ -92,6 +103,7 @@ impl JournalLane {
     pub(super) fn want_anew(&mut self) {
         self.wants = true;
         self.rests = false;
+        self.beyond = None;
     }
 
     pub(super) fn network_changed(&mut self) {
@@ -125,6 +137,7 @@ impl JournalLane {
     pub(super) fn drop_reply(&mut self) {
         self.busy = false;
         self.sent = Sent::Nothing;
+        self.ahead = Ahead::Nothing;
     }
 
     /// Whether nothing more of the journal of a revoked handheld is to be sent.
@@ -149,30 +162,49 @@ impl Engine {
             return;
         }
         lane.busy = true;
-        let left = usize::try_from(self.spent.left(&self.budget)).unwrap_or(usize::MAX);
         let apart = self.session.revoked;
+        let from = if apart { lane.apart } else { lane.walk };
+        let probe = lane.probe;
         self.out.push(Command::Load(Load::Journal {
-            from: if apart { lane.apart } else { lane.walk },
-            probe: lane.probe,
+            from,
+            probe,
             apart,
-            max_bytes: MAX_ENTRIES_BYTES.min(left),
+            max_entries: self.batch_entries,
+            max_bytes: self.batch_bytes(),
         }));
+    }
+
+    fn batch_bytes(&self) -> usize {
+        let left = usize::try_from(self.spent.left(&self.budget)).unwrap_or(usize::MAX);
+        MAX_ENTRIES_BYTES.min(left)
+    }
+
+    fn push_batch(&mut self, batch: PackedBatch) {
+        let bytes = batch.body.len() as u64;
+        self.journal.sent = Sent::Push {
+            journal: batch.journal,
+            first: batch.first,
+            last: batch.last,
+        };
+        self.send(Lane::Journal, Request::Push(batch.body), bytes);
     }
 
     pub(super) fn journal_loaded(&mut self, loaded: Loaded) {
         let lane = &mut self.journal;
+        if std::mem::take(&mut lane.ahead) == Ahead::Asked {
+            return lane.loaded_ahead(loaded);
+        }
         match loaded {
+            Loaded::Batch(batch) if lane.beyond.is_some_and(|told| batch.last <= told) => {
+                lane.busy = false;
+                lane.rests = true;
+            }
             Loaded::Batch(batch) => {
-                let bytes = batch.body.len() as u64;
-                if bytes > self.spent.left(&self.budget) {
+                if batch.body.len() as u64 > self.spent.left(&self.budget) {
                     return self.spent_up();
                 }
-                lane.sent = Sent::Push {
-                    journal: batch.journal,
-                    first: batch.first,
-                    last: batch.last,
-                };
-                self.send(Lane::Journal, Request::Push(batch.body), bytes);
+                self.push_batch(batch);
+                self.look_ahead();
             }
             Loaded::Reopen(body) => {
                 lane.sent = Sent::Reopen;
@@ -194,6 +226,7 @@ impl Engine {
 
     pub(super) fn journal_replied(&mut self, now: Millis, reply: &Reply, asked: Millis) {
         let sent = std::mem::take(&mut self.journal.sent);
+        let ahead = std::mem::take(&mut self.journal.ahead);
         #[cfg(feature = "planted")]
         if let Sent::Push {
             journal,
@@ -232,6 +265,12 @@ impl Engine {
                     self.hear_let_in();
                 }
                 self.journal.storing = storing;
+                // Held to its end and no further, as far as the server knows.
+                let whole = matches!((&change, sent),
+                    (Change::Held { held, .. }, Sent::Push { last, .. }) if *held == last);
+                if whole && let Some(batch) = self.batch_ahead(ahead, sent) {
+                    self.push_batch(batch);
+                }
                 self.out.push(Command::Persist(Lane::Journal, change));
             }
             Err(trouble) => self.journal_trouble(now, sent, &trouble),
@@ -345,12 +384,13 @@ impl Engine {
 
     pub(super) fn journal_stored(&mut self, now: Millis, stored: Stored) {
         let lane = &mut self.journal;
-        lane.busy = false;
+        lane.busy = lane.sent != Sent::Nothing;
         lane.wants = true;
         match (std::mem::take(&mut lane.storing), stored) {
             (Storing::Apart { last }, _) => lane.apart = Some(last.next()),
             (storing, Stored::Done | Stored::Anew) => {
                 lane.walk = None;
+                lane.beyond = None;
                 lane.problem = None;
                 if matches!(storing, Storing::Held { .. }) {
                     // The server has said what it holds: no need to ask.
@@ -359,10 +399,12 @@ impl Engine {
                 // What is held now may have brought something about, and photos may go.
                 self.feed.want();
                 self.want_photos();
+                self.look_ahead();
             }
-            (Storing::Held { .. }, Stored::Beyond) if lane.walk.is_none() => {
+            (Storing::Held { last }, Stored::Beyond) if lane.walk.is_none() => {
                 lane.problem = Some(Problem::Continued);
-                lane.rests = true;
+                // What else waits goes, too; the last entry is not asked about again.
+                lane.beyond = Some(last);
                 // The feed may bring what this device no longer has, and what is held now may
                 // have photos.
                 self.feed.want();

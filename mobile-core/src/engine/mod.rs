@@ -42,7 +42,9 @@ use backoff::{Backoff, Jitter};
 use diagnostics_lane::DiagnosticsLane;
 use ed25519_dalek::VerifyingKey;
 use feed_lane::FeedLane;
-use gridcrew_sync_protocol::{ids::Epoch, media::MediaKind, time::Millis};
+use gridcrew_sync_protocol::{
+    ids::Epoch, journal::MAX_BATCH_ENTRIES, media::MediaKind, time::Millis,
+};
 use journal_lane::JournalLane;
 use photo_lane::PhotoLane;
 use reading::Trouble;
@@ -58,6 +60,8 @@ pub struct Engine {
     budget: Budget,
     server_key: VerifyingKey,
     epoch: Epoch,
+    /// Most entries of a batch.
+    batch_entries: usize,
     deadline: Option<Millis>,
     spent: Spent,
     jitter: Jitter,
@@ -82,6 +86,7 @@ impl Engine {
             budget,
             server_key,
             epoch,
+            batch_entries: MAX_BATCH_ENTRIES,
             deadline: None,
             spent: Spent::default(),
             jitter: Jitter::new(seed),
@@ -94,6 +99,16 @@ impl Engine {
             session: Session::default(),
             finished: false,
             out: Vec::new(),
+        }
+    }
+
+    /// As many small batches, so that few records make several.
+    #[cfg(any(test, feature = "simulated"))]
+    #[must_use]
+    pub fn in_batches_of(self, entries: usize) -> Self {
+        Self {
+            batch_entries: entries.clamp(1, MAX_BATCH_ENTRIES),
+            ..self
         }
     }
 
@@ -349,7 +364,7 @@ impl Engine {
     fn common_trouble(&mut self, now: Millis, lane: Lane, trouble: &Trouble) -> bool {
         match trouble {
             Trouble::Auth(code) => {
-                self.token_refused(lane, *code);
+                self.token_refused(now, lane, *code);
                 return true;
             }
             Trouble::Refused(_) => {

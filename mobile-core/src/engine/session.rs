@@ -2,7 +2,8 @@
 //!
 //! An access token that is no longer taken is renewed once, and the new tokens are durable
 //! before they are used. When the renewal itself is refused, the session is over: sending
-//! stops, recording does not. A handheld that was revoked gives up its scope and offers its
+//! stops, recording does not. New tokens that are not taken either say nothing about the
+//! session: after some in a row it is tried again later, like everything else. A handheld that was revoked gives up its scope and offers its
 //! journal once more before that. Should the server take records of it meanwhile, because the
 //! revocation was taken back or went with a restored database, everything is asked for anew.
 //!
@@ -12,13 +13,13 @@
 
 use super::{
     Change, Command, Engine, Lane, Problem, Reply, Request,
-    backoff::Backoff,
+    backoff::{Backoff, Jitter},
     reading::{Trouble, json},
 };
 use gridcrew_sync_protocol::{code::Code, enrol::Tokens, ids::Epoch, time::Millis};
 use std::collections::{BTreeMap, VecDeque};
 
-/// How many renewals in a row may help nothing before the session counts as over.
+/// How many renewals in a row may help nothing before the next one has to wait.
 const VAIN: u32 = 2;
 
 #[derive(Debug, Default)]
@@ -82,26 +83,28 @@ impl Session {
     }
 
     /// The token that a lane used was not taken.
-    pub(super) fn refused(&mut self, lane: Lane, code: Code) {
+    pub(super) fn refused(&mut self, lane: Lane, code: Code, now: Millis, jitter: &mut Jitter) {
         #[cfg(feature = "planted")]
         if crate::planted::on(crate::planted::Bug::TokenNotRenewed) {
             return;
         }
-        let problem = Trouble::Auth(code).problem();
-        let with_present = self.sent_with.get(&lane) == Some(&self.generation);
-        if with_present && self.vain >= VAIN {
-            self.blocked = Some(problem);
-        } else if with_present {
-            self.needs_refresh = true;
+        if self.sent_with.get(&lane) != Some(&self.generation) {
+            return;
         }
+        if self.vain >= VAIN && !self.needs_refresh {
+            self.problem = Some(Trouble::Auth(code).problem());
+            self.backoff.fail(now, jitter);
+        }
+        self.needs_refresh = true;
     }
 }
 
 impl Engine {
     /// The access token of a lane was not taken.
-    pub(super) fn token_refused(&mut self, lane: Lane, code: Code) {
+    pub(super) fn token_refused(&mut self, now: Millis, lane: Lane, code: Code) {
         if code != Code::AuthRevoked && !self.session.revoked {
-            return self.session.refused(lane, code);
+            let jitter = &mut self.jitter;
+            return self.session.refused(lane, code, now, jitter);
         }
         if lane == Lane::Journal {
             self.journal.offered_apart = true;
@@ -226,7 +229,6 @@ impl Engine {
                 self.session.generation = self.session.generation.saturating_add(1);
                 self.session.needs_refresh = false;
                 self.session.problem = None;
-                self.session.backoff.reset();
             }
         }
     }

@@ -127,10 +127,23 @@ impl News {
         }
     }
 
-    /// Whether what waits has to be counted to tell it.
-    pub(super) fn needs_count(&self) -> bool {
-        matches!(self, Self::Records(_) | Self::LeftScope | Self::Recount)
+    /// What has to be counted anew to tell it.
+    pub(super) fn needs(&self) -> Count {
+        match self {
+            Self::LeftScope | Self::Recount => Count::All,
+            Self::Records(_) => Count::Records,
+            _ => Count::Nothing,
+        }
     }
+}
+
+/// What of that which waits has to be counted anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Count {
+    Nothing,
+    /// Records alone: photos, which are many, did not move.
+    Records,
+    All,
 }
 
 /// What waits in the lanes that send.
@@ -142,10 +155,19 @@ pub(super) struct Left {
 }
 
 impl Left {
-    pub(super) fn count(local: &Local) -> Result<Self, Error> {
-        let photos = photos::counts(local.store.read())?;
+    /// Counts anew what is to be counted; the rest is as before.
+    pub(super) fn count(self, what: Count, local: &Local) -> Result<Self, Error> {
+        let db = local.store.read();
+        let records = match what {
+            Count::Nothing => self.records,
+            Count::Records | Count::All => journal::queued(db)?,
+        };
+        if what != Count::All {
+            return Ok(Self { records, ..self });
+        }
+        let photos = photos::counts(db)?;
         Ok(Self {
-            records: journal::counts(local.store.read())?.queued,
+            records,
             previews: photos.previews_waiting,
             originals: photos.originals_waiting,
         })
@@ -165,6 +187,11 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// What waits, as far as is known.
+    pub(super) fn left(&self) -> Left {
+        self.left
+    }
+
     /// What waits was counted.
     pub(super) fn counted(&mut self, left: Left) {
         self.left = left;
@@ -358,7 +385,7 @@ mod tests {
         assert_eq!(changed[0].orders, [order(3)]);
         assert!(!changed[0].scope);
         let left = Change::LeaveScope;
-        assert!(News::of(&left).needs_count());
+        assert_eq!(News::of(&left).needs(), Count::All);
         let (heard, changed) = told(&mut Tally::default(), &left);
         assert_eq!((heard.len(), changed.len()), (3, 1));
         assert!(changed[0].scope && changed[0].orders.is_empty());
@@ -374,7 +401,7 @@ mod tests {
             link: Digest::ZERO,
             parked: Vec::new(),
         };
-        assert!(News::of(&held).needs_count());
+        assert_eq!(News::of(&held).needs(), Count::Records);
         let (heard, _) = told(&mut Tally::default(), &held);
         assert_eq!((heard[0].lane, heard[0].done), (ProgressLane::Records, 3));
     }

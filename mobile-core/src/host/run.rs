@@ -2,12 +2,12 @@
 //! engine, until it says that it is over.
 //!
 //! Looking up and storing are done at once, in threads for blocking work, before anything
-//! else is heard; requests go on side by side. When the sync is dropped, requests under way
+//! else is heard; requests go on beside that and beside each other. When the sync is dropped, requests under way
 //! are cut, and nothing that was stored is undone.
 
 use super::{
     http::{Answer, Http, Needs},
-    progress::{Left, News, Tally},
+    progress::{Count, News, Tally},
     wipe,
 };
 use crate::{
@@ -18,15 +18,13 @@ use crate::{
     store::{facts, identity, journal, photos},
 };
 use ed25519_dalek::{Signer, VerifyingKey};
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use gridcrew_sync_protocol::{enrol::RefreshRequest, media::MediaKind, time::Millis};
-use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
+    task::{JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
-
-type Asked = Pin<Box<dyn Future<Output = Event> + Send>>;
 
 /// Runs a sync to its end.
 pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncReport, Error> {
@@ -46,7 +44,7 @@ pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncRepor
         engine,
         http,
         began: Instant::now(),
-        asked: FuturesUnordered::new(),
+        asked: JoinSet::new(),
         wake: None,
         stop,
         tally: Tally::default(),
@@ -129,7 +127,8 @@ struct Run {
     engine: Engine,
     http: Http,
     began: Instant,
-    asked: FuturesUnordered<Asked>,
+    /// Requests under way, in tasks of their own: they go on while something is stored here.
+    asked: JoinSet<Event>,
     wake: Option<Instant>,
     stop: watch::Receiver<()>,
     tally: Tally,
@@ -207,8 +206,9 @@ impl Run {
         let Some(listener) = self.inner.listener() else {
             return;
         };
-        if news.needs_count() {
-            match on_device(&self.inner, |local| Left::count(local)).await {
+        let (what, left) = (news.needs(), self.tally.left());
+        if what != Count::Nothing {
+            match on_device(&self.inner, move |local| left.count(what, local)).await {
                 Ok(Ok(left)) => self.tally.counted(left),
                 // Whoever needs the store next says so.
                 Ok(Err(error)) | Err(error) => {
@@ -257,7 +257,7 @@ impl Run {
             (needs, local.clock.now().uptime)
         });
         let http = self.http.clone();
-        self.asked.push(Box::pin(async move {
+        self.asked.spawn(async move {
             let Answer {
                 reply,
                 sent,
@@ -270,7 +270,7 @@ impl Run {
                 received,
                 asked,
             }
-        }));
+        });
     }
 
     /// What happens next; `None` when the host wants the sync to end.
@@ -279,7 +279,7 @@ impl Run {
         let inner = Arc::clone(&self.inner);
         tokio::select! {
             Ok(()) = self.stop.changed() => None,
-            Some(event) = self.asked.next() => Some(event),
+            Some(event) = self.asked.join_next() => Some(of_task(event)?),
             () = inner.recorded.notified() => Some(Event::Recorded),
             () = inner.network.notified() => Some(Event::NetworkChanged),
             () = inner.foreground.notified() => Some(Event::Foreground),
@@ -299,6 +299,16 @@ pub(crate) fn refresh_proof(local: &Local) -> Option<String> {
     let key = local.secrets.key(&identity.public_key).ok()?;
     let proof = key.sign(&RefreshRequest::proof_text(token));
     Some(hex::encode(proof.to_bytes()))
+}
+
+/// What a request came to. That it broke is the sync's own break, as if it had run in it; only
+/// a runtime that shuts down cuts one off.
+fn of_task(event: Result<Event, JoinError>) -> Option<Event> {
+    match event {
+        Ok(event) => Some(event),
+        Err(broken) if broken.is_panic() => std::panic::resume_unwind(broken.into_panic()),
+        Err(_) => None,
+    }
 }
 
 /// What an event tells a listener before anything is made durable.

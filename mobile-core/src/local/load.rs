@@ -18,7 +18,7 @@ use ed25519_dalek::Signer;
 use gridcrew_sync_protocol::{
     digest::Digest,
     ids::JournalId,
-    journal::{Batch, Item, MAX_BATCH_ENTRIES, Seq},
+    journal::{Batch, Item, Seq},
     media::MediaKind,
     push::ReopenRequest,
     wire,
@@ -39,6 +39,15 @@ pub(crate) enum Packed {
     Mended,
 }
 
+fn packed(batch: &Batch) -> Loaded {
+    Loaded::Batch(PackedBatch {
+        journal: batch.journal,
+        first: batch.first,
+        last: batch.last(),
+        body: wire::pack(batch),
+    })
+}
+
 impl Local {
     /// Looks up what the engine asks for.
     pub(crate) fn load(&mut self, load: Load) -> Result<Loaded, Error> {
@@ -47,13 +56,20 @@ impl Local {
                 from,
                 probe,
                 apart,
+                max_entries,
                 max_bytes,
             } => {
-                let found = self.load_journal(from, probe, apart, max_bytes)?;
+                let most = (max_entries, max_bytes);
+                let found = self.load_journal(from, probe, apart, most)?;
                 #[cfg(feature = "planted")]
                 crate::planted::mark_sent(&mut self.store, &found)?;
                 Ok(found)
             }
+            Load::JournalAhead {
+                after,
+                max_entries,
+                max_bytes,
+            } => self.load_ahead(after, (max_entries, max_bytes)),
             Load::Diagnostics => Ok(Loaded::Diagnostics(self.news()?)),
             Load::Feed => Ok(Loaded::Feed(scope::feed(self.store.read())?.cursor)),
             Load::Photos {
@@ -69,7 +85,7 @@ impl Local {
         from: Option<Seq>,
         probe: bool,
         apart: bool,
-        max_bytes: usize,
+        most: (usize, usize),
     ) -> Result<Loaded, Error> {
         let identity = identity::require(self.store.read())?;
         if let Some(reopen) = identity.reopen.as_ref().filter(|_| !apart) {
@@ -107,15 +123,8 @@ impl Local {
                     continue;
                 }
             }
-            match self.sound_batch(&identity, first.unwrap_or(next), max_bytes)? {
-                Packed::Batch(batch) => {
-                    return Ok(Loaded::Batch(PackedBatch {
-                        journal,
-                        first: batch.first,
-                        last: batch.last(),
-                        body: wire::pack(&batch),
-                    }));
-                }
+            match self.sound_batch(&identity, first.unwrap_or(next), most)? {
+                Packed::Batch(batch) => return Ok(packed(&batch)),
                 Packed::Nothing => return Ok(Loaded::JournalEmpty),
                 Packed::Mended => {}
             }
@@ -136,14 +145,14 @@ impl Local {
         }
     }
 
-    /// The entries from one on that fit their links, signed.
+    /// The entries from one on that fit their links, signed: at most so many, of so many bytes
+    /// together.
     pub(crate) fn sound_batch(
         &mut self,
         identity: &Identity,
         from: Seq,
-        max_bytes: usize,
+        most: (usize, usize),
     ) -> Result<Packed, Error> {
-        let most = (MAX_BATCH_ENTRIES, max_bytes);
         let (run, before) = match mending::sound(self.store.read(), identity.journal, from, most)? {
             Sound::Run(run, before) => (run, before),
             Sound::Misfit(bad, before) => {
@@ -153,8 +162,36 @@ impl Local {
                 return Ok(Packed::Mended);
             }
         };
+        let batch = self.signed(identity, run, before)?;
+        Ok(batch.map_or(Packed::Nothing, Packed::Batch))
+    }
+
+    /// The batch right behind `after`, as far as its entries fit their links. It is made while
+    /// the one before is under way: what the answer to that will say is not known, so nothing
+    /// is mended on the way.
+    fn load_ahead(&self, after: Seq, most: (usize, usize)) -> Result<Loaded, Error> {
+        let identity = identity::require(self.store.read())?;
+        let from = after.next();
+        let sound = mending::sound(self.store.read(), identity.journal, from, most)?;
+        let batch = match sound {
+            Sound::Run(run, before) if identity.reopen.is_none() => {
+                self.signed(&identity, run, before)?
+            }
+            _ => None,
+        };
+        let behind = batch.filter(|batch| batch.first == from);
+        Ok(behind.map_or(Loaded::JournalEmpty, |batch| packed(&batch)))
+    }
+
+    /// Entries in a row behind the link `before`, signed; nothing of none.
+    fn signed(
+        &self,
+        identity: &Identity,
+        run: Vec<journal::Stored>,
+        before: Digest,
+    ) -> Result<Option<Batch>, Error> {
         let Some(first) = run.first().map(|first| first.id.seq) else {
-            return Ok(Packed::Nothing);
+            return Ok(None);
         };
         let items = run
             .into_iter()
@@ -162,7 +199,7 @@ impl Local {
             .collect();
         let key = self.secrets.key(&identity.public_key)?;
         let batch = Batch::sign(identity.journal, first, before, items, &key);
-        Ok(Packed::Batch(batch))
+        Ok(Some(batch))
     }
 
     /// The request for a new journal, signed by the old one's key.

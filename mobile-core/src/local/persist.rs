@@ -52,6 +52,7 @@ impl Local {
                     link
                 };
                 if known != Some(link) {
+                    held_so_far(db, journal, (first, last), &parked, now)?;
                     return Ok(disagreement(known));
                 }
                 let heard = heard_of(db, journal, (last, held))?;
@@ -231,6 +232,22 @@ fn heard_of(db: &Connection, journal: JournalId, (last, held): (Seq, Seq)) -> Re
     })
 }
 
+/// The server holds a batch, and behind it something else than this device. The links of the
+/// batch stand for all before them, so what is in it is held; and which of that is parked is told
+/// only now: the answer that says where the journal forked is about a later batch.
+fn held_so_far(
+    db: &Connection,
+    journal: JournalId,
+    (first, last): (Seq, Seq),
+    parked: &[(Seq, String)],
+    now: UnixMillis,
+) -> Result<(), Error> {
+    journal::mark_held(db, journal, last, now)?;
+    let changed = journal::set_parked(db, journal, (first, last), parked)?;
+    refold_all(db, changed)?;
+    orders::remove_gone(db, None)
+}
+
 /// The server holds a batch, and more of the journal than this device has. What is in the
 /// batch need not wait, nor need its photos, for the record that parts the two journals. The
 /// server is asked again in each sync, so that the person is told as long as it is so.
@@ -241,13 +258,10 @@ fn held_and_more(
     parked: &[(Seq, String)],
     now: UnixMillis,
 ) -> Result<Stored, Error> {
-    journal::mark_held(db, journal, last, now)?;
-    let changed = journal::set_parked(db, journal, (first, last), parked)?;
+    held_so_far(db, journal, (first, last), parked, now)?;
     let mut identity = identity::require(db)?;
     identity.probe = true;
     identity::put(db, &identity)?;
-    refold_all(db, changed)?;
-    orders::remove_gone(db, None)?;
     Ok(Stored::Beyond)
 }
 

@@ -215,11 +215,11 @@ pub(crate) fn mark_held(
     } else {
         seq
     };
-    let changed = db.execute(
+    let mut statement = db.prepare_cached(
         "UPDATE journal_entry SET state = 'held', held_at = ?3
          WHERE journal = ?1 AND seq <= ?2 AND state = 'queued'",
-        params![journal.0.as_bytes(), column(seq)?, now.0],
     )?;
+    let changed = statement.execute(params![journal.0.as_bytes(), column(seq)?, now.0])?;
     #[cfg(feature = "planted")]
     crate::planted::forget_held(db)?;
     Ok(changed as u64)
@@ -469,21 +469,30 @@ pub(crate) fn parked(db: &Connection) -> Result<Vec<ParkedRow>, Error> {
     Ok(rows)
 }
 
-/// How many entries stand in which state.
+/// How many entries wait.
+pub(crate) fn queued(db: &Connection) -> Result<u64, Error> {
+    count(
+        db,
+        "SELECT count(*) FROM journal_entry WHERE state = 'queued'",
+    )
+}
+
+/// How many entries stand in which state. Counted in indexes: the entries themselves, which
+/// are many and large, are not read.
 pub(crate) fn counts(db: &Connection) -> Result<Counts, Error> {
-    let counts = db.query_row(
-        "SELECT count(*) FILTER (WHERE state = 'queued'),
-                count(*) FILTER (WHERE state = 'held'),
-                count(*) FILTER (WHERE parked IS NOT NULL)
-         FROM journal_entry WHERE state <> 'superseded'",
-        [],
-        |row| {
-            Ok(Counts {
-                queued: get_u64(row, 0)?,
-                held: get_u64(row, 1)?,
-                parked: get_u64(row, 2)?,
-            })
-        },
-    )?;
-    Ok(counts)
+    let held = "SELECT count(*) FROM journal_entry INDEXED BY journal_entry_by_order
+                WHERE state = 'held'";
+    let parked = "SELECT count(*) FROM journal_entry
+                  WHERE parked IS NOT NULL AND state <> 'superseded'";
+    Ok(Counts {
+        queued: queued(db)?,
+        held: count(db, held)?,
+        parked: count(db, parked)?,
+    })
+}
+
+fn count(db: &Connection, sql: &str) -> Result<u64, Error> {
+    Ok(db
+        .prepare_cached(sql)?
+        .query_row([], |row| get_u64(row, 0))?)
 }

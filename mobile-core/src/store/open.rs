@@ -200,7 +200,11 @@ pub(crate) fn is_plain(path: &Path) -> Result<bool, Error> {
 
 const DAMAGED: &str = "the file is damaged";
 
+/// Statements that are kept prepared: more than are written anywhere in this crate.
+const STATEMENTS: usize = 256;
+
 fn prepare(db: &Connection) -> Result<(), Error> {
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
     let (journal, synchronous) = if may_use_wal() {
         ("wal", "FULL")
     } else {

@@ -10,7 +10,7 @@ use crate::error::Error;
 use rusqlite::{Batch, Connection, TransactionBehavior, fallible_iterator::FallibleIterator};
 
 /// Version by version, what brings a store there from the one before.
-const VERSIONS: &[&str] = &[V1, V2, answers::LOCAL_ANSWERS];
+const VERSIONS: &[&str] = &[V1, V2, answers::LOCAL_ANSWERS, V4];
 
 const V1: &str = "
 -- Whose handheld this is, and how it stands with the server.
@@ -148,6 +148,12 @@ pub(crate) fn version(db: &Connection) -> Result<u32, Error> {
 }
 
 const V2: &str = include_str!("schema/photo_look.sql");
+
+/// What is asked after each batch, found without reading the rows of everything.
+const V4: &str = "
+CREATE INDEX orders_gone ON orders (id) WHERE gone = 1;
+CREATE INDEX journal_entry_parked ON journal_entry (journal, seq) WHERE parked IS NOT NULL;
+";
 
 /// Brings the store to the newest version.
 ///

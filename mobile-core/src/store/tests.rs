@@ -39,7 +39,7 @@ fn it_opens_with_what_a_power_failure_needs() {
         assert!(pragma("synchronous").contains('2'), "FULL is 2");
     }
     assert!(pragma("foreign_keys").contains('1'));
-    assert!(pragma("user_version").contains('3'));
+    assert!(pragma("user_version").contains('4'));
 }
 
 #[test]

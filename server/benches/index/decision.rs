@@ -10,7 +10,9 @@ use gridcrew_server::{
     duty::stand_in::StandIns,
     territory::{
         roles::{CellRole, CellRoles, Managers, RoleTerm},
-        snapshot::{AreaInCell, CellRecord, Outline, StationRecord, TerritorySnapshot},
+        snapshot::{
+            AreaInCell, CellRecord, Outline, SnapshotCell, StationRecord, TerritorySnapshot,
+        },
     },
 };
 use gridcrew_sync_protocol::{
@@ -19,7 +21,7 @@ use gridcrew_sync_protocol::{
     time::UnixMillis,
     workflow::AreaClass,
 };
-use std::{sync::Arc, time::Instant};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 use uuid::Uuid;
 
 /// People of a station: managers in two teams, and a clerk.
@@ -31,7 +33,7 @@ pub(crate) struct Town {
     pub(crate) map: Arc<TerritorySnapshot>,
     /// In the order of their ids: the scope of who asks is all of them.
     stations: Vec<OrgId>,
-    people: Vec<Vec<PersonFacts>>,
+    people: HashMap<OrgId, Vec<PersonFacts>>,
 }
 
 pub(crate) fn station_id(number: usize) -> OrgId {
@@ -99,7 +101,7 @@ impl Town {
                 off_duty: n.is_multiple_of(5),
                 open_orders: n as u32,
             };
-            (0..PEOPLE).map(person).collect()
+            (ground.station(), (0..PEOPLE).map(person).collect())
         });
         Self {
             people: people.collect(),
@@ -109,7 +111,7 @@ impl Town {
     }
 
     /// Where it belongs, explained.
-    pub(crate) fn placed(&self, point: Wgs84) -> Placed {
+    pub(crate) fn placed(&self, point: Wgs84) -> (Placed, Option<SnapshotCell<'_>>) {
         let known = Known {
             account: Account::NotGiven,
             point: Some(point),
@@ -120,18 +122,16 @@ impl Town {
 
     /// Who gets it, explained.
     pub(crate) fn decision(&self, point: Wgs84) -> Decision {
-        let placed = self.placed(point);
-        let cell = placed.cell.and_then(|cell| self.map.cell(cell));
-        let managers = cell.map_or_else(Managers::default, |cell| cell.managers(NOW));
+        let (placed, cell) = self.placed(point);
         let station = placed.station.unwrap_or(self.stations[0]);
-        let number = self.stations.binary_search(&station).unwrap();
+        let managers = cell.map_or_else(Managers::default, |cell| cell.managers(NOW));
         decide(&Situation {
             station,
             placed: &placed,
             managers,
             stand_ins: &StandIns::default(),
             origin: Some(point),
-            people: &self.people[number],
+            people: &self.people[&station],
             let_go: &[],
             cause: None,
             limits: Limits::in_force(NOW),

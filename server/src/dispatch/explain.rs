@@ -82,7 +82,7 @@ fn place(decision: &Decision) -> Words {
 
 /// How the owner before let go, and why A and B were passed over.
 fn before(decision: &Decision) -> Words {
-    let mut said = match decision.reason.as_str() {
+    let mut said = match decision.reason.as_ref() {
         code if code == LetGo::Declined.code() => {
             words("上一责任人已退单,", "the owner declined; ")
         }
@@ -208,17 +208,17 @@ mod tests {
         let decision = Decision {
             owner: person(2).unwrap(),
             rung: LadderRung::RoleB,
-            reason: "nearest_cell".to_owned(),
+            reason: "nearest_cell".into(),
             placed: Placed {
                 station: None,
                 cell: Some(CellId(Uuid::from_u128(5))),
-                cell_code: Some("C05".to_owned()),
+                cell_code: Some("C05".into()),
                 station_area: None,
                 territory_version: 1,
                 reason: PlaceReason::NearestCell,
                 distance_m: Some(Metres(240.4)),
                 account_unknown: false,
-                cells: vec![],
+                cells: smallvec::SmallVec::new(),
             },
             candidates: vec![
                 candidate(person(1), LadderRung::RoleA, Some(PassedOver::OffDuty)),

@@ -22,6 +22,7 @@ use gridcrew_sync_protocol::{
     record::Owner,
 };
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use utoipa::ToSchema;
 
 /// What dispatch knows of a person of the station.
@@ -67,6 +68,15 @@ pub struct Candidate {
     pub passed_over: Option<PassedOver>,
 }
 
+impl Candidate {
+    fn person(&self) -> Option<PersonId> {
+        match self.who? {
+            Owner::Person(person) => Some(person),
+            Owner::Desk(_) => None,
+        }
+    }
+}
+
 /// A decision with its explanation, as it is stored (I11).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Decision {
@@ -76,7 +86,8 @@ pub struct Decision {
     pub rung: LadderRung,
     /// Stable code of the reason: where the order belongs for the first owner, how the
     /// owner before let go for every other.
-    pub reason: String,
+    #[schema(value_type = String)]
+    pub reason: Cow<'static, str>,
     /// Where the order belongs.
     pub placed: Placed,
     /// Everyone considered, rung by rung; exactly one is not passed over.
@@ -150,7 +161,7 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
     Decision {
         owner,
         rung,
-        reason: reason.to_owned(),
+        reason: Cow::Borrowed(reason),
         placed: situation.placed.clone(),
         candidates,
         limits_version: situation.limits.version,
@@ -167,11 +178,7 @@ pub fn handed_to(to: PersonId, situation: &Situation<'_>) -> Decision {
     Decision {
         owner: Owner::Person(to),
         rung: LadderRung::HandOver,
-        reason: situation
-            .cause
-            .unwrap_or(LetGo::HandedOver)
-            .code()
-            .to_owned(),
+        reason: Cow::Borrowed(situation.cause.unwrap_or(LetGo::HandedOver).code()),
         placed: situation.placed.clone(),
         candidates: vec![Candidate {
             who: Some(Owner::Person(to)),
@@ -305,42 +312,43 @@ impl Situation<'_> {
         from: Option<LocalPlane>,
         on: impl Fn(&PersonFacts) -> bool,
     ) {
-        let mut rest: Vec<(Option<Metres>, &PersonFacts)> = self
-            .people
-            .iter()
-            .filter(|person| on(person))
-            .filter(|person| {
-                let who = Some(Owner::Person(person.id));
-                !ladder.iter().take(named).any(|earlier| earlier.who == who)
-            })
-            .map(|person| (person.distance(from), person))
-            .collect();
-        rest.sort_unstable_by(|(a, first), (b, second)| {
-            let metres = |distance: &Option<Metres>| distance.map_or(f64::INFINITY, |d| d.0);
-            metres(a)
-                .total_cmp(&metres(b))
-                .then(first.id.cmp(&second.id))
+        let above = ladder.len();
+        for person in self.people.iter().filter(|person| on(person)) {
+            let who = Some(Owner::Person(person.id));
+            if ladder.iter().take(named).any(|earlier| earlier.who == who) {
+                continue;
+            }
+            let busy =
+                rung == LadderRung::Team && person.open_orders >= self.limits.busy_at_open_orders;
+            ladder.push(Candidate {
+                who,
+                rung,
+                distance_m: person.distance(from),
+                passed_over: self.keeps_from(person).or(busy.then_some(PassedOver::Busy)),
+            });
+        }
+        let rest = &mut ladder[above..];
+        rest.sort_unstable_by(|one, other| {
+            let metres =
+                |candidate: &Candidate| candidate.distance_m.map_or(f64::INFINITY, |d| d.0);
+            metres(one)
+                .total_cmp(&metres(other))
+                .then_with(|| one.person().cmp(&other.person()))
         });
         let most = match rung {
             LadderRung::Team => self.limits.most_of_team,
             _ => self.limits.most_of_crews,
         };
-        let asked = rest.iter().filter(|(_, p)| self.let_go(p.id).is_some());
-        let enough = asked.count() >= usize::try_from(most).unwrap_or(usize::MAX);
-        ladder.extend(rest.into_iter().map(|(distance_m, person)| {
-            let busy =
-                rung == LadderRung::Team && person.open_orders >= self.limits.busy_at_open_orders;
-            let passed_over = self
-                .keeps_from(person)
-                .or(busy.then_some(PassedOver::Busy))
-                .or(enough.then_some(PassedOver::EnoughAsked));
-            Candidate {
-                who: Some(Owner::Person(person.id)),
-                rung,
-                distance_m,
-                passed_over,
+        let let_go = |candidate: &&Candidate| {
+            let person = candidate.person();
+            person.is_some_and(|person| self.let_go(person).is_some())
+        };
+        let asked = rest.iter().filter(let_go).count();
+        if asked >= usize::try_from(most).unwrap_or(usize::MAX) {
+            for candidate in rest {
+                candidate.passed_over.get_or_insert(PassedOver::EnoughAsked);
             }
-        }));
+        }
     }
 
     /// What keeps a person from owning this order, whatever his rung.

@@ -36,13 +36,13 @@ fn placed(cell: Option<u8>) -> Placed {
     Placed {
         station: Some(org(STATION)),
         cell: cell.map(|n| CellId(Uuid::from_u128(u128::from(n)))),
-        cell_code: cell.map(|n| format!("C{n}")),
+        cell_code: cell.map(|n| format!("C{n}").into()),
         station_area: None,
         territory_version: 3,
         reason: cell.map_or(PlaceReason::NoPlace, |_| PlaceReason::InsideCell),
         distance_m: None,
         account_unknown: false,
-        cells: vec![],
+        cells: smallvec::SmallVec::new(),
     }
 }
 

@@ -10,11 +10,13 @@ use crate::territory::{
     locate::{Answer, Located, TIE},
     snapshot::{SnapshotCell, TerritorySnapshot},
 };
+use compact_str::CompactString;
 use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, StationAreaId},
     position::{Metres, Wgs84},
 };
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use utoipa::ToSchema;
 
 /// What is known of where an order belongs.
@@ -123,7 +125,8 @@ pub struct CellLookedAt {
     /// The cell.
     pub cell: CellId,
     /// Its code within its station.
-    pub code: String,
+    #[schema(value_type = String)]
+    pub code: CompactString,
     /// Its distance from the point; 0 inside.
     pub distance_m: Metres,
     /// Why it does not take the place; none for the one that does. Decisions of before this
@@ -140,7 +143,8 @@ pub struct Placed {
     /// The cell.
     pub cell: Option<CellId>,
     /// The cell's code within the station.
-    pub cell_code: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub cell_code: Option<CompactString>,
     /// The account's station area.
     pub station_area: Option<StationAreaId>,
     /// The version of the territory of the order's station that was looked at (I12); 0 only
@@ -154,18 +158,20 @@ pub struct Placed {
     pub account_unknown: bool,
     /// The cells of those stations that could take the point, the nearest first: inside one
     /// and off its border that one alone, else the nearest few.
-    pub cells: Vec<CellLookedAt>,
+    #[schema(value_type = Vec<CellLookedAt>)]
+    pub cells: SmallVec<[CellLookedAt; 1]>,
 }
 
 /// Decides where an order belongs. Only the `stations` may be given the order: those in the
 /// scope of whoever takes it in, or the one that has it already, in the order of their ids.
+/// With it comes the cell itself, if there is one.
 #[must_use]
-pub fn place(
+pub fn place<'t>(
     known: &Known,
-    territory: &TerritorySnapshot,
+    territory: &'t TerritorySnapshot,
     reach: Metres,
     stations: &[OrgId],
-) -> Placed {
+) -> (Placed, Option<SnapshotCell<'t>>) {
     let mut placed = Placed {
         station: None,
         cell: None,
@@ -175,7 +181,7 @@ pub fn place(
         reason: PlaceReason::NoPlace,
         distance_m: None,
         account_unknown: known.account == Account::Unknown,
-        cells: Vec::new(),
+        cells: SmallVec::new(),
     };
     let mut stations = stations;
     let only;
@@ -185,16 +191,16 @@ pub fn place(
         placed.reason = PlaceReason::AccountAreaWithoutCell;
         if let Some(cell) = territory.cell_of_area(station, area) {
             placed.in_cell(cell, PlaceReason::AccountAreaCell);
-            return placed;
+            return (placed, Some(cell));
         }
         // The account decides the station, whatever the point says.
         only = [station];
         stations = &only;
     }
-    if let Some(point) = known.point {
-        placed.by_point(point, territory, reach, stations);
-    }
-    placed
+    let cell = known
+        .point
+        .and_then(|point| placed.by_point(point, territory, reach, stations));
+    (placed, cell)
 }
 
 impl Placed {
@@ -210,18 +216,18 @@ impl Placed {
     fn in_cell(&mut self, cell: SnapshotCell<'_>, reason: PlaceReason) {
         self.station = Some(cell.station());
         self.cell = Some(cell.id());
-        self.cell_code = Some(cell.code().to_owned());
+        self.cell_code = Some(cell.code().clone());
         self.territory_version = cell.version();
         self.reason = reason;
     }
 
-    fn by_point(
+    fn by_point<'t>(
         &mut self,
         point: Wgs84,
-        territory: &TerritorySnapshot,
+        territory: &'t TerritorySnapshot,
         reach: Metres,
         stations: &[OrgId],
-    ) {
+    ) -> Option<SnapshotCell<'t>> {
         let answer = territory.locate_among(point, stations);
         self.cells = looked_at(&answer);
         let near = |distance: Metres| distance <= reach;
@@ -253,25 +259,30 @@ impl Placed {
                 _ => return self.nowhere(PlaceReason::NoCellInReach, CellPassedOver::OutOfReach),
             },
         };
-        if let Some(chosen) = answer.candidates.first() {
-            self.in_cell(chosen.cell, reason);
-            self.distance_m = Some(distance);
-        }
+        let chosen = answer.candidates.first()?.cell;
+        self.in_cell(chosen, reason);
+        self.distance_m = Some(distance);
+        Some(chosen)
     }
 
     /// The point did not help; an account that says the station is the better reason.
-    fn nowhere(&mut self, reason: PlaceReason, why: CellPassedOver) {
+    fn nowhere<'t>(
+        &mut self,
+        reason: PlaceReason,
+        why: CellPassedOver,
+    ) -> Option<SnapshotCell<'t>> {
         if self.reason == PlaceReason::NoPlace {
             self.reason = reason;
         }
         for cell in &mut self.cells {
             cell.passed_over = Some(why);
         }
+        None
     }
 }
 
 /// The candidates of an answer, the first of them chosen.
-fn looked_at(answer: &Answer<'_>) -> Vec<CellLookedAt> {
+fn looked_at(answer: &Answer<'_>) -> SmallVec<[CellLookedAt; 1]> {
     let candidates = answer.candidates.iter();
     let distances = candidates.clone().map(|candidate| candidate.distance.0);
     let equal = distances.fold(f64::INFINITY, f64::min) + TIE.0;
@@ -279,7 +290,7 @@ fn looked_at(answer: &Answer<'_>) -> Vec<CellLookedAt> {
         .enumerate()
         .map(|(place, candidate)| CellLookedAt {
             cell: candidate.cell.id(),
-            code: candidate.cell.code().to_owned(),
+            code: candidate.cell.code().clone(),
             distance_m: candidate.distance,
             passed_over: match place {
                 0 => None,

@@ -59,7 +59,7 @@ fn of_stations(stations: Vec<Vec<CellRecord>>) -> TerritorySnapshot {
 
 fn placed(account: Account, point: Option<Wgs84>) -> Placed {
     let known = Known { account, point };
-    place(&known, &territory(), REACH, &[station(1)])
+    place(&known, &territory(), REACH, &[station(1)]).0
 }
 
 fn customer(of: u128, supplied_by: u128) -> Account {
@@ -131,7 +131,7 @@ fn a_cell_of_another_station_does_not_hide_the_own_one() {
             account: Account::NotGiven,
             point: Some(at(lon, 30.05)),
         };
-        place(&known, &map, REACH, stations)
+        place(&known, &map, REACH, stations).0
     };
     let both = found(104.095, &[station(1)]);
     assert_eq!(both.reason, PlaceReason::InsideCell);

@@ -59,6 +59,8 @@ pub struct Ground {
     territory: Arc<TerritorySnapshot>,
     /// Where it belongs.
     pub placed: Placed,
+    /// The number of that cell among those of its station.
+    cell: Option<usize>,
 }
 
 impl Ground {
@@ -75,8 +77,12 @@ impl Ground {
                 .as_of(&territory, whereabouts.account_no.as_deref()),
             ..whereabouts.known
         };
-        let placed = place(&known, &territory, reach, stations);
-        Self { territory, placed }
+        let (placed, cell) = place(&known, &territory, reach, stations);
+        Self {
+            cell: cell.map(|cell| cell.number()),
+            placed,
+            territory,
+        }
     }
 
     /// Of an order of this station.
@@ -84,12 +90,13 @@ impl Ground {
     pub fn for_station(self, station: OrgId) -> Self {
         Self {
             placed: self.placed.for_station(station, &self.territory),
-            territory: self.territory,
+            ..self
         }
     }
 
     fn cell(&self) -> Option<SnapshotCell<'_>> {
-        self.territory.cell(self.placed.cell?)
+        self.territory
+            .cell_numbered(self.placed.station?, self.cell?)
     }
 
     /// Of an order that its station has already.
@@ -155,7 +162,7 @@ pub fn assigned(term: Term, decision: &Decision) -> Event {
         owner: decision.owner,
         rung,
         by,
-        reason: decision.reason.clone(),
+        reason: decision.reason.to_string(),
         cell: decision.cell(),
         station_area: decision.station_area(),
         territory_version: decision.placed.territory_version,

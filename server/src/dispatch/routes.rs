@@ -159,7 +159,10 @@ async fn change_in(
     let org = OrgId(row.org_id);
     let tree = reach::around(tx, org).await?;
     let station = tree.station_of(org).ok_or_else(Problem::not_found)?;
-    StationLock::take(tx, station).await?;
+    // All that may be needed, in their order: who is back ends leaves of where he was, too.
+    let mut stations = ending::stations_of(tx, person, app.now()).await?;
+    stations.insert(station);
+    StationLock::take_all(tx, &stations).await?;
     let (action, leaves) = match absence {
         Some(absence) => {
             let wish = store::Wish {

@@ -26,6 +26,7 @@ use gridcrew_sync_protocol::{
     position::{Metres, Wgs84},
 };
 use near::{Found, Search};
+use smallvec::{SmallVec, smallvec};
 
 /// How far a point may lie from a cell that takes it. A point farther off is more likely a
 /// wrong coordinate than an order.
@@ -100,7 +101,7 @@ pub struct Answer<'t> {
     /// The cells that could take the point, the one chosen first, the others by distance.
     /// Inside one cell and off its border that one alone; where distances decide, the
     /// nearest within [`REACH`], at most [`CANDIDATES`].
-    pub candidates: Vec<Candidate<'t>>,
+    pub candidates: SmallVec<[Candidate<'t>; CANDIDATES]>,
     /// The point lies in none of the cells that were asked for, but in another's.
     pub foreign_ground: bool,
 }
@@ -140,7 +141,7 @@ impl TerritorySnapshot {
                     cell: cell.id(),
                     shared: false,
                 },
-                candidates: vec![Candidate {
+                candidates: smallvec![Candidate {
                     cell,
                     distance: Metres(0.0),
                 }],
@@ -158,7 +159,7 @@ impl TerritorySnapshot {
 
     fn measured(&self, point: Wgs84, stations: Option<&[OrgId]>) -> Answer<'_> {
         let Found { near, shared } = Search::new(self, point, stations).run();
-        let candidates: Vec<Candidate<'_>> = near
+        let candidates: SmallVec<[Candidate<'_>; CANDIDATES]> = near
             .iter()
             .take(CANDIDATES)
             .map(|near| Candidate {

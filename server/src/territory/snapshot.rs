@@ -20,7 +20,7 @@ use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, PersonId, StationAreaId},
     position::{Metres, Wgs84},
 };
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 /// Why records do not make a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +72,8 @@ pub struct TerritorySnapshot {
     marks: Marks,
     /// The stations in the order of their ids: found without a look into their grounds.
     stations: Vec<OrgId>,
+    /// The number of each in that order: who knows a station finds it in one step.
+    numbers: HashMap<OrgId, u32>,
     /// In the same order.
     grounds: Vec<Arc<StationGround>>,
     /// In the order of their ids.
@@ -133,9 +135,11 @@ impl TerritorySnapshot {
         })?;
         let at_place = tree.order().iter().map(|number| numbers[*number]).collect();
         let longest = grounds.iter().map(|g| g.longest).fold(0.0, f64::max);
+        let numbers = numbered().map(|(ground, number)| (ground.station(), number));
         Ok(Self {
             change,
             marks,
+            numbers: numbers.collect(),
             stations: grounds.iter().map(|ground| ground.station()).collect(),
             grounds,
             cells,
@@ -173,6 +177,7 @@ impl TerritorySnapshot {
             change: 0,
             marks: Marks::default(),
             stations: Vec::new(),
+            numbers: HashMap::new(),
             grounds: Vec::new(),
             cells: Vec::new(),
             tree: Packed::empty(),
@@ -203,6 +208,13 @@ impl TerritorySnapshot {
     pub fn cell(&self, id: CellId) -> Option<SnapshotCell<'_>> {
         let place = self.cells.binary_search_by_key(&id, |cell| cell.id).ok()?;
         Some(self.at(self.cells[place]))
+    }
+
+    /// The cell of a station that has this number in this snapshot.
+    #[must_use]
+    pub fn cell_numbered(&self, station: OrgId, number: usize) -> Option<SnapshotCell<'_>> {
+        let ground = self.station(station)?;
+        (number < ground.cells().len()).then(|| ground.cell(number))
     }
 
     /// What is laid out of a station.
@@ -275,6 +287,6 @@ impl TerritorySnapshot {
     }
 
     fn number_of(&self, station: OrgId) -> Option<usize> {
-        self.stations.binary_search(&station).ok()
+        self.numbers.get(&station).map(|number| *number as usize)
     }
 }

@@ -129,7 +129,8 @@ impl World {
         self.devices += 1;
         let person = self.seats[seat].person;
         let dice = Dice::of((self.era << 8) + number as u64);
-        let new = self::seat((number, person), (device, hardware), dice, root);
+        let mut new = self::seat((number, person), (device, hardware), dice, root);
+        new.batches = self.seats[seat].batches;
         self.seats.push(new);
         self.seats[number].family = self.seats[seat].family;
         self.ledger.cloned(seat, number);
@@ -202,6 +203,7 @@ pub(super) fn seat(
         device,
         disk: Rc::new(Disk::under(&folder)),
         folder,
+        batches: usize::MAX,
         hardware,
         dice: Arc::new(dice),
         handheld: None,

@@ -121,6 +121,8 @@ pub struct Seat {
     /// Which device it is on.
     pub device: usize,
     pub folder: PathBuf,
+    /// Most records that it sends at once.
+    pub batches: usize,
     pub hardware: Arc<Hardware>,
     pub dice: Arc<Dice>,
     pub disk: Rc<Disk>,
@@ -208,7 +210,7 @@ impl Seat {
     pub fn begin(&mut self, budget: Budget, time: i64) -> Fallible<Result<(), Death>> {
         self.sync = None;
         let engine = match self.with(|handheld| Driver::of(handheld).begin(budget)) {
-            Did::Done(engine) => engine,
+            Did::Done(engine) => engine.in_batches_of(self.batches),
             Did::Refused(error) => {
                 return match self.disk.calm() {
                     Some(Blow::Full) => Ok(Ok(())),

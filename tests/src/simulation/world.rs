@@ -99,6 +99,11 @@ impl World {
                 .push(devices::seat((number, *person), (*device, on), dice, root));
         }
         world.devices = hardware.len() as u64;
+        // Few records make several batches in most schedules.
+        let batches = [1, 2, 3, usize::MAX][Chance::of(seed ^ 0xba7c).place(4)];
+        for seat in &mut world.seats {
+            seat.batches = batches;
+        }
         Ok(world)
     }
 

@@ -86,39 +86,42 @@ fn what_a_damaged_journal_kept_comes_once_whatever_the_server_holds_of_it() {
         &[(1, 9), (11, 21)],
         &[(8, 8), (14, 19)],
     ];
-    for lost in holes {
-        for held in 0..=21usize {
-            let mut world = World::new();
-            for _ in 0..20 {
-                world.note();
-            }
-            if held > 0 {
-                world.send_unheard();
-                let entries = world.server.books.journals.get_mut(&JOURNAL).unwrap();
-                entries.truncate(held);
-            }
-            assert_eq!(world.queued(), 21);
-            world.damage(|db| lost.iter().for_each(|lost| lose(db, *lost)));
-            world.run(hour());
+    let cases = holes.into_iter().flat_map(|lost| {
+        let held = 0..=21usize;
+        held.flat_map(move |held| [500, 3].map(|batches| (lost, held, batches)))
+    });
+    for (lost, held, batches) in cases {
+        let mut world = World::new();
+        for _ in 0..20 {
             world.note();
-            let (ended, _) = world.run(hour());
-            let what = format!("{lost:?} lost, {held} held, ended {ended:?}");
-            for (seq, text) in (2..).zip(world.noted.clone()) {
-                let is_lost = lost
-                    .iter()
-                    .any(|(first, last)| (*first..=*last).contains(&seq));
-                let times = world.times_held(&text);
-                if is_lost && seq > held as u64 {
-                    assert_eq!(times, 0, "{text}, {what}");
-                } else if lost != [(1, 9), (11, 21)] {
-                    assert_eq!(times, 1, "{text}, {what}");
-                } else {
-                    // Of an entry that stands alone nobody can be asked.
-                    assert!(times >= 1, "{text}, {what}");
-                }
-            }
-            assert_eq!(world.queued(), 0, "{what}");
         }
+        if held > 0 {
+            world.send_unheard();
+            let entries = world.server.books.journals.get_mut(&JOURNAL).unwrap();
+            entries.truncate(held);
+        }
+        assert_eq!(world.queued(), 21);
+        world.batches = batches;
+        world.damage(|db| lost.iter().for_each(|lost| lose(db, *lost)));
+        world.run(hour());
+        world.note();
+        let (ended, _) = world.run(hour());
+        let what = format!("{lost:?} lost, {held} held, in {batches}s, ended {ended:?}");
+        for (seq, text) in (2..).zip(world.noted.clone()) {
+            let is_lost = lost
+                .iter()
+                .any(|(first, last)| (*first..=*last).contains(&seq));
+            let times = world.times_held(&text);
+            if is_lost && seq > held as u64 {
+                assert_eq!(times, 0, "{text}, {what}");
+            } else if lost != [(1, 9), (11, 21)] {
+                assert_eq!(times, 1, "{text}, {what}");
+            } else {
+                // Of an entry that stands alone nobody can be asked.
+                assert!(times >= 1, "{text}, {what}");
+            }
+        }
+        assert_eq!(world.queued(), 0, "{what}");
     }
 }
 

@@ -57,9 +57,11 @@ proptest! {
     #[test]
     fn every_record_is_held_exactly_once_and_nothing_is_stuck(
         happenings in prop::collection::vec(happening(), 1..80),
+        batches in prop_oneof![Just(500usize), 1..4usize],
     ) {
         let budget = Budget::seconds(24 * 3_600);
         let mut world = World::new();
+        world.batches = batches;
         let mut backup = Books::default();
         for happening in happenings {
             match happening {

@@ -210,29 +210,33 @@ fn what_the_server_parked_behind_a_batch_is_heard_of() {
 
 #[test]
 fn what_the_server_parked_before_a_fork_counts_here_no_more_than_there() {
-    let mut world = World::new();
-    world.note();
-    let parked = world.note();
-    world.server.parks.insert(parked);
-    // The same entries came from a copy of this device, which then wrote one of its own.
-    world.begin(HOUR);
-    world.meet(0, &Fate::AnswerLost);
-    world.crash();
-    let held = world.server.books.journals.get_mut(&JOURNAL).unwrap();
-    let (_, before) = held.last().unwrap().clone();
-    let entry = Entry::Record(note_entry("from the clone")).to_bytes();
-    let next = Seq(held.len() as u64 + 1);
-    let content = gridcrew_sync_protocol::digest::Digest::of(&entry);
-    let link = gridcrew_sync_protocol::journal::link(JOURNAL, next, before, content);
-    held.push((entry, link));
-    world.note();
-    assert_eq!(world.run(HOUR), (Ended::Done, None));
-    assert_eq!(
-        journal::counts(world.local().store.read()).unwrap().parked,
-        1,
-        "the person is told of it"
-    );
-    world.assert_converged();
+    // The answer that says where it forked is about the last of several batches.
+    for batches in [500, 2, 1] {
+        let mut world = World::new();
+        world.note();
+        let parked = world.note();
+        world.server.parks.insert(parked);
+        // The same entries came from a copy of this device, which then wrote one of its own.
+        world.begin(HOUR);
+        world.meet(0, &Fate::AnswerLost);
+        world.crash();
+        world.batches = batches;
+        let held = world.server.books.journals.get_mut(&JOURNAL).unwrap();
+        let (_, before) = held.last().unwrap().clone();
+        let entry = Entry::Record(note_entry("from the clone")).to_bytes();
+        let next = Seq(held.len() as u64 + 1);
+        let content = gridcrew_sync_protocol::digest::Digest::of(&entry);
+        let link = gridcrew_sync_protocol::journal::link(JOURNAL, next, before, content);
+        held.push((entry, link));
+        world.note();
+        assert_eq!(world.run(HOUR), (Ended::Done, None));
+        assert_eq!(
+            journal::counts(world.local().store.read()).unwrap().parked,
+            1,
+            "the person is told of it, in {batches}s"
+        );
+        world.assert_converged();
+    }
 }
 
 #[test]
@@ -401,6 +405,40 @@ fn a_restored_server_that_is_heard_of_during_a_renewal_starts_no_second_renewal(
 }
 
 #[test]
+fn the_next_batch_is_on_its_way_before_the_last_one_is_marked_as_held() {
+    let mut world = World::new();
+    world.batches = 2;
+    world.notes(5);
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
+    // Six with the opening: the second goes while none is marked, the third after two are.
+    assert_eq!(world.waited, [6, 6, 4]);
+}
+
+#[test]
+fn a_batch_made_ahead_does_not_go_when_the_one_before_it_is_not_held() {
+    for fate in [
+        Fate::AnswerLost,
+        Fate::Html,
+        Fate::Maintenance,
+        Fate::Problem(Code::AuthExpired),
+        Fate::Problem(Code::Internal),
+    ] {
+        let mut world = World::new();
+        world.batches = 2;
+        world.notes(5);
+        world.begin(HOUR);
+        world.meet(0, &fate);
+        assert!(
+            !world.asked.iter().any(|(lane, ..)| *lane == Lane::Journal),
+            "{fate:?}"
+        );
+        assert_eq!(world.go_on(), (Ended::Done, None), "{fate:?}");
+        world.assert_converged();
+    }
+}
+
+#[test]
 fn a_login_that_expires_offline_stops_sending_and_never_recording() {
     let mut world = World::new();
     world.note();
@@ -427,6 +465,31 @@ fn a_login_that_expires_offline_stops_sending_and_never_recording() {
     );
     world.note();
     assert_eq!(queued(&mut world), 3);
+}
+
+#[test]
+fn new_tokens_that_are_not_taken_either_end_no_session_and_are_asked_for_ever_more_rarely() {
+    let mut world = World::new();
+    world.note();
+    world.begin(HOUR);
+    let began = world.now().0;
+    for token in 1..=5 {
+        // Whatever was given before expires on its way.
+        world.server.token = token;
+        while !matches!(world.asked.first(), Some((Lane::Session, ..))) {
+            assert_eq!(world.ended, None);
+            if world.asked.is_empty() {
+                world.sleep();
+            } else {
+                world.meet(0, &Fate::Through);
+            }
+        }
+        world.meet(0, &Fate::Through);
+    }
+    let waited = world.now().0 - began;
+    assert!(waited > 3_000, "{waited} ms");
+    assert_eq!(world.go_on(), (Ended::Done, None));
+    world.assert_converged();
 }
 
 #[test]

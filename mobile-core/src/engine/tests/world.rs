@@ -82,6 +82,10 @@ pub(crate) struct World {
     pub(crate) spent: Spent,
     /// The longest answer that ever came, bytes.
     pub(crate) largest_answer: u64,
+    /// Most entries of a batch.
+    pub(crate) batches: usize,
+    /// How many entries waited when a batch went out, for each.
+    pub(crate) waited: Vec<u64>,
     seed: u64,
 }
 
@@ -108,6 +112,8 @@ impl World {
             requests: 0,
             spent: Spent::default(),
             largest_answer: 0,
+            batches: 500,
+            waited: Vec::new(),
             seed: 1,
         }
     }
@@ -116,7 +122,7 @@ impl World {
         self.local.as_mut().unwrap()
     }
 
-    fn now(&self) -> Millis {
+    pub(crate) fn now(&self) -> Millis {
         Millis(self.clock.uptime.load(Ordering::SeqCst))
     }
 
@@ -188,7 +194,8 @@ impl World {
         let identity = identity::require(local.store.read()).unwrap();
         self.seed += 1;
         let key = server_key().verifying_key();
-        self.engine = Some(Engine::new(budget, key, identity.epoch, self.seed));
+        let engine = Engine::new(budget, key, identity.epoch, self.seed);
+        self.engine = Some(engine.in_batches_of(self.batches));
         self.asked.clear();
         self.wake = None;
         self.ended = None;
@@ -232,6 +239,10 @@ impl World {
                     let token = local.secrets.tokens().unwrap().access_token.clone();
                     let token = token.rsplit('-').next().unwrap().parse().unwrap();
                     self.requests += 1;
+                    if matches!(request, Request::Push(_)) {
+                        self.waited
+                            .push(journal::queued(local.store.read()).unwrap());
+                    }
                     self.asked.push((lane, request, token));
                     continue;
                 }

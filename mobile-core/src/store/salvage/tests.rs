@@ -269,6 +269,7 @@ fn a_journal_with_a_hole_before_its_last_entry_can_still_ask_what_the_server_hol
         from: None,
         probe: true,
         apart: false,
+        max_entries: 500,
         max_bytes: 1 << 20,
     });
     match asked.unwrap() {

@@ -20,9 +20,10 @@ use gridcrew_sync_protocol::{
 };
 use leave::Column;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    QueryFilter,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    IntoActiveModel, QueryFilter, QuerySelect,
 };
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Takes a leave back that has not begun.
@@ -91,6 +92,38 @@ pub async fn end(
     Ok(leave::Entity::update(ended).exec(tx).await?)
 }
 
+/// What a person has of granted leave that is not over.
+fn granted(person: PersonId, now: UnixMillis) -> Condition {
+    Condition::all()
+        .add(Column::PersonId.eq(person.0))
+        .add(Column::State.eq(LeaveState::Approved.as_str()))
+        .add(
+            Condition::any()
+                .add(Column::UntilAt.is_null())
+                .add(Column::UntilAt.gt(now.0)),
+        )
+}
+
+/// The stations that his granted leaves are of: for a moment after a move that is still the
+/// one before.
+///
+/// # Errors
+/// A problem of the database.
+pub async fn stations_of<C: ConnectionTrait>(
+    db: &C,
+    person: PersonId,
+    now: UnixMillis,
+) -> Result<BTreeSet<OrgId>, Problem> {
+    let stations: Vec<Uuid> = leave::Entity::find()
+        .select_only()
+        .column(Column::StationId)
+        .filter(granted(person, now))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(stations.into_iter().map(OrgId).collect())
+}
+
 /// Ends what a person has of granted leave, now: he is back. What has not begun is withdrawn.
 /// Gives which leaves that were, as they are now.
 ///
@@ -103,13 +136,7 @@ pub async fn end_all(
 ) -> Result<Vec<leave::Model>, Problem> {
     let now = app.now();
     let rows = leave::Entity::find()
-        .filter(Column::PersonId.eq(person.0))
-        .filter(Column::State.eq(LeaveState::Approved.as_str()))
-        .filter(
-            Condition::any()
-                .add(Column::UntilAt.is_null())
-                .add(Column::UntilAt.gt(now.0)),
-        )
+        .filter(granted(person, now))
         .all(tx)
         .await?;
     let mut ended = Vec::with_capacity(rows.len());

@@ -31,8 +31,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// Most leaves that follow in one look; the next look finds the rest.
-const MOST: u64 = 100;
+/// Leaves that are read at once.
+const PAGE: u64 = 100;
 
 /// Has every leave follow whose person is at another station now. One that cannot is logged
 /// and tried again at the next look.
@@ -40,14 +40,22 @@ const MOST: u64 = 100;
 /// # Errors
 /// A problem of the database.
 pub async fn follow_all(app: &App) -> Result<(), Problem> {
-    for (id, from) in strayed(app.store.read(), app.now()).await? {
-        match follow(app, id, from).await {
-            Ok(Some(to)) => tracing::info!(leave = %id, %from, %to, "follows its person"),
-            Ok(None) => {}
-            Err(problem) => tracing::warn!(leave = %id, %problem, "does not follow its person"),
+    let mut after = None;
+    loop {
+        // Page by page behind the last one: those that cannot follow stop no others.
+        let page = strayed(app.store.read(), app.now(), after).await?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
+        after = Some(*last);
+        for (id, from) in page {
+            match follow(app, id, from).await {
+                Ok(Some(to)) => tracing::info!(leave = %id, %from, %to, "follows its person"),
+                Ok(None) => {}
+                Err(problem) => tracing::warn!(leave = %id, %problem, "does not follow its person"),
+            }
         }
     }
-    Ok(())
 }
 
 /// What is asked for, or granted and not over.
@@ -60,19 +68,23 @@ fn live(now: UnixMillis) -> Condition {
     )
 }
 
-/// Live leaves of people who look as if they worked at another station, with their own.
+/// Live leaves of people who look as if they worked at another station, with their own: a
+/// page, behind the last of the one before.
 async fn strayed<C: ConnectionTrait>(
     db: &C,
     now: UnixMillis,
+    after: Option<Uuid>,
 ) -> Result<Vec<(Uuid, OrgId)>, Problem> {
+    let behind = after.map(|after| Column::Id.gt(after));
     let rows: Vec<(Uuid, Uuid)> = with_people::<leave::Entity>(Column::PersonId)
         .select_only()
         .columns([Column::Id, Column::StationId])
         .filter(live(now))
         .filter(person::Column::Role.is_in(WORKERS))
         .filter(elsewhere("leave"))
+        .filter(Condition::all().add_option(behind))
         .order_by_asc(Column::Id)
-        .limit(MOST)
+        .limit(PAGE)
         .into_tuple()
         .all(db)
         .await?;

@@ -16,6 +16,7 @@ use crate::territory::{
     roles::{CellRoles, Managers, RoleTerm, managers_at},
     shape::Pairs,
 };
+use compact_str::CompactString;
 use gridcrew_sync_protocol::{
     ids::{CellId, OrgId, PersonId, StationAreaId},
     position::{Wgs84, distance_m},
@@ -88,7 +89,8 @@ impl StationRecord {
 #[derive(Clone, Debug)]
 struct Entry {
     id: CellId,
-    code: Range<u32>,
+    /// Most codes are short: they stand here and not in one more place of memory.
+    code: CompactString,
     name: Range<u32>,
     terms: Range<u32>,
     areas: Range<u32>,
@@ -258,8 +260,14 @@ impl<'t> SnapshotCell<'t> {
 
     /// Its code within the station.
     #[must_use]
-    pub fn code(&self) -> &'t str {
-        &self.ground.text[wide(&self.entry().code)]
+    pub fn code(&self) -> &'t CompactString {
+        &self.entry().code
+    }
+
+    /// Its number among the cells of its station in this snapshot.
+    #[must_use]
+    pub const fn number(&self) -> usize {
+        self.place
     }
 
     /// Its name.
@@ -386,7 +394,7 @@ impl Layout {
         self.areas.extend(cell.station_areas);
         let entry = Entry {
             id: cell.id,
-            code: self.text(&cell.code)?,
+            code: cell.code.into(),
             name: self.text(&cell.name)?,
             terms: terms_from..self.narrow(self.terms.len())?,
             areas: areas_from..self.narrow(self.areas.len())?,

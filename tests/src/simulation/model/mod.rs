@@ -302,8 +302,10 @@ impl Server for Model {
     }
 
     fn has(&self, photo: Digest, kind: MediaKind) -> Fallible<bool> {
-        let bytes = self.books.held.get(&(photo, kind));
-        Ok(bytes.is_some_and(|bytes| kind == MediaKind::Preview || Digest::of(bytes) == photo))
+        let held = |kind| self.books.held.get(&(photo, kind));
+        let original = held(MediaKind::Original).is_some_and(|bytes| Digest::of(bytes) == photo);
+        // Where the handheld's own preview never came, the server makes one of the original.
+        Ok(original || (kind == MediaKind::Preview && held(kind).is_some()))
     }
 
     fn scope_of(&self, person: PersonId) -> Fallible<Scope> {
