@@ -116,6 +116,8 @@ pub struct PackedBatch {
     pub first: Seq,
     /// Its last entry.
     pub last: Seq,
+    /// The link of that one.
+    pub link: Digest,
     /// The batch, packed.
     pub body: Vec<u8>,
 }

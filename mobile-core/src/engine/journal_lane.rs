@@ -74,6 +74,8 @@ enum Sent {
         journal: JournalId,
         first: Seq,
         last: Seq,
+        /// Of its last entry.
+        link: Digest,
     },
     Reopen,
 }
@@ -185,6 +187,7 @@ impl Engine {
             journal: batch.journal,
             first: batch.first,
             last: batch.last,
+            link: batch.link,
         };
         self.send(Lane::Journal, Request::Push(batch.body), bytes);
     }
@@ -195,7 +198,9 @@ impl Engine {
             return lane.loaded_ahead(loaded);
         }
         match loaded {
-            Loaded::Batch(batch) if lane.beyond.is_some_and(|told| batch.last <= told) => {
+            Loaded::Batch(batch)
+                if lane.walk.is_none() && lane.beyond.is_some_and(|told| batch.last <= told) =>
+            {
                 lane.busy = false;
                 lane.rests = true;
             }
@@ -232,6 +237,7 @@ impl Engine {
             journal,
             first,
             last,
+            ..
         } = sent
             && let Some(change) = crate::planted::html_ack(reply, journal, first, last)
         {
@@ -243,6 +249,7 @@ impl Engine {
                 journal,
                 first,
                 last,
+                ..
             } => packed::<PushReply>(reply, MAX_REPLY_BYTES).and_then(|answer| {
                 let change = self.change_of(&answer, journal, (first, last))?;
                 let server_time = answer.server_time;
@@ -265,10 +272,9 @@ impl Engine {
                     self.hear_let_in();
                 }
                 self.journal.storing = storing;
-                // Held to its end and no further, as far as the server knows.
-                let whole = matches!((&change, sent),
-                    (Change::Held { held, .. }, Sent::Push { last, .. }) if *held == last);
-                if whole && let Some(batch) = self.batch_ahead(ahead, sent) {
+                if sent.is_held_by(&change)
+                    && let Some(batch) = self.batch_ahead(now, ahead, sent)
+                {
                     self.push_batch(batch);
                 }
                 self.out.push(Command::Persist(Lane::Journal, change));

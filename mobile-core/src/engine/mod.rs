@@ -6,9 +6,11 @@
 //! What waits is in the store and nowhere else: a lane asks for its next piece
 //! ([`Command::Load`]), sends it ([`Command::Send`]), and what the answer means is made
 //! durable ([`Command::Persist`]) before the engine goes by it. So it can be dropped at any
-//! moment, and a crash is nothing but that.
+//! moment, and a crash is nothing but that. One thing is sent on an answer that is not durable
+//! yet: the next batch of records (`journal_lane::ahead`). A crash between the two sends both
+//! again, and the server knows them.
 //!
-//! The lanes ([`Lane`]) go side by side, each with one thing under way: records before
+//! The lanes ([`Lane`]) go side by side, each with one request under way: records before
 //! previews, previews before originals, the feed when the records are through. What fails
 //! in one lane holds up no other; only when the link itself fails, or the server asks for
 //! quiet, do all wait, and then the lane that failed goes on last. `reading` says what an
@@ -239,10 +241,7 @@ impl Engine {
         if let Some(problem) = self.session.blocked.clone() {
             return self.finish(Ended::Blocked, Some(problem));
         }
-        let over = self.deadline.is_some_and(|deadline| now >= deadline);
-        #[cfg(feature = "planted")]
-        let over = over && !crate::planted::on(crate::planted::Bug::DeadlineIgnored);
-        if over {
+        if self.is_over(now) {
             return self.spent_up();
         }
         self.session_start(now);
@@ -268,6 +267,14 @@ impl Engine {
                 self.out.extend(wake.map(Command::Wake));
             }
         }
+    }
+
+    /// Whether the time of the sync is up.
+    fn is_over(&self, now: Millis) -> bool {
+        let over = self.deadline.is_some_and(|deadline| now >= deadline);
+        #[cfg(feature = "planted")]
+        let over = over && !crate::planted::on(crate::planted::Bug::DeadlineIgnored);
+        over
     }
 
     fn start_lanes(&mut self, now: Millis) {

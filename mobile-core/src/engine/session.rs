@@ -228,7 +228,9 @@ impl Engine {
             Some(Storing::Tokens) => {
                 self.session.generation = self.session.generation.saturating_add(1);
                 self.session.needs_refresh = false;
-                self.session.problem = None;
+                if self.session.vain < VAIN {
+                    self.session.problem = None;
+                }
             }
         }
     }

@@ -26,6 +26,15 @@ pub trait Listener: Send + Sync {
     fn changed(&self, changed: Changed);
 }
 
+/// Nobody listens.
+pub(super) struct Nobody;
+
+impl Listener for Nobody {
+    fn progress(&self, _: Progress) {}
+
+    fn changed(&self, _: Changed) {}
+}
+
 /// A lane, as a listener sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

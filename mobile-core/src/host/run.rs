@@ -7,7 +7,7 @@
 
 use super::{
     http::{Answer, Http, Needs},
-    progress::{Count, News, Tally},
+    progress::{Count, Listener, News, Nobody, Tally},
     wipe,
 };
 use crate::{
@@ -52,6 +52,8 @@ pub(crate) async fn sync(inner: &Arc<Inner>, budget: Budget) -> Result<SyncRepor
     let (ended, problem) = run.until_over().await;
     let spent = run.engine.spent();
     let cut = !run.asked.is_empty();
+    // Nothing of this sync goes on beside what comes after it.
+    run.asked.shutdown().await;
     tracing::debug!(?ended, ?problem, ?spent, cut, "sync ended");
     let report = SyncReport::of(spent, ended, problem);
     let report = on_device(inner, move |local| note_end(local, report, budget)).await??;
@@ -201,11 +203,9 @@ impl Run {
         }
     }
 
-    /// Tells the listener, if there is one.
+    /// Takes news in, so that whoever begins to listen later hears what is so, and tells the
+    /// listener, if there is one.
     async fn tell(&mut self, news: News) {
-        let Some(listener) = self.inner.listener() else {
-            return;
-        };
         let (what, left) = (news.needs(), self.tally.left());
         if what != Count::Nothing {
             match on_device(&self.inner, move |local| left.count(what, local)).await {
@@ -217,8 +217,9 @@ impl Run {
                 }
             }
         }
-        self.tally
-            .tell(news, self.engine.spent(), listener.as_ref());
+        let listener = self.inner.listener();
+        let listener: &dyn Listener = listener.as_deref().unwrap_or(&Nobody);
+        self.tally.tell(news, self.engine.spent(), listener);
     }
 
     async fn tell_moved(&mut self, moved: Moved) {

@@ -44,6 +44,7 @@ fn packed(batch: &Batch) -> Loaded {
         journal: batch.journal,
         first: batch.first,
         last: batch.last(),
+        link: batch.links().last().copied().unwrap_or(batch.before),
         body: wire::pack(batch),
     })
 }

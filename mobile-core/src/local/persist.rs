@@ -307,6 +307,8 @@ fn gap(
     }
     journal::mark_held(db, journal, held, now)?;
     let changed = journal::requeue_after(db, journal, held)?;
+    // What is lost here is lost there now, too.
+    journal::remove_empty_after(db, journal, held)?;
     mending::close(db, journal, held, now)?;
     refold_all(db, changed)?;
     // A server that lost records may have lost photos.

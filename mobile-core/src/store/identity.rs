@@ -61,36 +61,35 @@ pub(crate) fn get(db: &Connection) -> Result<Option<Identity>, Error> {
 }
 
 fn read(db: &Connection) -> rusqlite::Result<Option<Identity>> {
-    db.query_row(
+    db.prepare_cached(
         "SELECT journal, public_key, person, person_name, server_url, server_key, epoch,
                     probe, ask_photos, reopen_common, reopen_link, reopen_key
              FROM identity",
-        [],
-        |row| {
-            let common: Option<i64> = row.get(9)?;
-            let reopen = match common {
-                None => None,
-                Some(common) => Some(Reopen {
-                    common: Seq(u64::try_from(common)
-                        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(9, common))?),
-                    link: get_digest(row, 10)?,
-                    public_key: row.get(11)?,
-                }),
-            };
-            Ok(Identity {
-                journal: get_id(row, 0)?,
-                public_key: row.get(1)?,
-                person: get_id(row, 2)?,
-                person_name: row.get(3)?,
-                server_url: row.get(4)?,
-                server_key: row.get(5)?,
-                epoch: get_id(row, 6)?,
-                probe: row.get(7)?,
-                ask_photos: row.get(8)?,
-                reopen,
-            })
-        },
-    )
+    )?
+    .query_row([], |row| {
+        let common: Option<i64> = row.get(9)?;
+        let reopen = match common {
+            None => None,
+            Some(common) => Some(Reopen {
+                common: Seq(u64::try_from(common)
+                    .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(9, common))?),
+                link: get_digest(row, 10)?,
+                public_key: row.get(11)?,
+            }),
+        };
+        Ok(Identity {
+            journal: get_id(row, 0)?,
+            public_key: row.get(1)?,
+            person: get_id(row, 2)?,
+            person_name: row.get(3)?,
+            server_url: row.get(4)?,
+            server_key: row.get(5)?,
+            epoch: get_id(row, 6)?,
+            probe: row.get(7)?,
+            ask_photos: row.get(8)?,
+            reopen,
+        })
+    })
     .optional()
 }
 
@@ -106,26 +105,26 @@ pub(crate) fn require(db: &Connection) -> Result<Identity, Error> {
 pub(crate) fn put(db: &Connection, identity: &Identity) -> Result<(), Error> {
     let reopen = identity.reopen.as_ref();
     let common = reopen.map(|reopen| int(reopen.common.0)).transpose()?;
-    db.execute(
+    db.prepare_cached(
         "INSERT OR REPLACE INTO identity
             (one, journal, public_key, person, person_name, server_url, server_key, epoch,
              probe, ask_photos, reopen_common, reopen_link, reopen_key)
          VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        params![
-            identity.journal.0.as_bytes(),
-            identity.public_key,
-            identity.person.0.as_bytes(),
-            identity.person_name,
-            identity.server_url,
-            identity.server_key,
-            identity.epoch.0.as_bytes(),
-            identity.probe,
-            identity.ask_photos,
-            common,
-            reopen.map(|reopen| reopen.link.0),
-            reopen.map(|reopen| reopen.public_key),
-        ],
-    )?;
+    )?
+    .execute(params![
+        identity.journal.0.as_bytes(),
+        identity.public_key,
+        identity.person.0.as_bytes(),
+        identity.person_name,
+        identity.server_url,
+        identity.server_key,
+        identity.epoch.0.as_bytes(),
+        identity.probe,
+        identity.ask_photos,
+        common,
+        reopen.map(|reopen| reopen.link.0),
+        reopen.map(|reopen| reopen.public_key),
+    ])?;
     Ok(())
 }
 
@@ -144,22 +143,27 @@ pub(crate) fn anchor(db: &Connection) -> Result<Option<ServerAnchor>, Error> {
 }
 
 fn read_anchor(db: &Connection) -> rusqlite::Result<Option<ServerAnchor>> {
-    db.query_row("SELECT server_time, boot, uptime FROM anchor", [], |row| {
-        Ok(ServerAnchor {
-            server_time: UnixMillis(row.get(0)?),
-            boot: BootId(row.get(1)?),
-            uptime: Millis(row.get(2)?),
+    db.prepare_cached("SELECT server_time, boot, uptime FROM anchor")?
+        .query_row([], |row| {
+            Ok(ServerAnchor {
+                server_time: UnixMillis(row.get(0)?),
+                boot: BootId(row.get(1)?),
+                uptime: Millis(row.get(2)?),
+            })
         })
-    })
-    .optional()
+        .optional()
 }
 
 /// Remembers a server time.
 pub(crate) fn set_anchor(db: &Connection, anchor: &ServerAnchor) -> Result<(), Error> {
-    db.execute(
+    db.prepare_cached(
         "INSERT OR REPLACE INTO anchor (one, server_time, boot, uptime) VALUES (1, ?1, ?2, ?3)",
-        params![anchor.server_time.0, anchor.boot.0, anchor.uptime.0],
-    )?;
+    )?
+    .execute(params![
+        anchor.server_time.0,
+        anchor.boot.0,
+        anchor.uptime.0
+    ])?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod answers;
 
 use crate::error::Error;
 use rusqlite::{Batch, Connection, TransactionBehavior, fallible_iterator::FallibleIterator};
+use std::sync::OnceLock;
 
 /// Version by version, what brings a store there from the one before.
 const VERSIONS: &[&str] = &[V1, V2, answers::LOCAL_ANSWERS, V4];
@@ -183,9 +184,22 @@ pub(super) fn is_as_made(db: &Connection) -> Result<bool, Error> {
     let Some(reached) = reached else {
         return Ok(true);
     };
+    Ok(shape(db)? == *made(reached)?)
+}
+
+/// The shape of a store that was brought through these versions, all of them from the first:
+/// made once in a process.
+fn made(reached: &[&str]) -> Result<&'static Shape, Error> {
+    static MADE: [OnceLock<Shape>; VERSIONS.len() + 1] =
+        [const { OnceLock::new() }; VERSIONS.len() + 1];
+    let kept = &MADE[reached.len()];
+    if let Some(shape) = kept.get() {
+        return Ok(shape);
+    }
     let mut new = Connection::open_in_memory()?;
     migrate_through(&mut new, reached, &mut || {})?;
-    Ok(shape(db)? == shape(&new)?)
+    let shape = shape(&new)?;
+    Ok(kept.get_or_init(|| shape))
 }
 
 /// As bytes: a damaged text may be none.

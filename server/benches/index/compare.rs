@@ -204,7 +204,7 @@ impl Speeds {
         self.packed_nearest
             .push(each(&flats, |p| rivals.packed_nearest(*p)));
 
-        let own: Vec<_> = places.iter().map(|p| town.placed(*p).cell).collect();
+        let own: Vec<_> = places.iter().map(|p| town.placed(*p).0.cell).collect();
         let differ = |other: &dyn Fn([f64; 2]) -> Option<usize>| {
             let pairs = own.iter().zip(&flats);
             pairs

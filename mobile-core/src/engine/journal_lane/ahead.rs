@@ -6,7 +6,8 @@
 //! and nothing else came up. Otherwise it is dropped, and what comes next is looked up as ever.
 
 use super::{Engine, JournalLane, Sent};
-use crate::engine::{Command, Load, Loaded, PackedBatch};
+use crate::engine::{Change, Command, Load, Loaded, PackedBatch};
+use gridcrew_sync_protocol::time::Millis;
 
 /// The batch after the one that is under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,16 @@ impl Sent {
     fn goes_on_in(self, batch: &PackedBatch) -> bool {
         matches!(self, Self::Push { journal, last, .. }
             if journal == batch.journal && last.next() == batch.first)
+    }
+
+    /// Whether an answer says that what is under way is held: to its end, no further as far as
+    /// the server knows, and with the link that was sent.
+    pub(super) fn is_held_by(self, change: &Change) -> bool {
+        let Self::Push { last, link, .. } = self else {
+            return false;
+        };
+        matches!(change, Change::Held { held, link: theirs, .. }
+            if *held == last && *theirs == link)
     }
 }
 
@@ -46,7 +57,8 @@ impl Engine {
         let Sent::Push { last, .. } = lane.sent else {
             return;
         };
-        if lane.probe || lane.walk.is_some() || self.session.revoked {
+        let doubt = lane.probe || lane.walk.is_some() || lane.beyond.is_some();
+        if doubt || self.session.revoked {
             return;
         }
         lane.ahead = Ahead::Asked;
@@ -58,11 +70,11 @@ impl Engine {
     }
 
     /// The batch that was made ahead, if it may go out now that all before it is held.
-    pub(super) fn batch_ahead(&mut self, ahead: Ahead, sent: Sent) -> Option<PackedBatch> {
+    pub(super) fn batch_ahead(&self, now: Millis, ahead: Ahead, sent: Sent) -> Option<PackedBatch> {
         let Ahead::Ready(batch) = ahead else {
             return None;
         };
-        let fits = batch.body.len() as u64 <= self.spent.left(&self.budget);
+        let fits = batch.body.len() as u64 <= self.spent.left(&self.budget) && !self.is_over(now);
         let undoubted = self.journal.walk.is_none() && !self.session.revoked;
         (fits && undoubted && self.session.is_free() && sent.goes_on_in(&batch)).then_some(batch)
     }

@@ -439,6 +439,28 @@ fn a_batch_made_ahead_does_not_go_when_the_one_before_it_is_not_held() {
 }
 
 #[test]
+fn a_batch_made_ahead_does_not_go_when_the_time_or_the_bytes_are_spent() {
+    let mut world = World::new();
+    world.batches = 2;
+    world.notes(5);
+    world.begin(Budget::seconds(60));
+    world.clock.pass(61_000);
+    world.meet(0, &Fate::Through);
+    assert_eq!(world.ended.as_ref().unwrap().0, Ended::BudgetSpent);
+    assert_eq!(world.waited.len(), 1);
+    // As many bytes as one batch takes.
+    let bytes = world.spent.sent;
+    let budget = Budget {
+        bytes: Some(bytes + bytes / 2),
+        ..HOUR
+    };
+    assert_eq!(world.run(budget).0, Ended::BudgetSpent);
+    assert_eq!(world.waited.len(), 2);
+    assert_eq!(world.run(HOUR), (Ended::Done, None));
+    world.assert_converged();
+}
+
+#[test]
 fn a_login_that_expires_offline_stops_sending_and_never_recording() {
     let mut world = World::new();
     world.note();

@@ -30,8 +30,11 @@ const SMALL: [f64; 3] = [0.015, 0.03, 0.05];
 const LARGE: [f64; 1] = [0.05];
 /// A graph of at most so many nodes is small: searching it several times takes no time.
 const FEW: usize = 400;
+/// Nodes of a small graph over all starts from which it is searched: the fewer nodes, the more
+/// one that moves changes, and the sooner a search is stuck beside the best.
+const STARTED: u64 = 600;
 /// A hundredth of balance is worth so many hundredths of border.
-const EVENNESS: f64 = 3.0;
+const EVENNESS: f64 = 5.0;
 
 /// The part (0 to `parts` - 1) of each node of a graph. The same seed gives the same parts.
 /// None when the graph has more pieces than parts wanted, or fewer nodes.
@@ -89,9 +92,10 @@ fn of_piece(
     }
     let search = Search::new(&graph, parts, share, seed);
     let (first, starts, sweeps) = if piece.len() <= FEW {
-        (&SMALL[..], 2u64, (500_000 / piece.len()).min(5_000))
+        let starts = (STARTED / piece.len() as u64).clamp(2, 12);
+        (&SMALL[..], starts, (500_000 / piece.len()).min(5_000))
     } else {
-        (&LARGE[..], 1, (15_000_000 / piece.len()).min(3_000))
+        (&LARGE[..], 1u64, (15_000_000 / piece.len()).min(3_000))
     };
     let at_most = largest.map_or(PROMISED, |largest| {
         #[expect(clippy::cast_precision_loss, reason = "relative error 1e-16")]
