@@ -35,9 +35,10 @@ mod rivals;
 
 /// At most this from an equal share, where no area forces it.
 const BALANCE: f64 = 0.1;
-/// A handful of cells can be balanced at the price of longer borders, or the other way round,
-/// and each program chooses for itself: below so many, METIS only must not be better in both.
-const FEW_CELLS: usize = 8;
+/// A handful of station areas can be balanced at the price of longer borders, or the other way
+/// round, and each program chooses for itself: up to so many, METIS only must not be better in
+/// both.
+const FEW_AREAS: usize = 40;
 /// At most so many times METIS's borders.
 const BORDERS: f64 = 1.05;
 
@@ -160,7 +161,7 @@ fn measure(input: &Input, python: Option<&Path>) -> usize {
         ("time", seconds < limit),
     ];
     if let Some(rival) = &rival {
-        if input.cells < FEW_CELLS {
+        if input.areas.len() <= FEW_AREAS {
             let behind = own.off > rival.off && own.border > rival.border;
             bars.push(("METIS is not better in both", !behind));
         } else {

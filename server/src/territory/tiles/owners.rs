@@ -117,7 +117,10 @@ pub(super) fn owners(
                 })
             }
             0 if face.doubled_area > 0 && !locked.shapes.is_empty() => {
-                inside().and_then(|at| locked.around(at).first().copied())
+                // A point in a neck of the face, a hair wide, may be told to lie beside it.
+                let points = inside().into_iter().chain(mean_corner(face));
+                let mut around = points.flat_map(|at| locked.around(at));
+                around.next()
             }
             _ => None,
         };
@@ -125,6 +128,16 @@ pub(super) fn owners(
     }
     settle(ground, map, flat, walls, &mut found.of_face)?;
     Ok(found)
+}
+
+/// The mean of a face's corners, in degrees.
+fn mean_corner(face: &Face) -> Option<(f64, f64)> {
+    let ring = face.loops.first()?;
+    #[expect(clippy::cast_precision_loss, reason = "a count of corners")]
+    let count = ring.len() as f64;
+    let corners = ring.iter().map(|corner| corner.degrees());
+    let (lon, lat) = corners.fold((0.0, 0.0), |sum, (lon, lat)| (sum.0 + lon, sum.1 + lat));
+    (count > 0.0).then(|| (lon / count, lat / count))
 }
 
 /// The nearest place. Tiles are convex before anything cuts them, so the mean of a face's
