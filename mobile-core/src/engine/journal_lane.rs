@@ -3,17 +3,17 @@
 //! | the server says | what follows |
 //! |---|---|
 //! | held, with a receipt that verifies and our own link | marked as held, next batch |
-//! | held or gap, with another link than ours | the journal forked: walk it from its start until the server finds where |
-//! | held, beyond our last entry | the batch is held; another device goes on in this journal: the next record forks it |
+//! | held or gap, with another link than ours | what of the batch is held is marked; the journal forked: walk it from its start until the server finds where |
+//! | held, beyond our last entry | the batch is held, and what else waits goes too; another device goes on in this journal: the next record forks it |
 //! | gap | everything after what it holds waits again, also what it had held before |
 //! | fork | a new journal is asked for, everything after the fork goes into it |
 //! | revoked | the rest of what waits is offered once, to be kept apart; nothing else is sent |
 //! | anything but revoked, to a batch that was to be kept apart | the handheld is let in again: as at the start of a sync |
 //! | anything else | unknown: again, later |
 //!
-//! While the server looks at a batch, the next one is made ([`ahead`]); once that
-//! is said to be held, the next goes out before this is marked, so that the server and the disk
-//! here work side by side. It goes only where nothing is in doubt, and only one is under way.
+//! While the server looks at a batch, the next one is made ([`ahead`]). Once a batch is said to
+//! be held, the next goes out before this one is marked, so that the server and the disk here
+//! work side by side. It goes only where nothing is in doubt, and only one is under way.
 
 mod ahead;
 

@@ -3,9 +3,11 @@
 //! An access token that is no longer taken is renewed once, and the new tokens are durable
 //! before they are used. When the renewal itself is refused, the session is over: sending
 //! stops, recording does not. New tokens that are not taken either say nothing about the
-//! session: after some in a row it is tried again later, like everything else. A handheld that was revoked gives up its scope and offers its
-//! journal once more before that. Should the server take records of it meanwhile, because the
-//! revocation was taken back or went with a restored database, everything is asked for anew.
+//! session: after some in a row it is tried again later, like everything else.
+//!
+//! A handheld that was revoked gives up its scope and offers its journal once more before that.
+//! Should the server take records of it meanwhile, because the revocation was taken back or
+//! went with a restored database, everything is asked for anew.
 //!
 //! Another epoch than the one known means that the server's database was restored from a
 //! backup: what it said before is void. The new epoch is made durable together with the

@@ -2,8 +2,8 @@
 //! engine, until it says that it is over.
 //!
 //! Looking up and storing are done at once, in threads for blocking work, before anything
-//! else is heard; requests go on beside that and beside each other. When the sync is dropped, requests under way
-//! are cut, and nothing that was stored is undone.
+//! else is heard; requests go on beside that and beside each other. When the sync is over or
+//! dropped, requests under way are cut, and nothing that was stored is undone.
 
 use super::{
     http::{Answer, Http, Needs},
